@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+/** What the service accepts, method by method; the types of `hub.ts` as checks. */
+
+/** Longest room name and message id, in characters: both stand in Redis keys. */
+export const longestRoom = 128;
+export const longestId = 64;
+
+const room = z
+  .string()
+  .min(1)
+  .max(longestRoom)
+  .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
+
+export const joinRequest = z.object({ room });
+
+export const leaveRequest = z.object({ room });
+
+export const publishRequest = z.object({
+  room,
+  id: z.string().min(1).max(longestId).optional(),
+  body: z.json(),
+});

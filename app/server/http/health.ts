@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify';
+import { paths } from '../../names.ts';
+import type { BackplaneStatus } from '../redis/backplane.ts';
+
+export type Readiness = 'ok' | 'single-instance' | 'starting' | 'degraded' | 'draining';
+
+/**
+ * Losing Redis after the first join stays 200: ECS replaces tasks whose target-group check fails, so a 503
+ * would turn one failover of Redis into the death of every task.
+ */
+export function readinessOf(backplane: BackplaneStatus, draining: boolean): Readiness {
+  if (draining) return 'draining';
+  return backplane === 'joined' ? 'ok' : backplane;
+}
+
+export function statusCodeOf(readiness: Readiness): 200 | 503 {
+  return readiness === 'starting' || readiness === 'draining' ? 503 : 200;
+}
+
+/** `/health/live`: the process answers. `/health/ready`: send it clients. Public, so the status alone. */
+export function serveHealth(http: FastifyInstance, readiness: () => Readiness): void {
+  http.get(paths.live, async () => ({ status: 'ok' }));
+  http.get(paths.ready, async (_request, reply) => {
+    const status = readiness();
+    return reply.code(statusCodeOf(status)).header('cache-control', 'no-store').send({ status });
+  });
+}

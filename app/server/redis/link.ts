@@ -1,0 +1,162 @@
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { explainConnectFailure } from './diagnosis.ts';
+import type { RedisEndpoint, RedisSetting } from './setting.ts';
+
+export interface RedisLinkOptions {
+  /** Shown in `CLIENT LIST` and in the log. */
+  readonly name: string;
+  /** Asked before every attempt to connect, so that a moved endpoint or a rotated password is picked up. */
+  readonly resolve: () => Promise<RedisSetting>;
+  readonly log: Logger;
+}
+
+interface LinkEvents {
+  /** A new connection is ready: subscriptions and caches of the one before are gone. */
+  up: [connection: Redis];
+  down: [reason: Error];
+}
+
+/** Milliseconds. A primary in the same region answers in 1; a failover's DNS change takes up to a minute. */
+const connectTimeoutMs = 3_000;
+const commandTimeoutMs = 5_000;
+const longestBackoffMs = 2_000;
+/** A fault that lasts is told again this often, not at each attempt. */
+const reportEveryMs = 10_000;
+
+/**
+ * One connection to the primary that is made anew for as long as the process lives.
+ *
+ * Each connection is a fresh ioredis client without retries of its own and without an offline queue: what
+ * was under way when a connection ended is rejected, and never sent again behind the caller's back.
+ */
+export class RedisLink extends EventEmitter<LinkEvents> {
+  readonly #options: RedisLinkOptions;
+  readonly #stop = new AbortController();
+  #connection: Redis | undefined;
+  #running: Promise<void> | undefined;
+  #lastReport = 0;
+  #attempt = 0;
+
+  constructor(options: RedisLinkOptions) {
+    super();
+    this.#options = options;
+    this.setMaxListeners(0);
+  }
+
+  /** The connection while it is ready, else undefined. */
+  get connection(): Redis | undefined {
+    return this.#connection;
+  }
+
+  /** Starts to connect. Calling it again changes nothing. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends the connection that is in use and makes another one at once. */
+  renew(reason: string): void {
+    this.#attempt = 0;
+    this.#connection?.emit('error', new Error(reason));
+    this.#connection?.disconnect();
+  }
+
+  /** Ends the connection for good. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#connection?.disconnect();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#liveOnce();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#report(error as Error);
+      }
+      await this.#pause();
+    }
+  }
+
+  /** Connects, and returns when that connection has ended. */
+  async #liveOnce(): Promise<void> {
+    const setting = await this.#options.resolve();
+    const endpoint = setting.endpoints[this.#attempt % setting.endpoints.length] as RedisEndpoint;
+    const redis = await openConnection(setting, endpoint, this.#options.name);
+    if (this.#stop.signal.aborted) return redis.disconnect();
+    let reason = new Error('the server closed the connection');
+    redis.on('error', (error) => {
+      reason = error;
+    });
+    const ended = once(redis, 'end');
+    this.#attempt = 0;
+    this.#lastReport = 0;
+    this.#connection = redis;
+    this.emit('up', redis);
+    await ended;
+    this.#connection = undefined;
+    if (this.#stop.signal.aborted) return;
+    this.#options.log.warn({ link: this.#options.name, reason: reason.message }, 'lost Redis, reconnecting');
+    this.emit('down', reason);
+  }
+
+  #report(error: Error): void {
+    const now = Date.now();
+    if (now - this.#lastReport < reportEveryMs) return;
+    this.#lastReport = now;
+    this.#options.log.error({ link: this.#options.name }, `no Redis: ${error.message} Trying again.`);
+  }
+
+  /** Full jitter: instances that lost Redis together don't come back together. */
+  async #pause(): Promise<void> {
+    const longest = Math.min(longestBackoffMs, 50 * 2 ** Math.min(this.#attempt, 10));
+    this.#attempt += 1;
+    await delay(Math.random() * longest, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+}
+
+/** @throws Error that says what is wrong and what to do, without the password */
+async function openConnection(setting: RedisSetting, endpoint: RedisEndpoint, name: string): Promise<Redis> {
+  const redis = new Redis({
+    ...endpoint,
+    ...(setting.username === undefined ? {} : { username: setting.username }),
+    ...(setting.password === undefined ? {} : { password: setting.password }),
+    ...(setting.tls ? { tls: { servername: endpoint.host } } : {}),
+    db: setting.database,
+    connectionName: name,
+    lazyConnect: true,
+    protocol: 2,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    keepAlive: 10_000,
+    retryStrategy: null,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    // CLIENT SETINFO is not in the service's ACL, and Redis before 7.2 does not know it.
+    disableClientInfo: true,
+  });
+  let cause: Error | undefined;
+  redis.on('error', (error) => {
+    cause ??= error;
+  });
+  try {
+    await redis.connect();
+    await refuseReplica(redis);
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    throw await explainConnectFailure(cause ?? (error as Error), setting, endpoint);
+  }
+}
+
+/** A demoted primary still answers: what is written to it vanishes, and PUBLISH reports no error. */
+async function refuseReplica(redis: Redis): Promise<void> {
+  const replication = await redis.info('replication');
+  if (/^role:slave/m.test(replication)) throw new Error('READONLY the server is a replica');
+}

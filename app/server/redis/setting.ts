@@ -1,0 +1,174 @@
+import { z } from 'zod';
+
+/** Where Redis is and how to log in, whatever shape the setting had. */
+export interface RedisSetting {
+  /** In the order given. One entry for a URL; StackExchange's shape may list more. */
+  readonly endpoints: readonly [RedisEndpoint, ...RedisEndpoint[]];
+  readonly username?: string;
+  readonly password?: string;
+  readonly tls: boolean;
+  /** Logical database. Pub/Sub ignores it, so it does not separate deployments. */
+  readonly database: number;
+}
+
+export interface RedisEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A setting that can't be read. The message names the source and the fault, never the password. */
+export class RedisSettingError extends Error {
+  override readonly name = 'RedisSettingError';
+}
+
+const shapes = '`redis[s]://[user[:password]@]host:port[/db]` or `host:port,user=…,password=…,ssl=true`';
+
+/**
+ * Reads a Redis setting of either shape.
+ *
+ * @param text `redis[s]://[user[:password]@]host[:port][/db]`, or StackExchange.Redis's
+ *   `host[:port][,host:port][,user=…][,password=…][,ssl=true][,defaultDatabase=…]`
+ * @param source named in errors, for example `REDIS_URL`
+ * @throws RedisSettingError naming every fault
+ */
+export function parseRedisSetting(text: string, source: string): RedisSetting {
+  return text.includes('://') ? parseUrl(text, source) : parseConnectionString(text, source);
+}
+
+function parseUrl(text: string, source: string): RedisSetting {
+  const scheme = text.slice(0, text.indexOf('://')).toLowerCase();
+  if (scheme !== 'redis' && scheme !== 'rediss') {
+    throw fault(source, [`the scheme must be redis or rediss, got: ${scheme}`]);
+  }
+  // A `#`, `/` or `?` in a password ends the authority early, and the rest would pass as a path.
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url?.hostname) {
+    throw fault(source, [
+      `not a URL: write it as ${shapes}, with special characters of the password percent-encoded`,
+    ]);
+  }
+  const faults: string[] = [];
+  if (url.search || url.hash) faults.push('a query or fragment has no meaning here: remove it');
+  const setting: RedisSetting = {
+    endpoints: [{ host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port ? Number(url.port) : 6379 }],
+    ...optional('username', decode(url.username, 'user', faults)),
+    ...optional('password', decode(url.password, 'password', faults)),
+    tls: scheme === 'rediss',
+    database: databaseOf(url.pathname.slice(1), faults),
+  };
+  if (setting.endpoints[0].port === 0) faults.push('the port must be 1–65535, got: 0');
+  if (faults.length > 0) throw fault(source, faults);
+  return setting;
+}
+
+function decode(part: string, what: string, faults: string[]): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    faults.push(`the ${what} has a stray %: percent-encode it as %25`);
+    return '';
+  }
+}
+
+/** Options of StackExchange.Redis that tune its own client and mean nothing to ours. */
+const ignoredOptions = new Set([
+  'abortconnect',
+  'allowadmin',
+  'asynctimeout',
+  'channelprefix',
+  'checkcertificaterevocation',
+  'configcheckseconds',
+  'configchannel',
+  'connectretry',
+  'connecttimeout',
+  'highintegrity',
+  'keepalive',
+  'name',
+  'preserveasyncorder',
+  'protocol',
+  'proxy',
+  'resolvedns',
+  'responsetimeout',
+  'setclientlibrary',
+  'sslhost',
+  'sslprotocols',
+  'synctimeout',
+  'tiebreaker',
+  'tunnel',
+  'version',
+  'writebuffer',
+]);
+
+const yesOrNo = z.stringbool({ truthy: ['true', 'yes', '1'], falsy: ['false', 'no', '0'] });
+
+function parseConnectionString(text: string, source: string): RedisSetting {
+  const faults: string[] = [];
+  const hosts: string[] = [];
+  const options = new Map<string, string>();
+  for (const part of text.split(',').map((piece) => piece.trim())) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    if (equals < 0) hosts.push(part);
+    else options.set(part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1).trim());
+  }
+  const tls = booleanOf('ssl', options.get('ssl'), faults);
+  // StackExchange.Redis listens for TLS on 6380 unless told otherwise.
+  const endpoints = hosts.map((host) => endpointOf(host, tls ? 6380 : 6379, faults));
+  const username = options.get('user') ?? '';
+  const password = options.get('password') ?? '';
+  const database = databaseOf(options.get('defaultdatabase') ?? '', faults);
+  for (const known of ['ssl', 'user', 'password', 'defaultdatabase']) options.delete(known);
+  for (const name of options.keys()) {
+    if (!ignoredOptions.has(name)) faults.push(unknownOption(name));
+  }
+  const [first, ...rest] = endpoints;
+  if (!first) throw fault(source, [`no host in it: write it as ${shapes}`, ...faults]);
+  if (faults.length > 0) throw fault(source, faults);
+  return {
+    endpoints: [first, ...rest],
+    ...optional('username', username),
+    ...optional('password', password),
+    tls,
+    database,
+  };
+}
+
+/** A comma in a password splits it, and its tail would be told as an option's name: never print that. */
+function unknownOption(name: string): string {
+  return /^[a-z]{1,30}$/.test(name)
+    ? `unknown option \`${name}\`: known are user, password, ssl, defaultDatabase`
+    : 'an option that is none of user, password, ssl, defaultDatabase (a password can not hold a comma in this shape: use the URL)';
+}
+
+function endpointOf(text: string, defaultPort: number, faults: string[]): RedisEndpoint {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] ? Number(match[3]) : defaultPort;
+  if (!host || port < 1 || port > 65_535) {
+    faults.push(`an endpoint must be host:port with a port of 1–65535 (part ${faults.length + 1} is not)`);
+    return { host: '', port: defaultPort };
+  }
+  return { host, port };
+}
+
+function booleanOf(name: string, text: string | undefined, faults: string[]): boolean {
+  if (text === undefined) return false;
+  const parsed = yesOrNo.safeParse(text);
+  if (!parsed.success) faults.push(`\`${name}\` must be true or false, got: ${text}`);
+  return parsed.data ?? false;
+}
+
+function databaseOf(text: string, faults: string[]): number {
+  if (text === '') return 0;
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  faults.push('the database must be a whole number (a `/` in a password must be written as %2F)');
+  return 0;
+}
+
+function optional<K extends string>(key: K, value: string): { [P in K]?: string } {
+  return (value === '' ? {} : { [key]: value }) as { [P in K]?: string };
+}
+
+function fault(source: string, faults: readonly string[]): RedisSettingError {
+  return new RedisSettingError(`${source} is not a usable Redis setting: ${faults.join('; ')}`);
+}

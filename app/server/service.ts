@@ -1,0 +1,99 @@
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import { Server } from 'socket.io';
+import { paths, pingIntervalMs } from '../names.ts';
+import { Connections } from './connections.ts';
+import type { Environment } from './environment.ts';
+import { type Readiness, readinessOf, serveHealth } from './http/health.ts';
+import { servePage } from './http/page.ts';
+import { openChat } from './hubs/chat.ts';
+import { followConnection } from './hubs/thread.ts';
+import { createBackplaneAdapter } from './redis/adapter.ts';
+import { type Backplane, openBackplane } from './redis/backplane.ts';
+
+/** A running service: what `main.ts` starts, and a signal ends. */
+export interface Service {
+  /** Where it listens, for example `http://127.0.0.1:3000`. */
+  readonly url: string;
+  readiness(): Readiness;
+  /** Takes no new clients, lets go of those it has, leaves the backplane. */
+  stop(): Promise<void>;
+}
+
+/** A client sends its answer to the last ping within this time, or is gone. Socket.IO's own default. */
+const pingTimeoutMs = 20_000;
+const largestMessageBytes = 100_000;
+
+export async function startService(environment: Environment, log: Logger): Promise<Service> {
+  const backplane = await openBackplane({
+    sources: environment.redis,
+    instance: environment.instanceId,
+    log,
+  });
+  let draining = false;
+  const readiness = () => readinessOf(backplane.status(), draining);
+  const http = createHttp(environment, log);
+  serveHealth(http, readiness);
+  await servePage(http);
+  const io = createSocketServer(http, environment, readiness);
+  const connections = new Connections(io);
+  if (backplane.links) io.adapter(createBackplaneAdapter(backplane.links, environment.deployment));
+  openHubs(io, environment, backplane, log);
+  const url = await http.listen({ port: environment.port, host: environment.host });
+  return {
+    url,
+    readiness,
+    stop: async () => {
+      draining = true;
+      connections.closeTransports();
+      await io.close();
+      await http.close();
+      await backplane.close();
+    },
+  };
+}
+
+function createHttp(environment: Environment, log: Logger): FastifyInstance {
+  return Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    // The load balancer must be the one that closes an idle connection: else it sends into a closed one, a 502.
+    keepAliveTimeout: (environment.idleTimeoutSeconds + 5) * 1000,
+  }) as unknown as FastifyInstance;
+}
+
+function createSocketServer(
+  http: FastifyInstance,
+  environment: Environment,
+  readiness: () => Readiness,
+): Server {
+  return new Server(http.server, {
+    path: paths.socketIo,
+    serveClient: false,
+    pingInterval: pingIntervalMs,
+    pingTimeout: pingTimeoutMs,
+    maxHttpBufferSize: largestMessageBytes,
+    perMessageDeflate: false,
+    cors: corsOf(environment.corsOrigins),
+    allowRequest: (_request, decide) => {
+      const refused = readiness() === 'starting' || readiness() === 'draining';
+      decide(refused ? `the instance is ${readiness()}` : null, !refused);
+    },
+  });
+}
+
+function corsOf(origins: readonly string[]) {
+  if (origins.length === 0) return undefined;
+  return { origin: origins.includes('*') ? '*' : [...origins], credentials: !origins.includes('*') };
+}
+
+function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): void {
+  const chat = io.of('/chat');
+  chat.use((socket, next) => {
+    followConnection(log, socket);
+    next();
+  });
+  chat.on('connection', (socket) => socket.emit('welcome', { instance: environment.instanceId }));
+  openChat(chat, backplane);
+}

@@ -7,4 +7,5 @@ export default {
   setupFiles: ['<rootDir>/test/setup.ts'],
   setupFilesAfterEnv: ['aws-cdk-lib/testhelpers/jest-autoclean'],
   maxWorkers: 2,
+  testTimeout: 60_000,
 };

@@ -113,7 +113,7 @@ function parseConnectionString(text: string, source: string): RedisSetting {
   }
   const tls = booleanOf('ssl', options.get('ssl'), faults);
   // StackExchange.Redis listens for TLS on 6380 unless told otherwise.
-  const endpoints = hosts.map((host) => endpointOf(host, tls ? 6380 : 6379, faults));
+  const endpoints = hosts.map((host, index) => endpointOf(host, index + 1, tls ? 6380 : 6379, faults));
   const username = options.get('user') ?? '';
   const password = options.get('password') ?? '';
   const database = databaseOf(options.get('defaultdatabase') ?? '', faults);
@@ -140,12 +140,13 @@ function unknownOption(name: string): string {
     : 'an option that is none of user, password, ssl, defaultDatabase (a password can not hold a comma in this shape: use the URL)';
 }
 
-function endpointOf(text: string, defaultPort: number, faults: string[]): RedisEndpoint {
+/** The text is not repeated in the error: a password that was split at a comma lands here. */
+function endpointOf(text: string, ordinal: number, defaultPort: number, faults: string[]): RedisEndpoint {
   const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] ? Number(match[3]) : defaultPort;
   if (!host || port < 1 || port > 65_535) {
-    faults.push(`an endpoint must be host:port with a port of 1–65535 (part ${faults.length + 1} is not)`);
+    faults.push(`an endpoint must be host:port with a port of 1–65535 (endpoint ${ordinal} is not)`);
     return { host: '', port: defaultPort };
   }
   return { host, port };

@@ -1,0 +1,210 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { io, type Socket } from 'socket.io-client';
+import { startRedis, type TestRedis } from '../../support/redis.ts';
+import {
+  readiness,
+  spawnInstance,
+  startInstance,
+  type TestInstance,
+  untilReady,
+} from '../../support/service.ts';
+import { eventually } from '../../support/wait.ts';
+
+const open: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function redis(options: string[] = [], port?: number): Promise<TestRedis> {
+  const server = await startRedis(options, port);
+  open.push(() => server.stop());
+  return server;
+}
+
+async function instance(id: string, environment: NodeJS.ProcessEnv): Promise<TestInstance> {
+  const started = await startInstance(id, environment);
+  open.push(() => started.kill('SIGKILL'));
+  return started;
+}
+
+async function bootingInstance(environment: NodeJS.ProcessEnv): Promise<TestInstance> {
+  const started = await spawnInstance('app', environment);
+  open.push(() => started.kill('SIGKILL'));
+  return started;
+}
+
+function chat(at: TestInstance): Socket {
+  const socket = io(`${at.url}/chat`, { transports: ['websocket'], reconnectionDelay: 50, forceNew: true });
+  open.push(async () => socket.disconnect());
+  return socket;
+}
+
+function heardBy(socket: Socket): unknown[] {
+  const bodies: unknown[] = [];
+  socket.on('message', (message) => bodies.push(message.body));
+  return bodies;
+}
+
+describe('two instances', () => {
+  test('a message published on one is heard on the other, by members only', async () => {
+    const { url } = await redis();
+    const [one, two] = await Promise.all([
+      instance('one', { REDIS_URL: url }),
+      instance('two', { ConnectionStrings__Redis: url.replace('redis://', '') }),
+    ]);
+    const [sender, member, stranger] = [chat(one), chat(two), chat(two)];
+    const [heard, unheard] = [heardBy(member), heardBy(stranger)];
+    expect(await sender.emitWithAck('join', { room: 'r' })).toMatchObject({ ok: true });
+    expect(await member.emitWithAck('join', { room: 'r' })).toMatchObject({ ok: true });
+    expect(await stranger.emitWithAck('join', { room: 'other' })).toMatchObject({ ok: true });
+    expect(await sender.emitWithAck('publish', { room: 'r', body: { n: 1 } })).toMatchObject({ ok: true });
+    await eventually('the message', () => heard.length > 0);
+    await member.emitWithAck('leave', { room: 'r' });
+    await sender.emitWithAck('publish', { room: 'r', body: { n: 2 } });
+    await stranger.emitWithAck('publish', { room: 'other', body: 'last' });
+    await eventually('the message in the other room', () => unheard.length > 0);
+    expect(heard).toEqual([{ n: 1 }]);
+    expect(unheard).toEqual(['last']);
+  });
+
+  test('a client is told which instance serves it', async () => {
+    const one = await instance('instance-1', {});
+    const [welcome] = await once(chat(one), 'welcome');
+    expect(welcome).toEqual({ instance: 'instance-1' });
+  });
+
+  test('SIGTERM: not ready, clients come back elsewhere by themselves, exit 0', async () => {
+    const { url } = await redis();
+    const leaving = await instance('leaving', { REDIS_URL: url });
+    const socket = chat(leaving);
+    await once(socket, 'connect');
+    const [[reason]] = await Promise.all([once(socket, 'disconnect'), leaving.kill('SIGTERM')]);
+    expect(reason).toBe('transport close');
+    expect(socket.active).toBe(true);
+    expect(await leaving.ended()).toBe(0);
+    expect(leaving.output()).toContain('stopped');
+  });
+});
+
+describe('health', () => {
+  test('without a setting: single-instance mode, said in the log and by /health/ready', async () => {
+    const alone = await instance('alone', { REDIS_URL: 'none' });
+    expect(await readiness(alone)).toEqual({ code: 200, status: 'single-instance' });
+    expect(alone.output()).toContain('backplane: none (REDIS_URL is `none`)');
+  });
+
+  test('503 until Redis is there, 200 and degraded when it goes, ok when it comes back', async () => {
+    const first = await redis();
+    await first.stop();
+    const app = await bootingInstance({ REDIS_URL: first.url });
+    await eventually('the fault in the log', () => app.output().includes('ECONNREFUSED'));
+    expect(await readiness(app)).toEqual({ code: 503, status: 'starting' });
+    const second = await redis([], first.port);
+    await untilReady(app);
+    expect(await readiness(app)).toEqual({ code: 200, status: 'ok' });
+    expect(app.output()).toMatch(/backplane: redis at 127.0.0.1:\d+, user default, TLS off, from REDIS_URL/);
+
+    const socket = chat(app);
+    await once(socket, 'connect');
+    await second.stop();
+    await eventually('degraded', async () => (await readiness(app)).status === 'degraded');
+    expect((await readiness(app)).code).toBe(200);
+    const refused = await socket.emitWithAck('publish', { room: 'r', body: 1 });
+    expect(refused).toMatchObject({ ok: false, error: { code: 'unavailable' } });
+
+    await redis([], first.port);
+    await eventually('ok again', async () => (await readiness(app)).status === 'ok');
+    expect(await socket.emitWithAck('publish', { room: 'r', body: 1 })).toMatchObject({ ok: true });
+    expect(socket.connected).toBe(true);
+  });
+
+  test('the public body is the status alone', async () => {
+    const alone = await instance('alone', {});
+    const response = await fetch(`${alone.url}/health/ready`);
+    expect(await response.json()).toEqual({ status: 'single-instance' });
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+describe('a Redis that refuses is named as what it is, without the password', () => {
+  test.each([
+    [
+      'no password given',
+      ['--requirepass', 'secret'],
+      '',
+      'asks for a password and the setting has none (NOAUTH)',
+    ],
+    ['a wrong password', ['--requirepass', 'secret'], ':hunter2@', 'refuses the password of user default'],
+    ['an unknown user', [], 'nobody:hunter2@', 'refuses the password of user nobody'],
+  ])('%s', async (_case, options, login, fault) => {
+    const { port } = await redis(options);
+    const app = await bootingInstance({ REDIS_URL: `redis://${login}127.0.0.1:${port}` });
+    await eventually('the fault in the log', () => app.output().includes(fault));
+    expect(app.output()).not.toContain('hunter2');
+    expect((await readiness(app)).code).toBe(503);
+  });
+
+  test('TLS asked of a plain port', async () => {
+    const { port } = await redis();
+    const app = await bootingInstance({ REDIS_URL: `rediss://127.0.0.1:${port}` });
+    await eventually('the fault', () =>
+      app.output().includes('speaks plain Redis and the setting asks for TLS'),
+    );
+  });
+
+  test('a replica', async () => {
+    const primary = await redis();
+    const replica = await redis(['--replicaof', '127.0.0.1', String(primary.port)]);
+    const app = await bootingInstance({ REDIS_URL: replica.url });
+    await eventually('the fault', () => app.output().includes('is a replica: name the primary endpoint'));
+  });
+});
+
+describe('bad input at boot ends the process with the fix', () => {
+  test.each([
+    ['a malformed setting', { REDIS_URL: 'http://cache' }, 'REDIS_URL is not a usable Redis setting'],
+    ['an unusable port', { PORT: '70000' }, 'PORT must be a whole number of 1–65535, got: 70000'],
+    ['an address of another machine', { HOST: '203.0.113.1' }, 'HOST is no address of this machine'],
+  ])('%s', async (_case, environment, fault) => {
+    const app = await bootingInstance(environment);
+    expect(await app.ended()).toBe(1);
+    expect(app.output()).toContain(fault);
+  });
+
+  test('a port in use', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    open.push(async () => taken.close());
+    const { port } = taken.address() as { port: number };
+    const app = await bootingInstance({ PORT: String(port) });
+    expect(await app.ended()).toBe(1);
+    expect(app.output()).toContain('set PORT to a free one');
+  });
+});
+
+test.each([
+  ['join', undefined],
+  ['join', null],
+  ['join', { room: '' }],
+  ['join', { room: 'x'.repeat(129) }],
+  ['join', { room: 7 }],
+  ['join', { room: 'a\u0000b' }],
+  ['publish', { room: 'r' }],
+  ['publish', { room: 'r', id: '', body: 1 }],
+  ['publish', { room: 'r', body: Buffer.from('binary') }],
+])('%s %p is answered bad_request, and the connection goes on', async (method, payload) => {
+  const socket = chat(await sharedInstance());
+  expect(await socket.emitWithAck(method, payload)).toMatchObject({
+    ok: false,
+    error: { code: 'bad_request' },
+  });
+  expect(await socket.emitWithAck('join', { room: 'fine' })).toMatchObject({ ok: true });
+});
+
+let shared: Promise<TestInstance> | undefined;
+function sharedInstance(): Promise<TestInstance> {
+  shared ??= startInstance('shared', {});
+  return shared;
+}
+afterAll(async () => (await shared)?.kill('SIGKILL'));

@@ -12,7 +12,16 @@ const room = z
   .max(longestRoom)
   .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
 
-export const joinRequest = z.object({ room });
+const position = z.object({
+  epoch: z.string().max(longestId),
+  offset: z.int().min(0),
+});
+
+export const joinRequest = z.object({
+  room,
+  since: position.optional(),
+  acked: position.optional(),
+});
 
 export const leaveRequest = z.object({ room });
 

@@ -10,6 +10,7 @@ import { openChat } from './hubs/chat.ts';
 import { followConnection } from './hubs/thread.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
+import { openMemoryStore, openRedisStore, type RoomStore } from './rooms/store.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
 export interface Service {
@@ -38,7 +39,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   const io = createSocketServer(http, environment, readiness);
   const connections = new Connections(io);
   if (backplane.links) io.adapter(createBackplaneAdapter(backplane.links, environment.deployment));
-  openHubs(io, environment, backplane, log);
+  openHubs(io, environment, storeOf(backplane, environment), log);
   const url = await http.listen({ port: environment.port, host: environment.host });
   return {
     url,
@@ -88,12 +89,16 @@ function corsOf(origins: readonly string[]) {
   return { origin: origins.includes('*') ? '*' : [...origins], credentials: !origins.includes('*') };
 }
 
-function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): void {
+function storeOf({ links }: Backplane, { deployment }: Environment): RoomStore {
+  return links ? openRedisStore({ links, deployment }) : openMemoryStore();
+}
+
+function openHubs(io: Server, environment: Environment, store: RoomStore, log: Logger): void {
   const chat = io.of('/chat');
   chat.use((socket, next) => {
     followConnection(log, socket);
     next();
   });
   chat.on('connection', (socket) => socket.emit('welcome', { instance: environment.instanceId }));
-  openChat(chat, backplane);
+  openChat(chat, store);
 }

@@ -1,0 +1,19 @@
+import type { Position } from './position.ts';
+
+/** What a room hears from its feed. */
+export interface FeedListener {
+  /** @param packet Engine.IO's text of the message, `42/chat,["message",{…}]` */
+  received(position: Position, packet: Buffer): void;
+  /** The subscription was interrupted and stands again: the log has what was missed. */
+  resubscribed(): void;
+}
+
+/** Tells an instance what is appended to the rooms that it has members in. */
+export interface RoomFeed {
+  /**
+   * Resolves when everything appended from now on will be heard.
+   * @throws Error when the feed is away
+   */
+  subscribe(room: string, listener: FeedListener): Promise<void>;
+  unsubscribe(room: string): void;
+}

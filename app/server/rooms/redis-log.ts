@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import type { RedisLink } from '../redis/link.ts';
+import { roomKeys } from './keys.ts';
+import {
+  type Appended,
+  type AppendRequest,
+  type LogBounds,
+  type Page,
+  pageBytes,
+  pageMessages,
+  type ReadRequest,
+  RefusedError,
+  type RoomLog,
+  UncertainError,
+} from './log.ts';
+import { messageHead } from './packet.ts';
+import { makeEpoch } from './position.ts';
+
+export interface RedisLogOptions {
+  readonly link: RedisLink;
+  readonly deployment: string;
+  readonly hub: string;
+  /** What goes before a message to make it a packet of this hub's namespace. */
+  readonly packetPrefix: string;
+  readonly bounds: LogBounds;
+}
+
+/** A script of this folder, run by its hash. */
+class Script {
+  readonly #text: string;
+  readonly #hash: string;
+
+  constructor(file: string) {
+    this.#text = readFileSync(new URL(`./scripts/${file}`, import.meta.url), 'utf8');
+    this.#hash = createHash('sha1').update(this.#text).digest('hex');
+  }
+
+  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.#hash, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      return redis.eval(this.#text, keys.length, ...keys, ...args);
+    }
+  }
+}
+
+const append = new Script('append.lua');
+const read = new Script('read.lua');
+
+/** Rooms' logs in Redis: what is appended is also published on the room's channel. */
+export class RedisLog implements RoomLog {
+  readonly #options: RedisLogOptions;
+
+  constructor(options: RedisLogOptions) {
+    this.#options = options;
+  }
+
+  async append({ room, subject, id, rest }: AppendRequest): Promise<Appended> {
+    const { link, bounds } = this.#options;
+    const redis = link.connection;
+    if (!redis) throw new RefusedError('Redis is away: nothing was written');
+    const keys = this.#keys(room);
+    const named = id === undefined ? [] : [keys.id(subject, id)];
+    const args = [
+      keys.channel,
+      makeEpoch(),
+      this.#options.packetPrefix,
+      messageHead(room),
+      rest,
+      bounds.maxLength,
+      bounds.maxBytes,
+      bounds.maxAgeMs,
+      bounds.metaAgeMs,
+      bounds.idWindowMs,
+    ];
+    try {
+      const answer = await append.run(redis, [keys.meta, keys.log, ...named], args);
+      const [epoch, offset, repeated] = answer as [string, number, 0 | 1];
+      return { epoch, offset, repeated: repeated === 1 };
+    } catch (error) {
+      throw explainFailedAppend(error as Error);
+    }
+  }
+
+  async read({ room, since, acked, visibleFrom = 1 }: ReadRequest): Promise<Page> {
+    const { link, bounds } = this.#options;
+    const redis = link.connection;
+    if (!redis) throw new Error('Redis is away');
+    const keys = this.#keys(room);
+    const args = [
+      makeEpoch(),
+      bounds.metaAgeMs,
+      since?.epoch ?? '',
+      since?.offset ?? 0,
+      acked?.epoch ?? '',
+      acked?.offset ?? 0,
+      visibleFrom,
+      pageMessages,
+      pageBytes,
+    ];
+    const answer = await read.run(redis, [keys.meta, keys.log], args);
+    const [epoch, head, complete, lost, ackedKept, end, more, ...messages] = answer as ReadAnswer;
+    return {
+      head: { epoch, offset: head },
+      complete: complete === 1,
+      lost: lost < 0 ? undefined : lost,
+      ackedKept: ackedKept === 1,
+      messages,
+      end,
+      more: more === 1,
+    };
+  }
+
+  #keys(room: string) {
+    return roomKeys(this.#options.deployment, this.#options.hub, room);
+  }
+}
+
+/** What `read.lua` returns. */
+type ReadAnswer = [
+  epoch: string,
+  head: number,
+  complete: number,
+  lost: number,
+  ackedKept: number,
+  end: number,
+  more: number,
+  ...messages: string[],
+];
+
+/** A reply that is an error means that the script wrote nothing; without a reply nobody knows. */
+function explainFailedAppend(error: Error): RefusedError | UncertainError {
+  if (error.name !== 'ReplyError') {
+    return new UncertainError(`Redis did not answer (${error.message}): the message may have been written`);
+  }
+  if (/^OOM/.test(error.message))
+    return new RefusedError('Redis is full: nothing was written, try again later');
+  return new RefusedError(`Redis refused: ${error.message}`);
+}

@@ -1,0 +1,105 @@
+import type { Socket } from 'socket.io';
+import type { Page, ReadRequest } from './log.ts';
+import { Room, type RoomContext } from './room.ts';
+import { Turns } from './turns.ts';
+
+/** A room that was left by its last member here is followed this much longer: most come back. */
+const lingerMs = 10_000;
+
+/** The rooms of one namespace that have members on this instance. */
+export class Rooms {
+  readonly #context: RoomContext;
+  readonly #rooms = new Map<string, OpenRoom>();
+  readonly #joined = new WeakMap<Socket, Set<string>>();
+  readonly #turns = new Turns();
+
+  constructor(context: RoomContext) {
+    this.#context = context;
+  }
+
+  /**
+   * @returns undefined if the socket went away meanwhile
+   * @throws Error when the room can't be opened or read now
+   */
+  join(socket: Socket, { room: name, ...request }: ReadRequest): Promise<Page | undefined> {
+    return this.#turns.take(socket, name, async () => {
+      if (!socket.connected) return undefined;
+      const open = this.#open(name);
+      open.pending += 1;
+      try {
+        await open.ready;
+        const page = await open.room.join(socket, request);
+        if (open.room.members.has(socket)) this.#remember(socket, name);
+        return page;
+      } finally {
+        open.pending -= 1;
+        this.#closeWhenUnused(open);
+      }
+    });
+  }
+
+  leave(socket: Socket, name: string): Promise<void> {
+    return this.#turns.take(socket, name, async () => this.#remove(socket, name));
+  }
+
+  /** The socket is gone: at once, whatever it still waits for. */
+  forget(socket: Socket): void {
+    for (const name of this.#joined.get(socket) ?? []) this.#remove(socket, name);
+  }
+
+  /** Stops following every room. */
+  close(): void {
+    for (const { room, closing } of this.#rooms.values()) {
+      clearTimeout(closing);
+      room.close();
+    }
+    this.#rooms.clear();
+  }
+
+  #open(name: string): OpenRoom {
+    const known = this.#rooms.get(name);
+    if (known) return known;
+    const room = new Room(name, this.#context);
+    const open: OpenRoom = { room, ready: room.open(), pending: 0 };
+    this.#rooms.set(name, open);
+    open.ready.catch(() => this.#rooms.delete(name));
+    return open;
+  }
+
+  #remember(socket: Socket, name: string): void {
+    const names = this.#joined.get(socket);
+    if (names) names.add(name);
+    else this.#joined.set(socket, new Set([name]));
+  }
+
+  #remove(socket: Socket, name: string): void {
+    this.#joined.get(socket)?.delete(name);
+    const open = this.#rooms.get(name);
+    if (!open) return;
+    open.room.members.delete(socket);
+    this.#closeWhenUnused(open);
+  }
+
+  #closeWhenUnused(open: OpenRoom): void {
+    if (open.closing || isUsed(open)) return;
+    open.closing = setTimeout(() => {
+      open.closing = undefined;
+      if (isUsed(open) || this.#rooms.get(open.room.name) !== open) return;
+      this.#rooms.delete(open.room.name);
+      open.room.close();
+    }, lingerMs).unref();
+  }
+}
+
+interface OpenRoom {
+  readonly room: Room;
+  /** Rejected when the room can't be followed now: the next one who joins tries again. */
+  readonly ready: Promise<void>;
+  /** Sockets that are joining. */
+  pending: number;
+  closing?: NodeJS.Timeout | undefined;
+}
+
+function isUsed({ room, pending }: OpenRoom): boolean {
+  return pending > 0 || room.members.size > 0;
+}

@@ -2,21 +2,15 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 import type { ClientToServer, ServerToClient } from '../protocol/hub.ts';
 
 export type HubSocket = Socket<ServerToClient, ClientToServer>;
+export type ConnectOptions = Partial<ManagerOptions & SocketOptions>;
 
 /**
- * Connects to one hub of the service.
+ * A plain Socket.IO client of one hub, without the delivery contract: `openHub` has it.
  *
- * WebSocket first, so that the load balancer's stickiness matters only where a network blocks WebSockets
- * and long polling takes over.
- *
- * @param url where the service answers, for example `https://realtime.example.com`
- * @param hub for example `chat`
+ * WebSocket first, so that the load balancer's stickiness matters only where a network blocks WebSockets and
+ * long polling takes over.
  */
-export function connectHub(
-  url: string,
-  hub: string,
-  options: Partial<ManagerOptions & SocketOptions> = {},
-): HubSocket {
+export function connectHub(url: string, hub: string, options: ConnectOptions = {}): HubSocket {
   return io(new URL(`/${hub}`, url).href, {
     transports: ['websocket', 'polling'],
     tryAllTransports: true,

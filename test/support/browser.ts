@@ -1,8 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
-import { findChromium } from '../../bin/setup/chromium.mjs';
 
 /** Chromium's own services look for hosts on the internet at each start: none is needed here. */
 const quiet = [
@@ -36,4 +36,11 @@ export async function openBrowser(extra: readonly string[] = []): Promise<{
       rmSync(profile, { recursive: true, force: true });
     },
   };
+}
+
+/** Asks the set-up where it found Chromium; in a process of its own, since jest does not load its modules. */
+function findChromium(): string {
+  const module = new URL('../../bin/setup/chromium.mjs', import.meta.url);
+  const ask = `import { findChromium } from '${module}'; process.stdout.write(findChromium() ?? '')`;
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', ask], { encoding: 'utf8' });
 }

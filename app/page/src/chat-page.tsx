@@ -1,12 +1,16 @@
 import { type FormEvent, useState } from 'react';
+import type { ConnectionState } from '../../client/state.ts';
 import type { Message } from '../../protocol/hub.ts';
 import { type Room, useRoom } from './use-room.ts';
 
 const stateInWords = {
   connecting: 'Connecting…',
   connected: 'Connected',
+  degraded: 'Connected; the backplane is away, messages wait',
   reconnecting: 'Connection lost, coming back…',
-} as const;
+  refused: 'The service does not let this page in',
+  closed: 'Closed',
+} as const satisfies Record<ConnectionState, string>;
 
 export function ChatPage({ room: name }: { readonly room: string }) {
   const room = useRoom(name);
@@ -29,6 +33,7 @@ export function ChatPage({ room: name }: { readonly room: string }) {
         Room <em>{name}</em>
       </h2>
       <Messages messages={room.messages} />
+      {room.lost && <p role="alert">Some messages were lost and can't be shown.</p>}
       <Composer room={room} />
     </main>
   );
@@ -79,7 +84,7 @@ function Composer({ room }: { readonly room: Room }) {
           onChange={(event) => setText(event.target.value)}
           autoComplete="off"
         />
-        <button type="submit" disabled={room.state !== 'connected'}>
+        <button type="submit" disabled={room.state === 'connecting' || room.state === 'refused'}>
           Send
         </button>
       </div>

@@ -1,55 +1,51 @@
 import { useEffect, useRef, useState } from 'react';
-import { connectHub, type HubSocket } from '../../client/connect.ts';
+import { type ClientHub, openHub } from '../../client/hub.ts';
+import type { ClientRoom } from '../../client/room.ts';
+import type { ConnectionState } from '../../client/state.ts';
 import type { Message } from '../../protocol/hub.ts';
-
-export type ConnectionState = 'connecting' | 'connected' | 'reconnecting';
 
 export interface Room {
   readonly state: ConnectionState;
   /** The instance that serves this window, once it has said so. */
   readonly instance: string | undefined;
   readonly messages: readonly Message[];
+  /** Messages were lost that can't be delivered any more. */
+  readonly lost: boolean;
   /** @returns undefined when it was taken, else why not */
   readonly publish: (text: string) => Promise<string | undefined>;
 }
 
-/** Longest time that the page waits for an acknowledgement, in milliseconds. */
-const replyTimeoutMs = 5_000;
+/** How long the page tries to publish before it tells the writer, in milliseconds. */
+const publishForMs = 15_000;
 const shownMessages = 200;
 
-/** One room of the chat hub, joined again after each reconnect. */
+/** One room of the chat hub. */
 export function useRoom(name: string): Room {
-  const socket = useRef<HubSocket>(undefined);
+  const joined = useRef<ClientRoom>(undefined);
   const [state, setState] = useState<ConnectionState>('connecting');
   const [instance, setInstance] = useState<string>();
   const [messages, setMessages] = useState<readonly Message[]>([]);
+  const [lost, setLost] = useState(false);
 
   useEffect(() => {
-    const hub = connectHub(location.origin, 'chat');
-    socket.current = hub;
-    hub.on('connect', async () => {
-      const answer = await hub
-        .timeout(replyTimeoutMs)
-        .emitWithAck('join', { room: name })
-        .catch(() => undefined);
-      if (answer?.ok) setState('connected');
+    const hub: ClientHub = openHub(location.origin, 'chat');
+    hub.watch(setState);
+    hub.socket.on('welcome', (welcome) => setInstance(welcome.instance));
+    joined.current = hub.join(name, {
+      onMessage: (message) => setMessages((shown) => [...shown, message].slice(-shownMessages)),
+      onLost: () => setLost(true),
     });
-    hub.on('disconnect', () => setState('reconnecting'));
-    hub.on('welcome', (welcome) => setInstance(welcome.instance));
-    hub.on('message', (message) => setMessages((shown) => [...shown, message].slice(-shownMessages)));
-    return () => void hub.disconnect();
+    return () => hub.close();
   }, [name]);
 
   const publish = async (text: string) => {
-    const hub = socket.current;
-    if (!hub?.connected) return 'Not connected: the message was not sent.';
     try {
-      const answer = await hub.timeout(replyTimeoutMs).emitWithAck('publish', { room: name, body: { text } });
-      return answer.ok ? undefined : answer.error.message;
-    } catch {
-      return 'No answer: the message may or may not have been sent.';
+      await joined.current?.publish({ text }, { forMs: publishForMs });
+      return undefined;
+    } catch (error) {
+      return `Not sent: ${(error as Error).message}`;
     }
   };
 
-  return { state, instance, messages, publish };
+  return { state, instance, messages, lost, publish };
 }

@@ -45,5 +45,4 @@ test('a window whose instance ends says so', async () => {
   const page = await open(instances[1] as TestInstance);
   await instances[1]?.kill('SIGTERM');
   await page.getByText('Connection lost, coming back…').waitFor();
-  expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
 });

@@ -1,0 +1,101 @@
+import { type ConnectOptions, connectHub, type HubSocket } from './connect.ts';
+import { ClientRoom, type JoinOptions, type RoomHandlers } from './room.ts';
+import type { ConnectionState } from './state.ts';
+
+/**
+ * Connects to one hub of the service, with the delivery contract: in the rooms that are joined, each message
+ * reaches the handler once and in order, or the handler is told what was lost.
+ *
+ * @typeParam Body what the hub's messages carry
+ * @param url where the service answers, for example `https://realtime.example.com`
+ * @param hub for example `chat`
+ * @param options of the Socket.IO client; `auth: (give) => give({ token })` is asked at each connect
+ */
+export function openHub<Body = unknown>(
+  url: string,
+  hub: string,
+  options: ConnectOptions = {},
+): ClientHub<Body> {
+  return new ClientHub<Body>(connectHub(url, hub, options));
+}
+
+/** One hub of the service, and the rooms that this client has joined in it. */
+export class ClientHub<Body = unknown> {
+  /** The Socket.IO client below, for events that are not guaranteed. */
+  readonly socket: HubSocket;
+  readonly #rooms = new Map<string, ClientRoom<Body>>();
+  readonly #watchers = new Set<(state: ConnectionState) => void>();
+  #state: ConnectionState = 'connecting';
+  #instance: string | undefined;
+  #closed = false;
+
+  constructor(socket: HubSocket) {
+    this.socket = socket;
+    socket.on('connect', () => this.#connected());
+    socket.on('disconnect', (reason) => this.#disconnected(reason));
+    socket.on('connect_error', () => {
+      // A middleware's no is final: the client below does not try again by itself.
+      if (!socket.active) this.#enter('refused');
+    });
+    socket.on('welcome', ({ instance }) => {
+      this.#instance = instance;
+    });
+    socket.on('degraded', ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'));
+    socket.on('message', (message) => this.#rooms.get(message.room)?.heard(message));
+    socket.on('gap', (gap) => this.#rooms.get(gap.room)?.gap(gap));
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The instance that serves this client now, once it has said so. */
+  get instance(): string | undefined {
+    return this.#instance;
+  }
+
+  /** Calls `watcher` with each state from now on. @returns ends it */
+  watch(watcher: (state: ConnectionState) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Joins a room and stays in it through reconnects, until `leave`. Joining it again replaces the handlers. */
+  join(room: string, handlers: RoomHandlers<Body>, options: JoinOptions = {}): ClientRoom<Body> {
+    this.#rooms.get(room)?.leave();
+    const joined = new ClientRoom<Body>(room, this.socket, handlers, options);
+    this.#rooms.set(room, joined);
+    return joined;
+  }
+
+  leave(room: string): void {
+    this.#rooms.get(room)?.leave();
+    if (this.#rooms.delete(room) && this.socket.connected)
+      this.socket.emit('leave', { room }, () => undefined);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const room of this.#rooms.values()) room.leave();
+    this.socket.disconnect();
+    this.#enter('closed');
+  }
+
+  #connected(): void {
+    this.#enter('connected');
+    for (const room of this.#rooms.values()) room.rejoin();
+  }
+
+  #disconnected(reason: string): void {
+    if (this.#closed) return;
+    this.#enter('reconnecting');
+    // An instance that hangs up by name is leaving: another one takes this client.
+    if (reason === 'io server disconnect') this.socket.connect();
+  }
+
+  #enter(state: ConnectionState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    for (const watcher of this.#watchers) watcher(state);
+  }
+}

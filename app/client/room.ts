@@ -1,0 +1,180 @@
+import type { Gap, JoinAnswer, Lost, Message, Position } from '../protocol/hub.ts';
+import { Backoff } from './backoff.ts';
+import { call } from './call.ts';
+import type { HubSocket } from './connect.ts';
+import { RoomCursor } from './cursor.ts';
+import { HubError, mayRetry } from './errors.ts';
+import { messageId } from './message-id.ts';
+
+export interface RoomHandlers<Body> {
+  /** Each message of the room, once and in order, through reconnects and changes of instance. */
+  readonly onMessage: (message: Message & { readonly body: Body }) => void;
+  /**
+   * Something was lost that can't be delivered any more: the application reads its state anew from where it
+   * keeps it. Messages go on behind it.
+   */
+  readonly onLost?: (lost: Lost) => void;
+  /** The service does not let this client into the room (any more). */
+  readonly onRefused?: (error: HubError) => void;
+}
+
+export interface JoinOptions {
+  /** Go on from a position that was kept, for example over a reload of the page. @default from now on */
+  readonly since?: Position;
+}
+
+/** Milliseconds; ends well before the service's window of ids, 120 s, so that a repeat is recognized. */
+const publishForMs = 60_000;
+
+/** One room as this client has joined it. */
+export class ClientRoom<Body = unknown> {
+  readonly name: string;
+  readonly #socket: HubSocket;
+  readonly #handlers: RoomHandlers<Body>;
+  readonly #cursor = new RoomCursor();
+  /** What is heard while a join is under way. */
+  #held: Message[] = [];
+  #joining: Promise<void> | undefined;
+  #joinAgain = false;
+  #left = false;
+  #since: Position | undefined;
+  readonly #joined: Promise<void>;
+  #settleJoined: { resolve: () => void; reject: (error: HubError) => void } | undefined;
+
+  constructor(name: string, socket: HubSocket, handlers: RoomHandlers<Body>, { since }: JoinOptions) {
+    this.name = name;
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.#since = since;
+    this.#joined = new Promise((resolve, reject) => {
+      this.#settleJoined = { resolve, reject };
+    });
+    this.#joined.catch(() => undefined);
+    if (socket.connected) this.rejoin();
+  }
+
+  /** Resolves when the room was first joined. @throws HubError when the service refuses */
+  get joined(): Promise<void> {
+    return this.#joined;
+  }
+
+  /** What was delivered last; `since` of a later join. */
+  get position(): Position | undefined {
+    return this.#cursor.position;
+  }
+
+  /**
+   * Publishes, and tries again with the same id until it is answered: through a lost connection, another
+   * instance, a Redis that was away.
+   *
+   * @param options.id 1–64 characters. @default a random one
+   * @param options.forMs how long to try, in milliseconds. @default 60,000
+   * @throws HubError `refused`: not written. `uncertain`: it may be. `forbidden`, `bad_request`: no use trying
+   */
+  async publish(body: Body, options: { id?: string; forMs?: number } = {}): Promise<Position> {
+    const request = { room: this.name, id: options.id ?? messageId(), body };
+    const deadline = Date.now() + (options.forMs ?? publishForMs);
+    const backoff = new Backoff();
+    let mayBeWritten = false;
+    for (;;) {
+      try {
+        const { epoch, offset } = await call<Position>(this.#socket, 'publish', request);
+        this.#cursor.acknowledged({ epoch, offset });
+        return { epoch, offset };
+      } catch (error) {
+        const { code, message } = error as HubError;
+        mayBeWritten ||= code === 'uncertain';
+        if (!mayRetry(code)) throw error;
+        if (Date.now() > deadline)
+          throw new HubError({ code: mayBeWritten ? 'uncertain' : 'refused', message });
+        await backoff.pause();
+      }
+    }
+  }
+
+  /** Called with every `message` of the hub. */
+  heard(message: Message): void {
+    if (this.#left) return;
+    if (this.#joining) this.#held.push(message);
+    else this.#take(message);
+  }
+
+  /** The instance says that what we have may not be what the log has. */
+  gap(_gap: Gap): void {
+    this.rejoin();
+  }
+
+  /** After each connect, and wherever the order breaks. */
+  rejoin(): void {
+    this.#joinAgain = true;
+    this.#joining ??= this.#joinUntilLevel().finally(() => {
+      this.#joining = undefined;
+    });
+  }
+
+  leave(): void {
+    this.#left = true;
+    this.#held = [];
+  }
+
+  #take(message: Message): void {
+    const verdict = this.#cursor.judge(message);
+    if (verdict === 'deliver') this.#deliver(message);
+    if (verdict === 'rejoin') {
+      this.#held.push(message);
+      this.rejoin();
+    }
+  }
+
+  #deliver(message: Message): void {
+    this.#cursor.delivered(message);
+    this.#handlers.onMessage(message as Message & { body: Body });
+  }
+
+  async #joinUntilLevel(): Promise<void> {
+    const backoff = new Backoff();
+    while (this.#joinAgain && !this.#left && this.#socket.connected) {
+      this.#joinAgain = false;
+      try {
+        await this.#joinOnce();
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error;
+        if (!mayRetry(error.code)) return this.#refused(error);
+        this.#joinAgain = true;
+        await backoff.pause();
+      }
+    }
+  }
+
+  async #joinOnce(): Promise<void> {
+    for (let more = true; more && !this.#left; ) {
+      const since = this.#cursor.position ?? this.#since;
+      const { acked } = this.#cursor;
+      const request = { room: this.name, ...(since && { since }), ...(acked && { acked }) };
+      const answer = await call<JoinAnswer>(this.#socket, 'join', request);
+      if (this.#left) return;
+      if (!answer.recovered) this.#handlers.onLost?.(answer.lost ?? {});
+      for (const message of answer.messages) this.#deliver(message);
+      this.#cursor.joined(answer);
+      more = answer.more;
+    }
+    this.#settleJoined?.resolve();
+    this.#serveHeld();
+  }
+
+  #serveHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const message of held) {
+      const verdict = this.#cursor.judge(message);
+      if (verdict === 'deliver') this.#deliver(message);
+      // What was held before the answer came stands in the log: what does not follow is asked for there.
+      if (verdict === 'rejoin') this.#joinAgain = true;
+    }
+  }
+
+  #refused(error: HubError): void {
+    this.#settleJoined?.reject(error);
+    this.#handlers.onRefused?.(error);
+  }
+}

@@ -12,6 +12,8 @@ export const environmentNames = {
   redisUrl: 'REDIS_URL',
   /** Name of the SSM parameter that holds the Redis setting. */
   redisUrlParameter: 'REDIS_URL_PARAMETER',
+  /** `required` (default) or `preferred`: what to do while Redis can't be reached. */
+  backplane: 'BACKPLANE',
   /** Prefix of every key and channel in Redis, so that two deployments can share one server. */
   deployment: 'DEPLOYMENT',
   /** Shown to clients and in logs; random when absent. */

@@ -9,6 +9,11 @@ export interface Environment {
   readonly port: number;
   readonly host: string;
   readonly redis: RedisSources;
+  /**
+   * What to do while Redis can't be reached. `required`: not ready until it was joined once, and publishes are
+   * refused without it. `preferred`: serves alone meanwhile, and says so.
+   */
+  readonly backplane: 'required' | 'preferred';
   readonly deployment: string;
   readonly instanceId: string;
   readonly idleTimeoutSeconds: number;
@@ -37,6 +42,7 @@ const schema = z.object({
   [names.redisConnectionString]: z.string().optional(),
   [names.redisUrl]: z.string().optional(),
   [names.redisUrlParameter]: z.string().optional(),
+  [names.backplane]: z.enum(['required', 'preferred'], 'must be required or preferred').default('required'),
   [names.deployment]: name(32).default('realtime'),
   [names.instanceId]: name(64).optional(),
   [names.idleTimeoutSeconds]: wholeNumber(1, 4_000).default(60),
@@ -68,6 +74,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
       ...(url === undefined ? {} : { url }),
       ...(parameterName === undefined ? {} : { parameterName }),
     },
+    backplane: value[names.backplane],
     deployment: value[names.deployment],
     instanceId: value[names.instanceId] ?? `${hostname().slice(0, 40)}-${randomBytes(3).toString('hex')}`,
     idleTimeoutSeconds: value[names.idleTimeoutSeconds],

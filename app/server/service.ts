@@ -1,16 +1,18 @@
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { Server } from 'socket.io';
+import { type Namespace, Server } from 'socket.io';
 import { paths, pingIntervalMs } from '../names.ts';
 import { Connections } from './connections.ts';
 import type { Environment } from './environment.ts';
-import { type Readiness, readinessOf, serveHealth } from './http/health.ts';
+import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
 import { servePage } from './http/page.ts';
 import { openChat } from './hubs/chat.ts';
 import { followConnection } from './hubs/thread.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
+import { testRoomPermissions } from './rooms/self-test.ts';
 import { openMemoryStore, openRedisStore, type RoomStore } from './rooms/store.ts';
+import { openSwitchingStore } from './rooms/switching-store.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
 export interface Service {
@@ -26,20 +28,17 @@ const pingTimeoutMs = 20_000;
 const largestMessageBytes = 100_000;
 
 export async function startService(environment: Environment, log: Logger): Promise<Service> {
-  const backplane = await openBackplane({
-    sources: environment.redis,
-    instance: environment.instanceId,
-    log,
-  });
+  const backplane = await openOwnBackplane(environment, log);
   let draining = false;
-  const readiness = () => readinessOf(backplane.status(), draining);
+  const readiness = () =>
+    readinessOf(backplane.status, { draining, servesAlone: environment.backplane === 'preferred' });
   const http = createHttp(environment, log);
   serveHealth(http, readiness);
   await servePage(http);
   const io = createSocketServer(http, environment, readiness);
   const connections = new Connections(io);
   if (backplane.links) io.adapter(createBackplaneAdapter(backplane.links, environment.deployment));
-  openHubs(io, environment, storeOf(backplane, environment), log);
+  const closeHubs = openHubs(io, environment, backplane, log);
   const url = await http.listen({ port: environment.port, host: environment.host });
   return {
     url,
@@ -49,9 +48,20 @@ export async function startService(environment: Environment, log: Logger): Promi
       connections.closeTransports();
       await io.close();
       await http.close();
+      closeHubs();
       await backplane.close();
     },
   };
+}
+
+function openOwnBackplane({ redis, deployment, instanceId }: Environment, log: Logger): Promise<Backplane> {
+  return openBackplane({
+    sources: redis,
+    deployment,
+    instance: instanceId,
+    log,
+    selfTest: (connection) => testRoomPermissions(connection, deployment, instanceId),
+  });
 }
 
 function createHttp(environment: Environment, log: Logger): FastifyInstance {
@@ -78,8 +88,8 @@ function createSocketServer(
     perMessageDeflate: false,
     cors: corsOf(environment.corsOrigins),
     allowRequest: (_request, decide) => {
-      const refused = readiness() === 'starting' || readiness() === 'draining';
-      decide(refused ? `the instance is ${readiness()}` : null, !refused);
+      const takesClients = statusCodeOf(readiness()) === 200;
+      decide(takesClients ? null : `the instance is ${readiness()}`, takesClients);
     },
   });
 }
@@ -89,16 +99,36 @@ function corsOf(origins: readonly string[]) {
   return { origin: origins.includes('*') ? '*' : [...origins], credentials: !origins.includes('*') };
 }
 
-function storeOf({ links }: Backplane, { deployment }: Environment): RoomStore {
-  return links ? openRedisStore({ links, deployment }) : openMemoryStore();
-}
-
-function openHubs(io: Server, environment: Environment, store: RoomStore, log: Logger): void {
+/** @returns closes them */
+function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): () => void {
+  const store = storeOf(backplane, environment);
   const chat = io.of('/chat');
   chat.use((socket, next) => {
     followConnection(log, socket);
     next();
   });
-  chat.on('connection', (socket) => socket.emit('welcome', { instance: environment.instanceId }));
-  openChat(chat, store);
+  chat.on('connection', (socket) => {
+    socket.emit('welcome', { instance: environment.instanceId });
+    if (backplane.status === 'degraded') socket.emit('degraded', { degraded: true });
+  });
+  tellWhenDegraded(chat, backplane);
+  const rooms = openChat(chat, store);
+  return () => rooms.close();
+}
+
+function storeOf(backplane: Backplane, { deployment, backplane: need }: Environment): RoomStore {
+  const { links } = backplane;
+  if (!links) return openMemoryStore();
+  const shared = openRedisStore({ links, deployment });
+  if (need === 'required') return shared;
+  return openSwitchingStore({
+    shared,
+    alone: openMemoryStore(),
+    available: () => links.available(),
+    onChange: (listener) => backplane.on('status', listener),
+  });
+}
+
+function tellWhenDegraded(namespace: Namespace, backplane: Backplane): void {
+  backplane.on('status', (status) => namespace.local.emit('degraded', { degraded: status !== 'joined' }));
 }

@@ -4,12 +4,22 @@ import type { BackplaneStatus } from '../redis/backplane.ts';
 
 export type Readiness = 'ok' | 'single-instance' | 'starting' | 'degraded' | 'draining';
 
+export interface ReadinessFacts {
+  readonly draining: boolean;
+  /** `BACKPLANE=preferred`: clients are taken before the backplane was joined, too. */
+  readonly servesAlone: boolean;
+}
+
 /**
  * Losing Redis after the first join stays 200: ECS replaces tasks whose target-group check fails, so a 503
  * would turn one failover of Redis into the death of every task.
  */
-export function readinessOf(backplane: BackplaneStatus, draining: boolean): Readiness {
+export function readinessOf(
+  backplane: BackplaneStatus,
+  { draining, servesAlone }: ReadinessFacts,
+): Readiness {
   if (draining) return 'draining';
+  if (backplane === 'starting' && servesAlone) return 'degraded';
   return backplane === 'joined' ? 'ok' : backplane;
 }
 

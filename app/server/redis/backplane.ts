@@ -1,30 +1,109 @@
+import { EventEmitter } from 'node:events';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { RedisLink } from './link.ts';
+import { Channels } from './channels.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { RedisLink, type RedisLinkOptions } from './link.ts';
+import { inspectServer } from './self-test.ts';
 import type { RedisSetting } from './setting.ts';
 import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './source.ts';
 
 /** `starting` until the first join; `degraded` while a backplane that was joined is away. */
 export type BackplaneStatus = 'single-instance' | 'starting' | 'joined' | 'degraded';
 
-/** What joins this instance to the others, or says that there are none. */
-export interface Backplane {
-  status(): BackplaneStatus;
-  /** Absent in single-instance mode. */
-  readonly links?: BackplaneLinks;
-  close(): Promise<void>;
+export interface BackplaneOptions {
+  readonly sources: RedisSources;
+  /** Prefix of every key and channel. */
+  readonly deployment: string;
+  readonly instance: string;
+  readonly log: Logger;
+  /** Tries, on each new connection for commands, what the service will ask of it. @throws Error what is denied */
+  readonly selfTest?: (connection: Redis) => Promise<void>;
 }
 
+/** What joins this instance to the others. */
 export interface BackplaneLinks {
-  /** Commands: publishes, appends, reads. */
+  /** Commands: appends, reads, publishes. */
   readonly commands: RedisLink;
   /** Subscriptions only: a connection that subscribes takes no other command. */
   readonly subscriptions: RedisLink;
+  readonly channels: Channels;
+  /** A message goes round through Redis now. */
+  available(): boolean;
 }
 
-export interface BackplaneOptions {
-  readonly sources: RedisSources;
-  readonly instance: string;
-  readonly log: Logger;
+/** The backplane of this instance, or its absence. */
+export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
+  /** Absent in single-instance mode. */
+  readonly links: BackplaneLinks | undefined;
+  readonly #heartbeat: Heartbeat | undefined;
+  readonly #log: Logger;
+  #joinedOnce = false;
+
+  /** @param found the setting as it was at boot; it is read anew at every connect */
+  constructor(options: BackplaneOptions, found: ResolvedSetting) {
+    super();
+    this.#log = options.log;
+    if (found.kind === 'none') {
+      options.log.info(
+        `backplane: none (${found.source}); single-instance mode, other instances are not seen`,
+      );
+      return;
+    }
+    const { selfTest = async () => undefined } = options;
+    const commands = this.#createLink('commands', options, async (redis) => {
+      const remarks = await inspectServer(redis);
+      await selfTest(redis);
+      return remarks;
+    });
+    const subscriptions = this.#createLink('subscriptions', options, inspectServer);
+    const channels = new Channels(subscriptions);
+    this.#heartbeat = new Heartbeat({
+      commands,
+      subscriptions,
+      channels,
+      channel: `${options.deployment}:heartbeat:${options.instance}`,
+      onChange: (beating) => this.#changed(beating, describe(found)),
+    });
+    this.links = { commands, subscriptions, channels, available: () => this.status === 'joined' };
+    for (const link of [commands, subscriptions]) {
+      link.on('up', () => this.#linkUp());
+      link.on('down', () => this.#heartbeat?.stop());
+      link.start();
+    }
+  }
+
+  get status(): BackplaneStatus {
+    if (!this.#heartbeat) return 'single-instance';
+    if (this.#heartbeat.beating) return 'joined';
+    return this.#joinedOnce ? 'degraded' : 'starting';
+  }
+
+  async close(): Promise<void> {
+    this.#heartbeat?.stop();
+    await Promise.all([this.links?.commands.close(), this.links?.subscriptions.close()]);
+  }
+
+  #createLink(
+    purpose: string,
+    { sources, instance, log }: BackplaneOptions,
+    inspect: RedisLinkOptions['inspect'],
+  ): RedisLink {
+    const resolve = () => settingOf(sources);
+    return new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log });
+  }
+
+  #linkUp(): void {
+    const { commands, subscriptions } = this.links as BackplaneLinks;
+    if (commands.connection && subscriptions.connection) void this.#heartbeat?.start();
+  }
+
+  #changed(beating: boolean, description: string): void {
+    if (beating) this.#log.info(`backplane: ${this.#joinedOnce ? 'joined again' : description}`);
+    else this.#log.warn('backplane: away');
+    this.#joinedOnce ||= beating;
+    this.emit('status', this.status);
+  }
 }
 
 /**
@@ -32,42 +111,7 @@ export interface BackplaneOptions {
  * @throws RedisSettingError when the setting can't be read at boot
  */
 export async function openBackplane(options: BackplaneOptions): Promise<Backplane> {
-  const { log } = options;
-  const first = await resolveRedisSetting(options.sources);
-  if (first.kind === 'none') {
-    log.info(`backplane: none (${first.source}); single-instance mode, other instances are not seen`);
-    return { status: () => 'single-instance', close: async () => undefined };
-  }
-  return connectBackplane(options, first);
-}
-
-type RedisFound = Extract<ResolvedSetting, { kind: 'redis' }>;
-
-function connectBackplane({ sources, instance, log }: BackplaneOptions, first: RedisFound): Backplane {
-  const resolve = () => settingOf(sources);
-  const links: BackplaneLinks = {
-    commands: new RedisLink({ name: `${instance}:commands`, resolve, log }),
-    subscriptions: new RedisLink({ name: `${instance}:subscriptions`, resolve, log }),
-  };
-  let joinedOnce = false;
-  const bothUp = () =>
-    links.commands.connection !== undefined && links.subscriptions.connection !== undefined;
-  const onUp = () => {
-    if (!bothUp()) return;
-    log.info(`backplane: ${joinedOnce ? 'joined again' : describe(first)}`);
-    joinedOnce = true;
-  };
-  links.commands.on('up', onUp);
-  links.subscriptions.on('up', onUp);
-  links.commands.start();
-  links.subscriptions.start();
-  return {
-    links,
-    status: () => (bothUp() ? 'joined' : joinedOnce ? 'degraded' : 'starting'),
-    close: async () => {
-      await Promise.all([links.commands.close(), links.subscriptions.close()]);
-    },
-  };
+  return new Backplane(options, await resolveRedisSetting(options.sources));
 }
 
 /** A setting that turned into `none` under a running service is a mistake until it is restarted. */
@@ -77,7 +121,7 @@ async function settingOf(sources: RedisSources): Promise<RedisSetting> {
   throw new Error(`${found.source} now; restart the service to run it without a backplane.`);
 }
 
-function describe({ source, setting }: RedisFound): string {
+function describe({ source, setting }: Extract<ResolvedSetting, { kind: 'redis' }>): string {
   const hosts = setting.endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
   return `redis at ${hosts}, user ${setting.username ?? 'default'}, TLS ${setting.tls ? 'on' : 'off'}, from ${source}`;
 }

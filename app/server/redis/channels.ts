@@ -34,6 +34,13 @@ export class Channels {
     }
   }
 
+  /** The same, and where it can't be made now it is made with the next connection. */
+  async follow(channel: string, listener: ChannelListener): Promise<void> {
+    this.#listeners.set(channel, listener);
+    const connection = this.#link.connection;
+    await connection?.subscribe(channel).catch((error) => giveUp(connection, error));
+  }
+
   unsubscribe(channel: string): void {
     if (this.#listeners.delete(channel)) {
       this.#link.connection?.unsubscribe(channel).catch(() => undefined);
@@ -51,9 +58,14 @@ export class Channels {
         await connection.subscribe(...chunk);
         for (const channel of chunk) this.#listeners.get(channel)?.resubscribed();
       }
-    } catch {
-      // A connection that does not subscribe is of no use; the next one starts from the beginning.
-      connection.disconnect();
+    } catch (error) {
+      giveUp(connection, error as Error);
     }
   }
+}
+
+/** A connection that does not subscribe is of no use; the next one starts from the beginning. */
+function giveUp(connection: Redis, reason: Error): void {
+  connection.emit('error', reason);
+  connection.disconnect();
 }

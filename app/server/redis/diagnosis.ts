@@ -27,6 +27,7 @@ function explainByMessage(error: Error, setting: RedisSetting, where: string): s
     return `${where} refuses the password of user ${user}, or knows no such user (WRONGPASS).`;
   }
   if (/^NOPERM/.test(message)) return `${where}: user ${user} lacks a permission: ${message}.`;
+  if (/^EVICTION/.test(message)) return `${where}: ${message.slice('EVICTION '.length)}.`;
   if (/^READONLY/.test(message)) return `${where} is a replica: name the primary endpoint.`;
   if (/^LOADING/.test(message)) return `${where} is still loading its data set.`;
   if (code === 'ECONNREFUSED')

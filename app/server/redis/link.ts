@@ -10,6 +10,8 @@ export interface RedisLinkOptions {
   readonly name: string;
   /** Asked before every attempt to connect, so that a moved endpoint or a rotated password is picked up. */
   readonly resolve: () => Promise<RedisSetting>;
+  /** Looks at each new connection's server. @throws Error when it is not to be used @returns remarks for the log */
+  readonly inspect: (connection: Redis) => Promise<string[]>;
   readonly log: Logger;
 }
 
@@ -86,19 +88,20 @@ export class RedisLink extends EventEmitter<LinkEvents> {
   async #liveOnce(): Promise<void> {
     const setting = await this.#options.resolve();
     const endpoint = setting.endpoints[this.#attempt % setting.endpoints.length] as RedisEndpoint;
-    const redis = await openConnection(setting, endpoint, this.#options.name);
+    const redis = await openConnection(setting, endpoint, this.#options);
     if (this.#stop.signal.aborted) return redis.disconnect();
     let reason = new Error('the server closed the connection');
     redis.on('error', (error) => {
       reason = error;
     });
     const ended = once(redis, 'end');
-    this.#attempt = 0;
-    this.#lastReport = 0;
+    const since = Date.now();
     this.#connection = redis;
     this.emit('up', redis);
     await ended;
     this.#connection = undefined;
+    // One that ends at once, for want of a permission perhaps, is not tried again without a pause.
+    if (Date.now() - since > longestBackoffMs) this.#attempt = this.#lastReport = 0;
     if (this.#stop.signal.aborted) return;
     this.#options.log.warn({ link: this.#options.name, reason: reason.message }, 'lost Redis, reconnecting');
     this.emit('down', reason);
@@ -120,7 +123,11 @@ export class RedisLink extends EventEmitter<LinkEvents> {
 }
 
 /** @throws Error that says what is wrong and what to do, without the password */
-async function openConnection(setting: RedisSetting, endpoint: RedisEndpoint, name: string): Promise<Redis> {
+async function openConnection(
+  setting: RedisSetting,
+  endpoint: RedisEndpoint,
+  { name, inspect, log }: RedisLinkOptions,
+): Promise<Redis> {
   const redis = new Redis({
     ...endpoint,
     ...(setting.username === undefined ? {} : { username: setting.username }),
@@ -133,6 +140,8 @@ async function openConnection(setting: RedisSetting, endpoint: RedisEndpoint, na
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
     keepAlive: 10_000,
+    // Appends of one tick go out in one write.
+    enableAutoPipelining: true,
     retryStrategy: null,
     enableOfflineQueue: false,
     autoResubscribe: false,
@@ -147,16 +156,10 @@ async function openConnection(setting: RedisSetting, endpoint: RedisEndpoint, na
   });
   try {
     await redis.connect();
-    await refuseReplica(redis);
+    for (const remark of await inspect(redis)) log.warn({ link: name }, remark);
     return redis;
   } catch (error) {
     redis.disconnect();
     throw await explainConnectFailure(cause ?? (error as Error), setting, endpoint);
   }
-}
-
-/** A demoted primary still answers: what is written to it vanishes, and PUBLISH reports no error. */
-async function refuseReplica(redis: Redis): Promise<void> {
-  const replication = await redis.info('replication');
-  if (/^role:slave/m.test(replication)) throw new Error('READONLY the server is a replica');
 }

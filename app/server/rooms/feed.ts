@@ -15,5 +15,7 @@ export interface RoomFeed {
    * @throws Error when the feed is away
    */
   subscribe(room: string, listener: FeedListener): Promise<void>;
+  /** The same, and where the feed is away it is subscribed as soon as that is back. */
+  follow(room: string, listener: FeedListener): Promise<void>;
   unsubscribe(room: string): void;
 }

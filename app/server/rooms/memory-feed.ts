@@ -15,6 +15,10 @@ export class MemoryFeed implements RoomFeed {
     this.#listeners.set(room, listener);
   }
 
+  follow(room: string, listener: FeedListener): Promise<void> {
+    return this.subscribe(room, listener);
+  }
+
   unsubscribe(room: string): void {
     this.#listeners.delete(room);
   }

@@ -1,4 +1,4 @@
-import type { Channels } from '../redis/channels.ts';
+import type { ChannelListener, Channels } from '../redis/channels.ts';
 import type { FeedListener, RoomFeed } from './feed.ts';
 import { roomKeys } from './keys.ts';
 import type { Position } from './position.ts';
@@ -16,18 +16,26 @@ export class RedisFeed implements RoomFeed {
   }
 
   subscribe(room: string, listener: FeedListener): Promise<void> {
-    return this.#channels.subscribe(this.#channelOf(room), {
-      resubscribed: () => listener.resubscribed(),
-      received: (payload) => {
-        const parsed = parse(payload);
-        if (parsed) listener.received(parsed.position, parsed.packet);
-      },
-    });
+    return this.#channels.subscribe(this.#channelOf(room), ofChannel(listener));
+  }
+
+  follow(room: string, listener: FeedListener): Promise<void> {
+    return this.#channels.follow(this.#channelOf(room), ofChannel(listener));
   }
 
   unsubscribe(room: string): void {
     this.#channels.unsubscribe(this.#channelOf(room));
   }
+}
+
+function ofChannel(listener: FeedListener): ChannelListener {
+  return {
+    resubscribed: () => listener.resubscribed(),
+    received: (payload) => {
+      const parsed = parse(payload);
+      if (parsed) listener.received(parsed.position, parsed.packet);
+    },
+  };
 }
 
 /** Undefined for what no script of ours has published. */

@@ -19,7 +19,10 @@ import { messageHead } from './packet.ts';
 import { makeEpoch } from './position.ts';
 
 export interface RedisLogOptions {
-  readonly link: RedisLink;
+  readonly links: {
+    readonly commands: Pick<RedisLink, 'connection'>;
+    available(): boolean;
+  };
   readonly deployment: string;
   readonly hub: string;
   /** What goes before a message to make it a packet of this hub's namespace. */
@@ -59,9 +62,10 @@ export class RedisLog implements RoomLog {
   }
 
   async append({ room, subject, id, rest }: AppendRequest): Promise<Appended> {
-    const { link, bounds } = this.#options;
-    const redis = link.connection;
-    if (!redis) throw new RefusedError('Redis is away: nothing was written');
+    const { links, bounds } = this.#options;
+    const redis = links.commands.connection;
+    // A server that stalls still takes commands, and nobody knows which: better to write none.
+    if (!redis || !links.available()) throw new RefusedError('Redis is away: nothing was written');
     const keys = this.#keys(room);
     const named = id === undefined ? [] : [keys.id(subject, id)];
     const args = [
@@ -86,8 +90,8 @@ export class RedisLog implements RoomLog {
   }
 
   async read({ room, since, acked, visibleFrom = 1 }: ReadRequest): Promise<Page> {
-    const { link, bounds } = this.#options;
-    const redis = link.connection;
+    const { links, bounds } = this.#options;
+    const redis = links.commands.connection;
     if (!redis) throw new Error('Redis is away');
     const keys = this.#keys(room);
     const args = [

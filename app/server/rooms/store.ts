@@ -1,5 +1,4 @@
 import type { BackplaneLinks } from '../redis/backplane.ts';
-import { Channels } from '../redis/channels.ts';
 import type { RoomFeed } from './feed.ts';
 import { defaultBounds, type LogBounds, type RoomLog } from './log.ts';
 import { MemoryFeed } from './memory-feed.ts';
@@ -22,17 +21,16 @@ export interface RedisStoreOptions {
 
 /** Rooms that all instances of a deployment share. */
 export function openRedisStore({ links, deployment, bounds }: RedisStoreOptions): RoomStore {
-  const channels = new Channels(links.subscriptions);
   return {
     open: (hub, prefix) => ({
       log: new RedisLog({
-        link: links.commands,
+        links,
         deployment,
         hub,
         packetPrefix: prefix,
         bounds: { ...defaultBounds, ...bounds },
       }),
-      feed: new RedisFeed(channels, deployment, hub),
+      feed: new RedisFeed(links.channels, deployment, hub),
     }),
   };
 }

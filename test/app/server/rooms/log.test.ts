@@ -26,7 +26,7 @@ type OpenLog = (bounds?: Partial<LogBounds>) => RoomLog;
 
 const overRedis: OpenLog = (bounds) =>
   new RedisLog({
-    link,
+    links: { commands: link, available: () => true },
     deployment: 'test',
     hub: 'chat',
     packetPrefix: packetPrefix('/chat'),

@@ -1,0 +1,106 @@
+import type { Channels } from './channels.ts';
+import type { RedisLink } from './link.ts';
+
+export interface HeartbeatOptions {
+  readonly commands: RedisLink;
+  readonly subscriptions: RedisLink;
+  readonly channels: Channels;
+  /** This instance's own channel. */
+  readonly channel: string;
+  /** Told of each change: can a message go round through Redis? */
+  readonly onChange: (beating: boolean) => void;
+}
+
+/** Clients are told within 2 s that Redis is away: three beats, and half a second to tell. */
+const intervalMs = 500;
+const overdueMs = 1_500;
+/** A connection that is silent for so long is given up: the next one may meet another server. */
+const renewAfterMs = 5_000;
+
+/**
+ * Sends a message to itself through Redis, over both links, all the time.
+ *
+ * It finds what a connection alone does not show: a server that stalls, a subscription that hangs on
+ * another server than the commands go to, and a demoted primary that keeps its connections.
+ */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #beating = false;
+  #heardAt = 0;
+  #answeredAt = 0;
+  #asking = false;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  get beating(): boolean {
+    return this.#beating;
+  }
+
+  /** Starts a new count: the connections have just been made. */
+  async start(): Promise<void> {
+    this.stop();
+    const { channels, channel } = this.#options;
+    this.#heardAt = this.#answeredAt = Date.now();
+    await channels.follow(channel, { received: () => this.#heard(), resubscribed: () => undefined });
+    this.#timer = setInterval(() => this.#beat(), intervalMs);
+    this.#beat();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#change(false);
+  }
+
+  #beat(): void {
+    const now = Date.now();
+    if (now - this.#heardAt > overdueMs) this.#change(false);
+    if (now - this.#answeredAt > renewAfterMs) this.#renew('commands', 'it did not answer for 5 s');
+    else if (now - this.#heardAt > renewAfterMs) this.#renew('subscriptions', 'it was silent for 5 s');
+    else void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    const redis = this.#options.commands.connection;
+    if (!redis || this.#asking) return;
+    this.#asking = true;
+    try {
+      const [replication, receivers] = await Promise.all([
+        redis.info('replication'),
+        redis.publish(this.#options.channel, ''),
+      ]);
+      this.#answeredAt = Date.now();
+      if (/^role:slave/m.test(replication)) this.#demoted();
+      else if (receivers === 0) this.#renew('subscriptions', 'the subscription hangs on another server');
+    } catch {
+      // The link ends with its own reason, or the next beats find it overdue.
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #demoted(): void {
+    this.#renew('commands', 'the server is a replica now');
+    this.#renew('subscriptions', 'the server is a replica now');
+  }
+
+  #renew(link: 'commands' | 'subscriptions', reason: string): void {
+    this.#heardAt = this.#answeredAt = Date.now();
+    this.#change(false);
+    this.#options[link].renew(reason);
+  }
+
+  #heard(): void {
+    this.#heardAt = Date.now();
+    this.#change(true);
+  }
+
+  #change(beating: boolean): void {
+    if (this.#beating === beating) return;
+    this.#beating = beating;
+    this.#options.onChange(beating);
+  }
+}

@@ -1,0 +1,120 @@
+import { parseArgs } from 'node:util';
+import { type CheckName, checkNames, type Load } from './check.ts';
+
+/** What the command line asks for. */
+export interface Arguments {
+  /** @default the local topology */
+  readonly url?: string;
+  /** @default as many as the local topology has, else as many as answer */
+  readonly instances?: number;
+  readonly load: Load;
+  /** Longest wait for any one thing, in milliseconds. @default 30000 */
+  readonly timeoutMs: number;
+  /** Names of the checks to run. @default all */
+  readonly only: readonly CheckName[];
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** The command line can't be followed; the message says what to give instead. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const defaults = { clients: 5, messages: 20, timeoutSeconds: 30 };
+const limits = { instances: 100, clients: 100, messages: 1_000, timeoutSeconds: 600 };
+
+export const help = `Proves, with counts, that a running topology behaves as one.
+
+Usage: npm run verify -- [options]
+
+  --url URL          what to verify, for example https://realtime.example.com
+                     default: the topology that \`npm start\` runs on this machine
+  --instances N      how many instances must answer
+                     default: as many as the local topology has, else as many as are found
+  --clients M        clients on each instance, 1-${limits.clients} (default ${defaults.clients})
+  --messages K       messages that each client publishes, 1-${limits.messages} (default ${defaults.messages})
+  --timeout SECONDS  longest wait for any one thing, 1-${limits.timeoutSeconds} (default ${defaults.timeoutSeconds})
+  --only NAMES       comma-separated: ${checkNames.slice(0, 4).join(', ')},
+                     ${checkNames.slice(4).join(', ')}
+  --json             one JSON object on the standard output and nothing else
+  --help             this text
+
+Only a topology on this machine has instances added and killed; it is left as it was found.
+Exit code: 0 when all checks hold that were not skipped, 1 when one fails or none could run,
+2 when the command line or the URL is no good, 130 on Ctrl-C.
+`;
+
+/** @throws UsageError */
+export function readArguments(words: readonly string[]): Arguments {
+  const { values } = parse(words);
+  return {
+    ...(values.url === undefined ? {} : { url: readUrl(values.url) }),
+    ...(values.instances === undefined
+      ? {}
+      : { instances: wholeNumber('--instances', values.instances, limits.instances) }),
+    load: {
+      clients: wholeNumber('--clients', values.clients, limits.clients, defaults.clients),
+      messages: wholeNumber('--messages', values.messages, limits.messages, defaults.messages),
+    },
+    timeoutMs:
+      wholeNumber('--timeout', values.timeout, limits.timeoutSeconds, defaults.timeoutSeconds) * 1_000,
+    only: readOnly(values.only),
+    json: values.json ?? false,
+    help: values.help ?? false,
+  };
+}
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...words],
+      allowPositionals: false,
+      options: {
+        url: { type: 'string' },
+        instances: { type: 'string' },
+        clients: { type: 'string' },
+        messages: { type: 'string' },
+        timeout: { type: 'string' },
+        only: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    // Node adds advice on positionals, of which there are none here.
+    const [what = ''] = (error as Error).message.split('. ');
+    throw new UsageError(`${what}. \`npm run verify -- --help\` lists the options.`);
+  }
+}
+
+function readUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(`--url must be http://… or https://…, got: ${text}`);
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(`--url must be without a path, got: ${text}; give ${url.origin}`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new UsageError(`--url must be without a user and a password; give ${url.origin}`);
+  }
+  return url.origin;
+}
+
+function wholeNumber(option: string, text: string | undefined, most: number, otherwise = 0): number {
+  if (text === undefined) return otherwise;
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= most) return number;
+  throw new UsageError(`${option} must be a whole number from 1 to ${most}, got: ${text || '(nothing)'}`);
+}
+
+function readOnly(text: string | undefined): readonly CheckName[] {
+  if (text === undefined) return checkNames;
+  const asked = text.split(',').map((name) => name.trim());
+  const unknown = asked.filter((name) => !checkNames.some((known) => known === name));
+  if (unknown.length > 0) {
+    throw new UsageError(`--only knows ${checkNames.join(', ')}; got: ${unknown.join(', ') || '(nothing)'}`);
+  }
+  return checkNames.filter((name) => asked.includes(name));
+}

@@ -1,0 +1,133 @@
+import { type Check, CheckFailure, type Context } from '../check.ts';
+import type { Client } from '../clients.ts';
+import { type Placement, placeOnEach } from '../placement.ts';
+import { deliverRound, openTally } from '../round.ts';
+import { SteadyLoad } from '../steady.ts';
+import type { Sum, Tally } from '../tally.ts';
+import type { TopologyControl } from '../target.ts';
+import { until } from '../wait.ts';
+import { count, duration, figure } from '../words.ts';
+
+export const killedInstance: Check = {
+  name: 'killed-instance',
+  title: 'Clients of a killed instance come back on another one',
+  needs: ['control', 'another instance'],
+  run: async (context) => {
+    const control = context.target.control as TopologyControl;
+    const placement = await placeOnEach(context, context.load.clients);
+    const victim = [...placement.byInstance.keys()].at(-1) as string;
+    const displaced = placement.byInstance.get(victim) ?? [];
+    const outage = await killUnderLoad(context, control, placement, victim);
+    const elsewhere = displaced.filter(({ instance }) => instance !== victim).length;
+    if (elsewhere === 0) throw new CheckFailure(neverElsewhere(victim, displaced.length));
+    // It also shows that what was sent during the outage and is still missing is lost: it comes after it.
+    const { arrived, expected } = await deliverRound(context, placement.clients, context.load.messages);
+    return {
+      proved: [
+        `${count(displaced.length, 'client')} of ${victim} back in ${duration(outage.ms)}, ${elsewhere} elsewhere`,
+        `then ${figure(arrived)} of ${count(expected, 'delivery', 'deliveries')}, exactly once and in order`,
+        describeOutage(outage.tally.sum()),
+      ].join('; '),
+    };
+  },
+};
+
+interface Outage {
+  /** From the kill to the last client's return, in milliseconds. */
+  readonly ms: number;
+  readonly tally: Tally;
+}
+
+async function killUnderLoad(
+  context: Context,
+  control: TopologyControl,
+  { clients, byInstance }: Placement,
+  victim: string,
+): Promise<Outage> {
+  const tally = await openTally(context, clients);
+  const survivors = clients.filter(({ instance }) => instance !== victim);
+  const load = new SteadyLoad(tally, survivors);
+  try {
+    const ms = await killAndReturn(context, control, byInstance.get(victim) ?? [], victim);
+    return { ms, tally };
+  } finally {
+    await load.stop();
+  }
+}
+
+async function killAndReturn(
+  context: Context,
+  control: TopologyControl,
+  displaced: readonly Client[],
+  victim: string,
+): Promise<number> {
+  const before = new Map(displaced.map((client) => [client, client.connections]));
+  const killedAt = performance.now();
+  await kill(context, control, victim);
+  const back = (client: Client) => client.settled && client.connections > (before.get(client) ?? 0);
+  await until(() => displaced.every(back), context);
+  const away = displaced.filter((client) => !back(client));
+  if (away.length > 0) throw new CheckFailure(neverBack(context, victim, displaced, away));
+  return performance.now() - killedAt;
+}
+
+async function kill(context: Context, control: TopologyControl, id: string): Promise<void> {
+  const pid = await pidOf(control, id);
+  const killing = control.kill(id);
+  context.afterwards({
+    what: `wait for ${id} to be back`,
+    run: async () => {
+      const killed = await killing.then(
+        () => true,
+        () => false,
+      );
+      if (killed) await backInService(context, control, id, pid);
+    },
+  });
+  await killing;
+}
+
+async function pidOf(control: TopologyControl, id: string): Promise<number | undefined> {
+  return (await control.instances()).find((instance) => instance.id === id)?.pid;
+}
+
+async function backInService(
+  { timeoutMs }: Context,
+  control: TopologyControl,
+  id: string,
+  oldPid: number | undefined,
+): Promise<void> {
+  const isBack = async () => {
+    const instance = (await control.instances()).find((each) => each.id === id);
+    return instance?.serving === true && instance.pid !== oldPid;
+  };
+  // Ctrl-C must not leave the topology one instance short: no signal here.
+  const back = await until(isBack, { timeoutMs, signal: new AbortController().signal });
+  if (!back) throw new Error(`${id} was not started again within ${timeoutMs / 1_000} s`);
+}
+
+function neverBack(
+  { timeoutMs }: Context,
+  victim: string,
+  displaced: readonly Client[],
+  away: readonly Client[],
+) {
+  return {
+    found: `${away.length} of ${count(displaced.length, 'client')} of ${victim} did not come back within ${timeoutMs / 1_000} s: ${away[0]?.fault ?? 'no error told'}`,
+    cause: 'the proxy still sends them to the dead instance, or the others take no more clients',
+    fix: "shorten the proxy's health check interval, and look whether the other instances are ready",
+  };
+}
+
+function neverElsewhere(victim: string, clients: number) {
+  return {
+    found: `${count(clients, 'client')} came back to ${victim} alone, after its restart`,
+    cause: 'the proxy ties clients to an instance even when it is down',
+    fix: "let the proxy's health check take a dead instance out, and stickiness give way to it",
+  };
+}
+
+/** Told and not judged: plain Socket.IO promises nothing to who is away. */
+function describeOutage({ lost, expected }: Sum): string {
+  return `during the outage ${figure(lost)} of ${count(expected, 'delivery', 'deliveries')} missed (not judged)`;
+}

@@ -1,0 +1,48 @@
+import { help, readArguments, UsageError } from './arguments.ts';
+import { allChecks } from './checks/all.ts';
+import { findTarget } from './find-target.ts';
+import { jsonReport, type Output, summarize, tableReport } from './report.ts';
+import { runChecks } from './run.ts';
+
+export interface Surroundings {
+  readonly output: Output;
+  readonly errors: Output;
+  /** Aborted on Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Where topologies on this machine keep their state files. @default .local in the project's root */
+  readonly stateFolder?: string;
+}
+
+/** Runs the command and resolves with its exit code; `help` in arguments.ts says which. */
+export async function verify(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    return await followArguments(words, surroundings);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    surroundings.errors.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+async function followArguments(
+  words: readonly string[],
+  { output, signal, stateFolder }: Surroundings,
+): Promise<number> {
+  const given = readArguments(words);
+  if (given.help) {
+    output.write(help);
+    return 0;
+  }
+  const { load, timeoutMs, only, json } = given;
+  const target = await findTarget(given, stateFolder);
+  const checks = allChecks.filter(({ name }) => only.includes(name));
+  const report = json ? jsonReport(output) : tableReport(output, checks);
+  const startedAt = new Date();
+  const start = performance.now();
+  report.begin(target, load);
+  const results = await runChecks(checks, { target, load, timeoutMs, signal }, report);
+  const ms = Math.round(performance.now() - start);
+  const summary = summarize(target.url, startedAt, ms, results, signal.aborted);
+  report.end(summary);
+  return signal.aborted ? 130 : summary.ok ? 0 : 1;
+}

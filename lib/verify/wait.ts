@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const pollMs = 20;
+
+export interface Patience {
+  /** In milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Waits until `holds` does; false when the time is up.
+ * @throws the signal's reason when it is aborted
+ */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  { timeoutMs, signal }: Patience,
+): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    signal.throwIfAborted();
+    if (performance.now() > deadline) return false;
+    await delay(pollMs);
+  }
+  return true;
+}
+
+/** Rejects as soon as the signal is aborted, whatever the work does. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

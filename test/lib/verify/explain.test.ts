@@ -1,0 +1,92 @@
+import { explainConnection, wordsOf } from '../../../lib/verify/explain.ts';
+import { explainRound } from '../../../lib/verify/explain-round.ts';
+import type { Sum } from '../../../lib/verify/tally.ts';
+import { freePort } from '../../support/ports.ts';
+
+const whole: Sum = {
+  senders: 2,
+  receivers: 2,
+  published: 4,
+  unacknowledged: 0,
+  expected: 8,
+  arrived: 8,
+  lost: 0,
+  duplicate: 0,
+  outOfOrder: 0,
+  routes: [
+    { from: 'app-1', to: 'app-1', expected: 4, lost: 0 },
+    { from: 'app-1', to: 'app-2', expected: 4, lost: 0 },
+  ],
+};
+const cut = [
+  { from: 'app-1', to: 'app-1', expected: 4, lost: 0 },
+  { from: 'app-1', to: 'app-2', expected: 4, lost: 4 },
+];
+const leak = [
+  { from: 'app-1', to: 'app-1', expected: 4, lost: 0 },
+  { from: 'app-1', to: 'app-2', expected: 4, lost: 1 },
+];
+const calm = { refusals: [], reconnects: 0 };
+const refused = { refusals: ['publish: unavailable, the backplane is away'], reconnects: 0 };
+let nowhere: string;
+
+beforeAll(async () => {
+  nowhere = `http://127.0.0.1:${await freePort()}`;
+});
+
+test.each([
+  ['nothing between two instances', { lost: 4, arrived: 4, routes: cut }, calm, /no backplane/],
+  ['a little between them', { lost: 1, arrived: 7, routes: leak }, calm, /only in part/],
+  [
+    'a little, and connections ended',
+    { lost: 1, routes: leak },
+    { ...calm, reconnects: 2 },
+    /connections ended/,
+  ],
+  ['refused publishes', { unacknowledged: 1 }, refused, /can not reach the backplane/],
+  ['repeats', { duplicate: 3 }, calm, /hears the backplane twice/],
+  ['disorder', { outOfOrder: 3 }, calm, /took two ways/],
+])('%s: the likely cause', async (_what, change, seen, cause) => {
+  const fault = await explainRound(nowhere, { ...whole, ...change }, seen);
+  expect(fault.cause).toMatch(cause);
+  expect(fault.fix).not.toBe('');
+});
+
+test('what was seen is told in numbers', async () => {
+  const { found } = await explainRound(nowhere, { ...whole, lost: 4, arrived: 4, routes: cut }, calm);
+  expect(found).toBe('4 of 8 deliveries arrived: 4 lost; app-1 to app-2 lost 4 of 4');
+});
+
+test.each([
+  [
+    { message: 'xhr poll error', description: 400, context: { responseText: '{"code":1}' } },
+    'HTTP 400 {"code":1}',
+  ],
+  [{ message: 'xhr poll error', description: 0 }, 'no HTTP answer'],
+  [
+    { message: 'websocket error', description: { message: 'Unexpected server response: 502' } },
+    'Unexpected server response: 502',
+  ],
+  [{ message: 'Invalid namespace' }, 'Invalid namespace'],
+  [
+    { message: 'x:SSL routines:ssl3_get_record:wrong version number:a.c:1:\n' },
+    'TLS failed, wrong version number',
+  ],
+])('%j in words', (error, words) => {
+  expect(wordsOf(error)).toBe(words);
+});
+
+test.each([
+  ['Unexpected server response: 502', /no instance that takes requests/],
+  ['HTTP 403 {"code":4,"message":"the instance is starting"}', /an instance that is not ready/],
+  ['HTTP 404 Not Found', /nothing serves/],
+  ['Invalid namespace', /without the hub/],
+  ['nothing within 30 s', /nobody answers/],
+  ['publish: unavailable, the backplane is away', /lost its backplane/],
+  ['something new', /not a known one/],
+])('"%s": the likely cause', async (words, cause) => {
+  expect(await explainConnection(nowhere, 'found', words)).toMatchObject({
+    found: 'found',
+    cause: expect.stringMatching(cause),
+  });
+});

@@ -1,0 +1,85 @@
+import { Topology } from '../../../lib/local/topology.ts';
+import { redisBinary } from '../../support/redis.ts';
+import { eventually } from '../../support/wait.ts';
+import { resultsOf, runVerify, stateFolder } from './run-verify.ts';
+
+const folder = stateFolder();
+let topology: Topology;
+
+beforeAll(async () => {
+  topology = new Topology({
+    instances: 2,
+    port: 0,
+    redisBinary,
+    environment: { PATH: process.env.PATH },
+    folder: folder.path,
+    print: () => undefined,
+  });
+  await topology.start();
+});
+
+afterAll(async () => {
+  await topology.stop();
+  folder.remove();
+});
+
+/** The instances, and whether the load balancer sends them clients. */
+const instances = () =>
+  topology
+    .status()
+    .parts.filter(({ kind }) => kind === 'instance')
+    .map(({ id, health }) => ({ id, health }));
+
+const asStarted = [
+  { id: 'app-1', health: 'healthy' },
+  { id: 'app-2', health: 'healthy' },
+];
+
+test('every check passes on two instances that share a backplane, and leaves them as they were', async () => {
+  const words = ['--json', '--clients', '3', '--messages', '10'];
+  const outcome = await runVerify(words, { stateFolder: folder.path });
+  const results = resultsOf(outcome);
+  expect(outcome).toMatchObject({ code: 0, errors: '' });
+  expect(Object.values(results).map(({ name, status }) => `${name} ${status}`)).toEqual([
+    'instances passed',
+    'polling passed',
+    'websocket passed',
+    'delivery passed',
+    'killed-instance passed',
+    'joining-instance passed',
+  ]);
+  expect(results).toMatchObject({
+    instances: { proved: expect.stringMatching(/^2 of 2 instances answered .*: app-1, app-2$/) },
+    polling: { proved: expect.stringContaining('40 round trips, 0 unknown sessions') },
+    // 6 clients hear the 10 messages of each of the 6.
+    delivery: { proved: expect.stringContaining('360 of 360 deliveries, exactly once and in order') },
+    'killed-instance': { proved: expect.stringMatching(/^3 clients of app-2 back .*; then 360 of 360/) },
+    // 9 clients on three instances.
+    'joining-instance': { proved: expect.stringMatching(/^app-3 took \d+ of 24 new clients; 810 of 810/) },
+  });
+  expect(instances()).toEqual(asStarted);
+});
+
+test('Ctrl-C in the middle of a change puts the topology back', async () => {
+  const interrupted = new AbortController();
+  const running = runVerify(['--only', 'joining-instance'], {
+    stateFolder: folder.path,
+    signal: interrupted.signal,
+  });
+  await eventually('an instance to be added', () => instances().length === 3);
+  interrupted.abort(new Error('SIGINT'));
+  const { code, output } = await running;
+  expect(code).toBe(130);
+  expect(output).toContain('Interrupted; the topology is as it was.');
+  expect(instances()).toEqual(asStarted);
+});
+
+test('a number of instances that is not there is a failure', async () => {
+  const words = ['--json', '--only', 'instances', '--instances', '3'];
+  const outcome = await runVerify(words, { stateFolder: folder.path });
+  expect(outcome.code).toBe(1);
+  expect(resultsOf(outcome).instances).toMatchObject({
+    status: 'failed',
+    found: expect.stringContaining('2 of 3 instances answered'),
+  });
+});

@@ -1,0 +1,110 @@
+import type { Check } from '../../../lib/verify/check.ts';
+import { jsonReport, type Output, summarize, tableReport } from '../../../lib/verify/report.ts';
+import type { Result } from '../../../lib/verify/run.ts';
+
+const check = (name: Check['name']): Check => ({
+  name,
+  title: `Title of ${name}`,
+  needs: [],
+  run: async () => ({ proved: '' }),
+});
+const checks = [check('polling'), check('delivery'), check('killed-instance')];
+const results: Result[] = [
+  { name: 'polling', title: 'Title of polling', status: 'passed', proved: '4 sessions', ms: 40 },
+  {
+    name: 'delivery',
+    title: 'Title of delivery',
+    status: 'failed',
+    found: '1 of 2 arrived',
+    cause: 'no backplane',
+    fix: 'set it',
+    ms: 5_200,
+  },
+  { name: 'killed-instance', title: 'Title of killed', status: 'skipped', reason: 'not here', ms: 0 },
+];
+
+function capture(shape: Partial<Output> = {}) {
+  let text = '';
+  const output: Output = {
+    ...shape,
+    write: (more) => {
+      text += more;
+    },
+  };
+  return { output, text: () => text };
+}
+
+const summaryOf = (list: readonly Result[], interrupted = false) =>
+  summarize('http://a.example', new Date(0), 5_400, list, interrupted);
+
+function table(shape: Partial<Output> = {}): string {
+  const { output, text } = capture(shape);
+  const report = tableReport(output, checks);
+  report.begin({ url: 'http://a.example' }, { clients: 1, messages: 20 });
+  for (const result of results) {
+    report.started(check('polling'));
+    report.finished(result);
+  }
+  report.end(summaryOf(results));
+  return text();
+}
+
+test('the table is aligned and plain where there is no terminal', () => {
+  expect(
+    table(),
+  ).toBe(`Verifying http://a.example (nothing is added or killed there): 1 client an instance, 20 messages each
+
+✓ polling           40 ms  4 sessions
+✗ delivery          5.2 s  Title of delivery: no
+                           found:  1 of 2 arrived
+                           likely: no backplane
+                           fix:    set it
+– killed-instance          skipped: not here
+
+3 checks: 1 passed, 1 failed, 1 skipped in 5.4 s.
+`);
+});
+
+test('a terminal gets color and lines that fit it', () => {
+  const text = table({ isTTY: true, columns: 40 });
+  expect(text).toContain('\u001b[');
+  expect(text).toContain('polling …');
+});
+
+test('long text is wrapped under itself', () => {
+  const { output, text } = capture({ columns: 74 });
+  const proved = '10 clients on 2 instances, 20 messages each: 2,000 of 2,000 deliveries';
+  tableReport(output, [check('polling')]).finished({ ...(results[0] as Result), proved } as Result);
+  expect(text()).toBe(
+    '✓ polling   40 ms  10 clients on 2 instances, 20 messages each: 2,000 of\n' +
+      '                   2,000 deliveries\n',
+  );
+});
+
+test('JSON is one object that holds the results as they are', () => {
+  const { output, text } = capture();
+  const report = jsonReport(output);
+  report.begin({ url: 'http://a.example' }, { clients: 1, messages: 1 });
+  report.finished(results[0] as Result);
+  report.end(summaryOf(results));
+  expect(JSON.parse(text())).toEqual({
+    ok: false,
+    url: 'http://a.example',
+    startedAt: '1970-01-01T00:00:00.000Z',
+    ms: 5_400,
+    passed: 1,
+    failed: 1,
+    skipped: 1,
+    interrupted: false,
+    checks: results,
+  });
+});
+
+test('only what was proved is ok', () => {
+  const [passed, failed, skipped] = results as [Result, Result, Result];
+  expect(summaryOf([passed, skipped]).ok).toBe(true);
+  expect(summaryOf([passed, failed]).ok).toBe(false);
+  expect(summaryOf([passed], true).ok).toBe(false);
+  expect(summaryOf([skipped]).ok).toBe(false);
+  expect(summaryOf([]).ok).toBe(false);
+});

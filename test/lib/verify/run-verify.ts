@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Result } from '../../../lib/verify/run.ts';
+import { verify } from '../../../lib/verify/verify.ts';
+
+export interface Outcome {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs the command in this process. */
+export async function runVerify(
+  words: readonly string[],
+  { stateFolder, signal }: { stateFolder: string; signal?: AbortSignal },
+): Promise<Outcome> {
+  let output = '';
+  let errors = '';
+  const code = await verify(words, {
+    output: {
+      write: (text) => {
+        output += text;
+      },
+    },
+    errors: {
+      write: (text) => {
+        errors += text;
+      },
+    },
+    signal: signal ?? new AbortController().signal,
+    stateFolder,
+  });
+  return { code, output, errors };
+}
+
+/** The checks' results by name, from `--json`. */
+export function resultsOf({ output }: Outcome): Record<string, Result> {
+  const { checks } = JSON.parse(output) as { checks: Result[] };
+  return Object.fromEntries(checks.map((check) => [check.name, check]));
+}
+
+/** A folder for state files, away from the topologies that run beside the tests. */
+export function stateFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'realtime-verify-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}

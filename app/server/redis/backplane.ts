@@ -30,6 +30,8 @@ export interface BackplaneLinks {
   readonly channels: Channels;
   /** A message goes round through Redis now. */
   available(): boolean;
+  /** One link more, for what would hold up the others; closed with the backplane. */
+  open(purpose: string): RedisLink;
 }
 
 /** The backplane of this instance, or its absence. */
@@ -38,6 +40,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   readonly links: BackplaneLinks | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #log: Logger;
+  readonly #opened: RedisLink[] = [];
   #joinedOnce = false;
 
   /** @param found the setting as it was at boot; it is read anew at every connect */
@@ -65,7 +68,17 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
       channel: `${options.deployment}:heartbeat:${options.instance}`,
       onChange: (beating) => this.#changed(beating, describe(found)),
     });
-    this.links = { commands, subscriptions, channels, available: () => this.status === 'joined' };
+    this.links = {
+      commands,
+      subscriptions,
+      channels,
+      available: () => this.status === 'joined',
+      open: (purpose) => {
+        const link = this.#createLink(purpose, options, inspectServer);
+        link.start();
+        return link;
+      },
+    };
     for (const link of [commands, subscriptions]) {
       link.on('up', () => this.#linkUp());
       link.on('down', () => this.#heartbeat?.stop());
@@ -81,7 +94,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
 
   async close(): Promise<void> {
     this.#heartbeat?.stop();
-    await Promise.all([this.links?.commands.close(), this.links?.subscriptions.close()]);
+    await Promise.all(this.#opened.map((link) => link.close()));
   }
 
   #createLink(
@@ -90,7 +103,9 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
     inspect: RedisLinkOptions['inspect'],
   ): RedisLink {
     const resolve = () => settingOf(sources);
-    return new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log });
+    const link = new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log });
+    this.#opened.push(link);
+    return link;
   }
 
   #linkUp(): void {

@@ -17,6 +17,7 @@ import {
 } from './log.ts';
 import { messageHead } from './packet.ts';
 import { makeEpoch } from './position.ts';
+import type { ReplicaAcks } from './replica-acks.ts';
 
 export interface RedisLogOptions {
   readonly links: {
@@ -28,6 +29,8 @@ export interface RedisLogOptions {
   /** What goes before a message to make it a packet of this hub's namespace. */
   readonly packetPrefix: string;
   readonly bounds: LogBounds;
+  /** Asked after each append, before it is acknowledged. @default nothing more is awaited */
+  readonly acks?: ReplicaAcks;
 }
 
 /** A script of this folder, run by its hash. */
@@ -83,6 +86,7 @@ export class RedisLog implements RoomLog {
     try {
       const answer = await append.run(redis, [keys.meta, keys.log, ...named], args);
       const [epoch, offset, repeated] = answer as [string, number, 0 | 1];
+      await this.#options.acks?.confirm();
       return { epoch, offset, repeated: repeated === 1 };
     } catch (error) {
       throw explainFailedAppend(error as Error);
@@ -137,6 +141,7 @@ type ReadAnswer = [
 
 /** A reply that is an error means that the script wrote nothing; without a reply nobody knows. */
 function explainFailedAppend(error: Error): RefusedError | UncertainError {
+  if (error instanceof UncertainError) return error;
   if (error.name !== 'ReplyError') {
     return new UncertainError(`Redis did not answer (${error.message}): the message may have been written`);
   }

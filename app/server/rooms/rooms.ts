@@ -1,7 +1,6 @@
 import type { Socket } from 'socket.io';
 import type { Page, ReadRequest } from './log.ts';
 import { Room, type RoomContext } from './room.ts';
-import { Turns } from './turns.ts';
 
 /** A room that was left by its last member here is followed this much longer: most come back. */
 const lingerMs = 10_000;
@@ -11,40 +10,43 @@ export class Rooms {
   readonly #context: RoomContext;
   readonly #rooms = new Map<string, OpenRoom>();
   readonly #joined = new WeakMap<Socket, Set<string>>();
-  readonly #turns = new Turns();
 
   constructor(context: RoomContext) {
     this.#context = context;
   }
 
   /**
+   * Calls for one socket and room must not overlap with `leave`.
+   *
    * @returns undefined if the socket went away meanwhile
    * @throws Error when the room can't be opened or read now
    */
-  join(socket: Socket, { room: name, ...request }: ReadRequest): Promise<Page | undefined> {
-    return this.#turns.take(socket, name, async () => {
-      if (!socket.connected) return undefined;
-      const open = this.#open(name);
-      open.pending += 1;
-      try {
-        await open.ready;
-        const page = await open.room.join(socket, request);
-        if (open.room.members.has(socket)) this.#remember(socket, name);
-        return page;
-      } finally {
-        open.pending -= 1;
-        this.#closeWhenUnused(open);
-      }
-    });
+  async join(socket: Socket, { room: name, ...request }: ReadRequest): Promise<Page | undefined> {
+    if (!socket.connected) return undefined;
+    const open = this.#open(name);
+    open.pending += 1;
+    try {
+      await open.ready;
+      const page = await open.room.join(socket, request);
+      if (open.room.members.has(socket)) this.#remember(socket, name);
+      return page;
+    } finally {
+      open.pending -= 1;
+      this.#closeWhenUnused(open);
+    }
   }
 
-  leave(socket: Socket, name: string): Promise<void> {
-    return this.#turns.take(socket, name, async () => this.#remove(socket, name));
+  leave(socket: Socket, name: string): void {
+    this.#joined.get(socket)?.delete(name);
+    const open = this.#rooms.get(name);
+    if (!open) return;
+    open.room.members.delete(socket);
+    this.#closeWhenUnused(open);
   }
 
   /** The socket is gone: at once, whatever it still waits for. */
   forget(socket: Socket): void {
-    for (const name of this.#joined.get(socket) ?? []) this.#remove(socket, name);
+    for (const name of this.#joined.get(socket) ?? []) this.leave(socket, name);
   }
 
   /** Stops following every room. */
@@ -70,14 +72,6 @@ export class Rooms {
     const names = this.#joined.get(socket);
     if (names) names.add(name);
     else this.#joined.set(socket, new Set([name]));
-  }
-
-  #remove(socket: Socket, name: string): void {
-    this.#joined.get(socket)?.delete(name);
-    const open = this.#rooms.get(name);
-    if (!open) return;
-    open.room.members.delete(socket);
-    this.#closeWhenUnused(open);
   }
 
   #closeWhenUnused(open: OpenRoom): void {

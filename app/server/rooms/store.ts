@@ -5,11 +5,24 @@ import { MemoryFeed } from './memory-feed.ts';
 import { MemoryLog } from './memory-log.ts';
 import { RedisFeed } from './redis-feed.ts';
 import { RedisLog } from './redis-log.ts';
+import { ReplicaAcks } from './replica-acks.ts';
+
+export interface HubOptions {
+  readonly hub: string;
+  /** What goes before a message to make it a packet of the hub's namespace. */
+  readonly prefix: string;
+  readonly acks: Acks;
+}
+
+/**
+ * When a publish is acknowledged: once the primary has it, or once a replica has it too, so that no failover
+ * loses it.
+ */
+export type Acks = 'primary' | 'replica';
 
 /** Where rooms are kept: one for a service, opened once for each hub. */
 export interface RoomStore {
-  /** @param prefix what goes before a message to make it a packet of the hub's namespace */
-  open(hub: string, prefix: string): { readonly log: RoomLog; readonly feed: RoomFeed };
+  open(hub: HubOptions): { readonly log: RoomLog; readonly feed: RoomFeed };
 }
 
 export interface RedisStoreOptions {
@@ -21,14 +34,20 @@ export interface RedisStoreOptions {
 
 /** Rooms that all instances of a deployment share. */
 export function openRedisStore({ links, deployment, bounds }: RedisStoreOptions): RoomStore {
+  let replicaAcks: ReplicaAcks | undefined;
+  const openReplicaAcks = () => {
+    replicaAcks ??= new ReplicaAcks(links.open('acks'), `${deployment}:acks`);
+    return replicaAcks;
+  };
   return {
-    open: (hub, prefix) => ({
+    open: ({ hub, prefix, acks }) => ({
       log: new RedisLog({
         links,
         deployment,
         hub,
         packetPrefix: prefix,
         bounds: { ...defaultBounds, ...bounds },
+        ...(acks === 'replica' ? { acks: openReplicaAcks() } : {}),
       }),
       feed: new RedisFeed(links.channels, deployment, hub),
     }),
@@ -38,7 +57,7 @@ export function openRedisStore({ links, deployment, bounds }: RedisStoreOptions)
 /** The same contract for as long as this process lives, for it alone. */
 export function openMemoryStore(bounds: Partial<LogBounds> = {}): RoomStore {
   return {
-    open: (_hub, prefix) => {
+    open: ({ prefix }) => {
       const feed = new MemoryFeed(prefix);
       const log = new MemoryLog({
         bounds: { ...defaultBounds, ...bounds },

@@ -20,9 +20,9 @@ export interface SwitchingStoreOptions {
  */
 export function openSwitchingStore({ shared, alone, available, onChange }: SwitchingStoreOptions): RoomStore {
   return {
-    open: (hub, prefix) => {
-      const one = shared.open(hub, prefix);
-      const other = alone.open(hub, prefix);
+    open: (hub) => {
+      const one = shared.open(hub);
+      const other = alone.open(hub);
       const now = () => (available() ? one : other);
       const log: RoomLog = {
         append: (request) => now().log.append(request),

@@ -90,12 +90,18 @@ local function add()
   return added, message, size
 end
 
+-- An id key without an entry would answer the sender's next try with a place where nothing stands.
+local function refuse(reply)
+  if KEYS[3] then redis.call('DEL', KEYS[3]) end
+  return reply
+end
+
 local added, message, size = add()
 if type(added) == 'table' and added.err then
-  if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+  if not string.find(added.err, 'equal or smaller', 1, true) then return refuse(added) end
   offset = lastOfStream() + 1
   added, message, size = add()
-  if type(added) == 'table' and added.err then return added end
+  if type(added) == 'table' and added.err then return refuse(added) end
   if KEYS[3] then redis.call('SET', KEYS[3], epoch .. ':' .. whole(offset), 'PX', ARGV[10]) end
 end
 

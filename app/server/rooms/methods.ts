@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'socket.io';
+import type { z } from 'zod';
+import type { Acknowledgement, JoinAnswer, Lost, Message, Position } from '../../protocol/hub.ts';
+import type { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
+import { refuse } from './answer.ts';
+import { type Page, RefusedError, type RoomLog, UncertainError } from './log.ts';
+import { messageRest } from './packet.ts';
+import type { Rooms } from './rooms.ts';
+import { Turns } from './turns.ts';
+
+/** May this socket do that in this room? Undefined is a no. */
+export type Authorize = (
+  socket: Socket,
+  action: 'join' | 'publish',
+  room: string,
+) => Grant | undefined | Promise<Grant | undefined>;
+
+export interface Grant {
+  /** The earliest offset that the socket may see. @default 1 */
+  readonly visibleFrom?: number;
+}
+
+export interface RoomMethodsOptions {
+  readonly log: RoomLog;
+  readonly rooms: Rooms;
+  readonly subjectOf: (socket: Socket) => string;
+  readonly authorize: Authorize;
+}
+
+/** What a client may ask of its hub's rooms, with each answer in the wire's words. */
+export class RoomMethods {
+  readonly #options: RoomMethodsOptions;
+  readonly #turns = new Turns();
+
+  constructor(options: RoomMethodsOptions) {
+    this.#options = options;
+  }
+
+  join(socket: Socket, request: z.infer<typeof joinRequest>): Promise<Acknowledgement<JoinAnswer>> {
+    return this.#turns.take(socket, request.room, () => this.#join(socket, request));
+  }
+
+  leave(socket: Socket, { room }: z.infer<typeof leaveRequest>): Promise<Acknowledgement> {
+    return this.#turns.take(socket, room, async () => {
+      this.#options.rooms.leave(socket, room);
+      return { ok: true };
+    });
+  }
+
+  async publish(socket: Socket, request: z.infer<typeof publishRequest>): Promise<Acknowledgement<Position>> {
+    const { authorize, subjectOf } = this.#options;
+    if (!(await authorize(socket, 'publish', request.room))) {
+      return refuse('forbidden', 'you may not publish in this room');
+    }
+    try {
+      return { ok: true, ...(await this.append(request, subjectOf(socket))) };
+    } catch (error) {
+      if (error instanceof RefusedError) return refuse('refused', error.message);
+      if (error instanceof UncertainError) return refuse('uncertain', error.message);
+      throw error;
+    }
+  }
+
+  /** @throws RefusedError, UncertainError */
+  async append(
+    { room, id, body }: { room: string; id?: string | undefined; body: unknown },
+    subject: string,
+  ): Promise<Position> {
+    const rest = messageRest(id ?? randomUUID(), subject, Date.now(), JSON.stringify(body));
+    const request = { room, subject, rest, ...(id === undefined ? {} : { id }) };
+    const { epoch, offset } = await this.#options.log.append(request);
+    return { epoch, offset };
+  }
+
+  async #join(
+    socket: Socket,
+    { room, since, acked }: z.infer<typeof joinRequest>,
+  ): Promise<Acknowledgement<JoinAnswer>> {
+    const { authorize, rooms } = this.#options;
+    const grant = await authorize(socket, 'join', room);
+    if (!grant) return refuse('forbidden', 'you may not join this room');
+    try {
+      const page = await rooms.join(socket, {
+        room,
+        ...(since && { since }),
+        ...(acked && { acked }),
+        visibleFrom: grant.visibleFrom ?? 1,
+      });
+      return page ? { ok: true, ...joinAnswer(page) } : refuse('unavailable', 'the connection ended');
+    } catch (error) {
+      return refuse('unavailable', `the room can't be joined now: ${(error as Error).message}`);
+    }
+  }
+}
+
+function joinAnswer(page: Page): JoinAnswer {
+  const recovered = page.complete && page.ackedKept;
+  const messages = page.messages.map((text) => JSON.parse(text) as Message);
+  const last = page.more ? messages.at(-1) : undefined;
+  return {
+    epoch: last?.epoch ?? page.head.epoch,
+    offset: page.end,
+    recovered,
+    ...(recovered ? {} : { lost: lostOf(page) }),
+    messages,
+    more: page.more,
+  };
+}
+
+function lostOf({ lost, ackedKept }: Page): Lost {
+  return {
+    ...(lost === undefined ? {} : { messages: lost }),
+    ...(ackedKept ? {} : { acked: true as const }),
+  };
+}

@@ -7,7 +7,6 @@ import type { Environment } from './environment.ts';
 import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
 import { servePage } from './http/page.ts';
 import { openChat } from './hubs/chat.ts';
-import { followConnection } from './hubs/thread.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
 import { testRoomPermissions } from './rooms/self-test.ts';
@@ -103,16 +102,12 @@ function corsOf(origins: readonly string[]) {
 function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): () => void {
   const store = storeOf(backplane, environment);
   const chat = io.of('/chat');
-  chat.use((socket, next) => {
-    followConnection(log, socket);
-    next();
-  });
   chat.on('connection', (socket) => {
     socket.emit('welcome', { instance: environment.instanceId });
     if (backplane.status === 'degraded') socket.emit('degraded', { degraded: true });
   });
   tellWhenDegraded(chat, backplane);
-  const rooms = openChat(chat, store);
+  const rooms = openChat(chat, store, log);
   return () => rooms.close();
 }
 

@@ -1,7 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { Position } from '../../protocol/hub.ts';
 import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
-import { answerTo } from './answer.ts';
+import { listener, type OnFault } from './answer.ts';
 import { directFanout } from './direct-fanout.ts';
 import { adapterFanout, type FanoutKind } from './fanout.ts';
 import { type Authorize, RoomMethods } from './methods.ts';
@@ -28,7 +28,7 @@ export interface AttachRoomsOptions {
    */
   readonly maxWaitingBytes?: number;
   /** Told of every fault that a client is only told the code of. @default console.error */
-  readonly onFault?: (fault: Error, socket: Socket) => void;
+  readonly onFault?: OnFault;
 }
 
 /** The rooms of a namespace, as server code uses them. */
@@ -50,22 +50,18 @@ export interface AttachedRooms {
  */
 export function attachRooms(namespace: Namespace, options: AttachRoomsOptions): AttachedRooms {
   const { rooms, methods } = build(namespace, options);
-  const onFault = options.onFault ?? ((fault) => console.error(fault));
+  const onFault: OnFault = options.onFault ?? ((fault) => console.error(fault));
+  const onJoin = listener(joinRequest, (socket, request) => methods.join(socket, request), onFault);
+  const onLeave = listener(leaveRequest, (socket, request) => methods.leave(socket, request), onFault);
+  const onPublish = listener(publishRequest, (socket, request) => methods.publish(socket, request), onFault);
+  function onDisconnect(this: Socket) {
+    rooms.forget(this);
+  }
   const onConnection = (socket: Socket) => {
-    const answer = answerTo(socket, onFault);
-    socket.on(
-      'join',
-      answer(joinRequest, (request) => methods.join(socket, request)),
-    );
-    socket.on(
-      'leave',
-      answer(leaveRequest, (request) => methods.leave(socket, request)),
-    );
-    socket.on(
-      'publish',
-      answer(publishRequest, (request) => methods.publish(socket, request)),
-    );
-    socket.once('disconnect', () => rooms.forget(socket));
+    socket.on('join', onJoin);
+    socket.on('leave', onLeave);
+    socket.on('publish', onPublish);
+    socket.on('disconnect', onDisconnect);
   };
   namespace.on('connection', onConnection);
   return {

@@ -15,6 +15,7 @@ export class Turns {
       return await turn;
     } finally {
       if (turns.get(room) === turn) turns.delete(room);
+      if (turns.size === 0) this.#last.delete(socket);
     }
   }
 

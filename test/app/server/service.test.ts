@@ -1,6 +1,7 @@
 import { type EventEmitter, once as onceEmitted } from 'node:events';
 import { createServer } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
+import { type ClientHub, openHub } from '../../../app/client/hub.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import {
   readiness,
@@ -213,3 +214,40 @@ function sharedInstance(): Promise<TestInstance> {
   return shared;
 }
 afterAll(async () => (await shared)?.kill('SIGKILL'));
+
+describe('BACKPLANE=preferred', () => {
+  test('serves alone while Redis is away, says so, and joins when it is there', async () => {
+    const away = await redis();
+    await away.stop();
+    const settings = { REDIS_URL: away.url, BACKPLANE: 'preferred' };
+    const [one, two] = await Promise.all([instance('one', settings), instance('two', settings)]);
+    expect(await readiness(one)).toEqual({ code: 200, status: 'degraded' });
+
+    const [here, neighbour, elsewhere] = [one, one, two].map((at) =>
+      openHub(at.url, 'chat', { forceNew: true }),
+    );
+    for (const hub of [here, neighbour, elsewhere]) open.push(async () => hub?.close());
+    const heard: unknown[][] = [[], [], []];
+    const lost: unknown[][] = [[], [], []];
+    const rooms = [here, neighbour, elsewhere].map((hub, index) =>
+      (hub as ClientHub).join('r', {
+        onMessage: ({ body }) => heard[index]?.push(body),
+        onLost: (what) => lost[index]?.push(what),
+      }),
+    );
+    await Promise.all(rooms.map((room) => room.joined));
+    await rooms[0]?.publish('alone');
+    await eventually('the neighbour to hear it', () => heard[1]?.length === 1);
+    expect(heard[2]).toEqual([]);
+
+    await redis([], away.port);
+    await eventually('both to join', async () =>
+      (await Promise.all([one, two].map(readiness))).every(({ status }) => status === 'ok'),
+    );
+    // What was said alone stays where it was said: members are told that something may be missing.
+    await eventually('everyone to be told', () => lost.every(({ length }) => length > 0));
+    await rooms[0]?.publish('together');
+    await eventually('everyone to hear it', () => heard.every((bodies) => bodies.includes('together')));
+    expect(heard).toEqual([['alone', 'together'], ['alone', 'together'], ['together']]);
+  });
+});

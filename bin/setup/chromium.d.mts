@@ -1,0 +1,1 @@
+export { findChromium } from '../../lib/local/programs.mjs';

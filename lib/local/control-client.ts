@@ -1,0 +1,57 @@
+import type { Health } from './proxy/targets.ts';
+import type { PartState, TopologyState } from './state.ts';
+
+/** A part with the load balancer's view of it, where it is an instance. */
+export interface PartStatus extends PartState {
+  readonly health?: Health;
+  /** Requests and upgraded connections under way through the load balancer. */
+  readonly connections?: number;
+}
+
+export interface TopologyStatus extends Omit<TopologyState, 'parts'> {
+  readonly parts: readonly PartStatus[];
+}
+
+/** Speaks to a topology's control. Each call rejects with what the control answered. */
+export class ControlClient {
+  readonly #url: string;
+  readonly #token: string;
+
+  constructor(control: TopologyState['control']) {
+    this.#url = control.url;
+    this.#token = control.token;
+  }
+
+  state(): Promise<TopologyStatus> {
+    return this.#call('GET', '/state');
+  }
+
+  /** Starts one more instance; resolves when the load balancer has found it healthy. */
+  addInstance(): Promise<PartStatus> {
+    return this.#call('POST', '/instances');
+  }
+
+  /**
+   * Deregisters an instance, cuts its connections after the delay, ends it; resolves when it is gone.
+   * @param delayMs the deregistration delay in milliseconds. @default 1000
+   */
+  removeInstance(id: string, delayMs?: number): Promise<{ id: string }> {
+    const query = delayMs === undefined ? '' : `?delayMs=${delayMs}`;
+    return this.#call('DELETE', `/instances/${encodeURIComponent(id)}${query}`);
+  }
+
+  /** SIGKILLs an instance; it is started again. Resolves with the process id that was killed. */
+  killInstance(id: string): Promise<{ id: string; pid: number }> {
+    return this.#call('POST', `/instances/${encodeURIComponent(id)}/kill`);
+  }
+
+  async #call<Answer>(method: string, path: string): Promise<Answer> {
+    const response = await fetch(this.#url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.#token}` },
+    });
+    const body = (await response.json()) as Answer & { error?: string };
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${body.error ?? ''}`.trimEnd());
+    return body;
+  }
+}

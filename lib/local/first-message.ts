@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import type { HubSocket } from '../../app/client/connect.ts';
+
+/** How long a step may take before it counts as failed, in milliseconds. */
+const stepMs = 10_000;
+
+/** Loads the client, which takes a while that is free as long as the instances boot. */
+export function loadClient() {
+  return import('../../app/client/connect.ts');
+}
+
+/**
+ * Publishes to a room at one address and waits for the message at the other. Rejects with the step that failed.
+ * WebSocket alone, for an instance's own port knows no stickiness.
+ */
+export async function firstMessage(publishAt: string, receiveAt: string): Promise<void> {
+  const { connectHub } = await loadClient();
+  const open = (url: string) =>
+    connectHub(url, 'chat', { transports: ['websocket'], forceNew: true, reconnection: false });
+  const publisher = open(publishAt);
+  const receiver = open(receiveAt);
+  try {
+    await exchange(publisher, publishAt, receiver, receiveAt);
+  } finally {
+    publisher.disconnect();
+    receiver.disconnect();
+  }
+}
+
+async function exchange(
+  publisher: HubSocket,
+  publishAt: string,
+  receiver: HubSocket,
+  receiveAt: string,
+): Promise<void> {
+  const room = `start-${randomUUID()}`;
+  const join = async (socket: HubSocket, url: string) => {
+    await connected(socket, url);
+    await acknowledged(`"join" at ${url}`, (done) => socket.emit('join', { room }, done));
+  };
+  await Promise.all([join(publisher, publishAt), join(receiver, receiveAt)]);
+  const arrived = new Promise<void>((resolve) => {
+    receiver.on('message', (message) => message.room === room && resolve());
+  });
+  const body = 'first message';
+  await acknowledged(`"publish" at ${publishAt}`, (done) => publisher.emit('publish', { room, body }, done));
+  await inTime(arrived, `a message published at ${publishAt} did not arrive at ${receiveAt}`);
+}
+
+function connected(socket: HubSocket, url: string): Promise<void> {
+  const connection = new Promise<void>((resolve, reject) => {
+    socket.once('connect', () => resolve());
+    socket.once('connect_error', (error) => reject(new Error(`${url}: ${error.message}`)));
+  });
+  return inTime(connection, `${url} did not accept a connection to /chat`);
+}
+
+interface Answer {
+  readonly ok: boolean;
+}
+
+async function acknowledged(what: string, send: (done: (answer: Answer) => void) => void): Promise<void> {
+  const answer = await inTime(new Promise<Answer>(send), `${what} was not acknowledged`);
+  if (!answer.ok) throw new Error(`${what} was refused: ${JSON.stringify(answer)}`);
+}
+
+function inTime<Value>(promise: Promise<Value>, failure: string): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${failure} within ${stepMs / 1000} s`)), stepMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,91 @@
+import { environmentNames as names } from '../../app/names.ts';
+import type { Guard } from './guard.ts';
+import { Part } from './part.ts';
+import { freePort } from './ports.ts';
+import type { LoadBalancer } from './proxy/load-balancer.ts';
+
+export interface InstancesOptions {
+  /** The service's entry, a JavaScript file. */
+  readonly entry: string;
+  /** The Redis setting that an instance gets when it starts; undefined for single-instance mode. */
+  readonly redisUrl: () => string | undefined;
+  /** What the instances inherit. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly balancer: LoadBalancer;
+  readonly guard: Guard;
+  /** Told of each new part before it is started. */
+  readonly onPart: (part: Part) => void;
+}
+
+/** How long an instance may take for its way out before it is killed, in milliseconds. */
+const stopGraceMs = 10_000;
+
+/** The instances of the service: each is a part, and a target of the load balancer while its process runs. */
+export class Instances {
+  readonly #options: InstancesOptions;
+  readonly #parts = new Map<string, Part>();
+  #started = 0;
+
+  constructor(options: InstancesOptions) {
+    this.#options = options;
+    options.balancer.onHealth((id, health) => {
+      if (health === 'healthy') this.#parts.get(id)?.markReady();
+    });
+  }
+
+  all(): Part[] {
+    return [...this.#parts.values()];
+  }
+
+  get(id: string): Part | undefined {
+    return this.#parts.get(id);
+  }
+
+  /** Starts one more. */
+  add(): Part {
+    const id = `app-${++this.#started}`;
+    const { guard, balancer, onPart } = this.#options;
+    const part = new Part({ id, kind: 'instance', guard, launch: (lastPort) => this.#launch(id, lastPort) });
+    this.#parts.set(id, part);
+    part.on('started', () => balancer.register({ id, host: '127.0.0.1', port: part.port as number }));
+    // A target whose process is gone is gone too; as on ECS, its successor is another target.
+    part.on('gone', () => void balancer.deregister(id, 0));
+    onPart(part);
+    void part.start();
+    return part;
+  }
+
+  /**
+   * Takes one away in the order of ECS: out of the load balancer, its connections cut once `delayMs` milliseconds
+   * are over, and only then asked to end.
+   */
+  async remove(part: Part, delayMs: number): Promise<void> {
+    await this.#options.balancer.deregister(part.id, delayMs);
+    await part.stop(stopGraceMs);
+    this.#parts.delete(part.id);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all().map((part) => part.stop(stopGraceMs)));
+  }
+
+  async #launch(id: string, lastPort: number | undefined) {
+    const port = await freePort(lastPort);
+    return { command: process.execPath, args: [this.#options.entry], env: this.#environment(id, port), port };
+  }
+
+  #environment(id: string, port: number): NodeJS.ProcessEnv {
+    const inherited = { ...this.#options.environment };
+    // Where Redis is, is said here alone.
+    for (const name of [names.redisConnectionString, names.redisUrl, names.redisUrlParameter])
+      delete inherited[name];
+    return {
+      ...inherited,
+      [names.host]: '127.0.0.1',
+      [names.port]: String(port),
+      [names.redisUrl]: this.#options.redisUrl() ?? 'none',
+      [names.instanceId]: id,
+      [names.idleTimeoutSeconds]: String(Math.ceil(this.#options.balancer.idleTimeoutMs / 1000)),
+    };
+  }
+}

@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Guard } from './guard.ts';
+
+export type PartKind = 'instance' | 'redis';
+export type StreamName = 'stdout' | 'stderr';
+
+/** How a part is started, made anew for each start. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly port: number;
+  /** Text for its standard input, where a program reads what is not for the process list. */
+  readonly input?: string;
+}
+
+export interface PartOptions {
+  readonly id: string;
+  readonly kind: PartKind;
+  /** @param lastPort the port of the last start, to be kept where it can be had */
+  readonly launch: (lastPort: number | undefined) => Promise<Launch>;
+  readonly guard: Guard;
+  /** Ends in a row, before it was ever ready, that are taken as final. @default 3 */
+  readonly bootAttempts?: number;
+}
+
+export interface Death {
+  /** Such as `code 1`, `SIGKILL` or `spawn ENOENT`. */
+  readonly reason: string;
+  readonly pid: number | undefined;
+  /** Milliseconds until it is started again; undefined when it is given up. */
+  readonly restartInMs: number | undefined;
+}
+
+interface PartEvents {
+  /** A process runs; it need not be ready. */
+  started: [];
+  /** Its process is gone, whatever the cause. */
+  gone: [];
+  died: [Death];
+  line: [text: string, stream: StreamName];
+}
+
+const firstRestartMs = 100;
+const longestRestartMs = 5_000;
+/** Ready for this long, a part's earlier deaths are forgotten. */
+const steadyMs = 10_000;
+const tailLines = 20;
+
+/** One process of the topology: started, watched, and started again when it dies. */
+export class Part extends EventEmitter<PartEvents> {
+  readonly id: string;
+  readonly kind: PartKind;
+  /** The last lines that it wrote. */
+  readonly tail: string[] = [];
+  readonly #options: PartOptions;
+  #child?: ChildProcess;
+  #port?: number;
+  #stopping = new AbortController();
+  #deaths = 0;
+  #everReady = false;
+  #readySince?: number;
+
+  constructor(options: PartOptions) {
+    super();
+    this.id = options.id;
+    this.kind = options.kind;
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get port(): number | undefined {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const launch = await this.#options.launch(this.#port);
+    if (this.#stopping.signal.aborted) return;
+    this.#port = launch.port;
+    // A group of its own: a Ctrl-C in the terminal reaches the parent alone, which ends the parts in order.
+    const child = spawn(launch.command, launch.args, {
+      env: launch.env,
+      detached: true,
+      stdio: [launch.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    if (child.pid !== undefined) this.#options.guard.watch(child.pid);
+    this.#follow(child);
+    child.stdin?.on('error', () => {}).end(launch.input);
+    this.emit('started');
+  }
+
+  /** Whoever can tell says that the part does its work. */
+  markReady(): void {
+    this.#everReady = true;
+    this.#readySince ??= performance.now();
+  }
+
+  /** Asks it to end, and after `graceMs` milliseconds ends it. It is not started again. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    const child = this.#child;
+    if (!child || hasEnded(child)) return;
+    const exited = once(child, 'exit');
+    this.#signal('SIGTERM');
+    const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  /** Ends it at once, as a crash would. */
+  kill(): void {
+    this.#signal('SIGKILL');
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const child = this.#child;
+    if (child?.pid === undefined || hasEnded(child)) return;
+    signalGroup(child.pid, signal);
+  }
+
+  #follow(child: ChildProcess): void {
+    this.#read(child.stdout, 'stdout');
+    this.#read(child.stderr, 'stderr');
+    child.once('error', (error) => void this.#onGone(child, error.message));
+    child.once('exit', (code, signal) => {
+      if (child.pid !== undefined) {
+        signalGroup(child.pid, 'SIGKILL');
+        this.#options.guard.unwatch(child.pid);
+      }
+      void this.#onGone(child, signal ?? `code ${code}`);
+    });
+  }
+
+  #read(stream: Readable | null, name: StreamName): void {
+    if (!stream) return;
+    createInterface({ input: stream }).on('line', (text) => {
+      this.tail.push(text);
+      if (this.tail.length > tailLines) this.tail.shift();
+      this.emit('line', text, name);
+    });
+  }
+
+  async #onGone(child: ChildProcess, reason: string): Promise<void> {
+    if (this.#child !== child) return;
+    const { pid } = child;
+    const stopping = this.#stopping.signal;
+    this.#child = undefined;
+    this.emit('gone');
+    if (stopping.aborted) return;
+    const restartInMs = this.#nextRestart();
+    // Its last words may still be on their way.
+    await Promise.race([once(child, 'close'), delay(200)]);
+    if (stopping.aborted) return;
+    this.emit('died', { reason, pid, restartInMs });
+    if (restartInMs !== undefined) this.#restartIn(restartInMs);
+  }
+
+  #restartIn(ms: number): void {
+    delay(ms, undefined, { signal: this.#stopping.signal })
+      .then(() => this.start())
+      .catch(() => {});
+  }
+
+  #nextRestart(): number | undefined {
+    const readyMs = this.#readySince === undefined ? 0 : performance.now() - this.#readySince;
+    this.#readySince = undefined;
+    this.#deaths = readyMs >= steadyMs ? 1 : this.#deaths + 1;
+    const { bootAttempts = 3 } = this.#options;
+    if (!this.#everReady && this.#deaths >= bootAttempts) return undefined;
+    return restartDelayMs(this.#deaths);
+  }
+}
+
+/** The wait before the start that follows the nth death in a row, in milliseconds. */
+export function restartDelayMs(deaths: number): number {
+  return Math.min(longestRestartMs, firstRestartMs * 2 ** (deaths - 1));
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Gone already.
+  }
+}

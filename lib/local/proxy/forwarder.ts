@@ -1,0 +1,102 @@
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createProxyServer } from 'httpxy';
+import { type Exchange, RequestExchange, UpgradeExchange } from './exchange.ts';
+import { setForwardedHeaders } from './forwarded.ts';
+import type { Stickiness } from './stickiness.ts';
+import type { Target } from './targets.ts';
+
+/** Carries requests and upgraded connections to the target that was picked, and its cookies back. */
+export class Forwarder {
+  readonly #stickiness: Stickiness;
+  readonly #onDone: (target: Target) => void;
+  readonly #proxy = createProxyServer();
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #byRequest = new WeakMap<IncomingMessage, Exchange>();
+  readonly #byClient = new WeakMap<Duplex, Exchange>();
+
+  /** @param onDone called when a target has one connection less */
+  constructor(stickiness: Stickiness, onDone: (target: Target) => void) {
+    this.#stickiness = stickiness;
+    this.#onDone = onDone;
+    this.#proxy.on('error', (_error, request) => this.#of(request)?.fail(502));
+    this.#proxy.on('proxyReq', (upstream, request) => {
+      const exchange = this.#of(request);
+      if (exchange) exchange.upstream = upstream;
+    });
+    this.#proxy.on('proxyRes', (answer, request) => this.#receive(answer, this.#of(request)));
+    this.#proxy.on('proxyReqWs', (upstream, request) => {
+      const exchange = this.#of(request) as UpgradeExchange;
+      exchange.upstream = upstream;
+      // Listeners added here run before the library's own, which sends the headers on.
+      upstream.on('response', (answer) => {
+        exchange.refused();
+        this.#stick(answer, exchange);
+      });
+      upstream.on('upgrade', (answer, tunnel) => {
+        exchange.open(tunnel as Socket);
+        this.#stick(answer, exchange);
+      });
+    });
+  }
+
+  request(target: Target, request: IncomingMessage, response: ServerResponse): void {
+    const exchange = new RequestExchange(target, request, response);
+    this.#track(exchange, request, response);
+    // `100 Continue` was sent already; the target need not be asked for it.
+    delete request.headers.expect;
+    setForwardedHeaders(request);
+    this.#proxy.web(request, response, { target: address(target), agent: this.#agent }).catch(() => {});
+  }
+
+  upgrade(target: Target, request: IncomingMessage, client: Socket, head: Buffer): void {
+    const exchange = new UpgradeExchange(target, client);
+    this.#track(exchange, request, client);
+    setForwardedHeaders(request);
+    // A connection of its own: one that is kept alive may be closing just now.
+    this.#proxy.ws(request, client, { target: address(target), agent: false }, head).catch(() => {});
+  }
+
+  /** Ends what this client's socket waits for, or the socket itself. */
+  idle(client: Socket): void {
+    const exchange = this.#byClient.get(client);
+    if (exchange) exchange.idle();
+    else client.destroy();
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #of(request: IncomingMessage | undefined): Exchange | undefined {
+    return request && this.#byRequest.get(request);
+  }
+
+  #track(exchange: Exchange, request: IncomingMessage, until: ServerResponse | Socket): void {
+    this.#byRequest.set(request, exchange);
+    this.#byClient.set(request.socket, exchange);
+    exchange.target.connections.add(exchange);
+    until.once('close', () => {
+      exchange.target.connections.delete(exchange);
+      if (this.#byClient.get(request.socket) === exchange) this.#byClient.delete(request.socket);
+      this.#onDone(exchange.target);
+    });
+  }
+
+  #receive(answer: IncomingMessage, exchange: Exchange | undefined): void {
+    // These two speak of the connection to the target; the client's is kept or closed on its own.
+    delete answer.headers.connection;
+    delete answer.headers['keep-alive'];
+    if (exchange) this.#stick(answer, exchange);
+  }
+
+  #stick(answer: IncomingMessage, exchange: Exchange): void {
+    const cookies = this.#stickiness.cookies(exchange.target.key);
+    answer.headers['set-cookie'] = [...(answer.headers['set-cookie'] ?? []), ...cookies];
+  }
+}
+
+function address({ host, port }: Target) {
+  return { protocol: 'http:', host, port };
+}

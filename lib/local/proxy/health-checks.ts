@@ -1,0 +1,134 @@
+import { type ClientRequest, get } from 'node:http';
+import type { Health, Target } from './targets.ts';
+
+export interface HealthCheckOptions {
+  /** @default '/health/ready' */
+  readonly path?: string;
+  /** From one check's end to the next, in milliseconds. @default 1000 */
+  readonly intervalMs?: number;
+  /** How long a target may take to answer, in milliseconds. @default 2000 */
+  readonly timeoutMs?: number;
+  /** Passes in a row that bring an unhealthy target back. @default 2 */
+  readonly healthyThreshold?: number;
+  /** Failures in a row that take a healthy target out. @default 3 */
+  readonly unhealthyThreshold?: number;
+  /** The status that passes. @default 200 */
+  readonly matcher?: number;
+}
+
+/** An ALB asks every 30 s; here a change shows within seconds. */
+export const healthCheckDefaults: Required<HealthCheckOptions> = {
+  path: '/health/ready',
+  intervalMs: 1000,
+  timeoutMs: 2000,
+  healthyThreshold: 2,
+  unhealthyThreshold: 3,
+  matcher: 200,
+};
+
+/** A new target is asked this often at first, so that a start waits for the target alone; in milliseconds. */
+const firstIntervalMs = 25;
+
+/**
+ * The health that follows from one more result. One pass brings a new target into service; it is called unhealthy
+ * only when checks at the usual interval would have failed often enough.
+ */
+export function judge(
+  target: Pick<Target, 'health' | 'passes' | 'failures'>,
+  ageMs: number,
+  options: Required<HealthCheckOptions>,
+): Health {
+  const { healthyThreshold, unhealthyThreshold, intervalMs } = options;
+  switch (target.health) {
+    case 'initial':
+      if (target.passes > 0) return 'healthy';
+      return ageMs >= unhealthyThreshold * intervalMs ? 'unhealthy' : 'initial';
+    case 'healthy':
+      return target.failures >= unhealthyThreshold ? 'unhealthy' : 'healthy';
+    case 'unhealthy':
+      return target.passes >= healthyThreshold ? 'healthy' : 'unhealthy';
+    case 'draining':
+      return 'draining';
+  }
+}
+
+/** Asks each target again and again whether it is ready, and sets its health by the answers. */
+export class HealthChecks {
+  readonly #options: Required<HealthCheckOptions>;
+  readonly #onChange: (target: Target) => void;
+  readonly #watched = new Map<Target, Watch>();
+
+  constructor(options: HealthCheckOptions, onChange: (target: Target) => void) {
+    this.#options = { ...healthCheckDefaults, ...options };
+    this.#onChange = onChange;
+  }
+
+  watch(target: Target): void {
+    const watch: Watch = {};
+    this.#watched.set(target, watch);
+    this.#check(target, watch);
+  }
+
+  unwatch(target: Target): void {
+    const watch = this.#watched.get(target);
+    this.#watched.delete(target);
+    clearTimeout(watch?.timer);
+    watch?.request?.destroy();
+  }
+
+  close(): void {
+    for (const target of [...this.#watched.keys()]) this.unwatch(target);
+  }
+
+  #check(target: Target, watch: Watch): void {
+    const { intervalMs } = this.#options;
+    watch.request = ask(target, this.#options, (passed) => {
+      if (!this.#watched.has(target)) return;
+      this.#record(target, passed);
+      const wait = target.health === 'initial' ? Math.min(firstIntervalMs, intervalMs) : intervalMs;
+      watch.timer = setTimeout(() => this.#check(target, watch), wait);
+    });
+  }
+
+  #record(target: Target, passed: boolean): void {
+    target.passes = passed ? target.passes + 1 : 0;
+    target.failures = passed ? 0 : target.failures + 1;
+    const health = judge(target, performance.now() - target.registeredAt, this.#options);
+    if (health === target.health) return;
+    target.health = health;
+    this.#onChange(target);
+  }
+}
+
+/** What is under way for one target. */
+interface Watch {
+  timer?: NodeJS.Timeout;
+  request?: ClientRequest;
+}
+
+/** Calls back once, whatever comes of it. */
+function ask(
+  target: Target,
+  options: Required<HealthCheckOptions>,
+  done: (passed: boolean) => void,
+): ClientRequest {
+  let passed = false;
+  const request = get({
+    host: target.host,
+    port: target.port,
+    path: options.path,
+    agent: false,
+    headers: { 'user-agent': 'ELB-HealthChecker/2.0' },
+  });
+  const timer = setTimeout(() => request.destroy(), options.timeoutMs);
+  request.on('response', (response) => {
+    passed = response.statusCode === options.matcher;
+    request.destroy();
+  });
+  request.on('error', () => {});
+  request.on('close', () => {
+    clearTimeout(timer);
+    done(passed);
+  });
+  return request;
+}

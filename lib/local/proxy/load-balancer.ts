@@ -1,0 +1,147 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { answerUpgradeWith, answerWith } from './exchange.ts';
+import { Forwarder } from './forwarder.ts';
+import { type HealthCheckOptions, HealthChecks } from './health-checks.ts';
+import { Stickiness } from './stickiness.ts';
+import { type Health, type Target, type TargetAddress, TargetGroup } from './targets.ts';
+
+export interface LoadBalancerOptions {
+  readonly healthChecks?: HealthCheckOptions;
+  /** With nothing moving for this long a connection ends: 504 while a target owes an answer. @default 60000 */
+  readonly idleTimeoutMs?: number;
+  /** How long a client stays tied to a target, counted anew from each response. @default 7 days */
+  readonly stickinessMs?: number;
+}
+
+export interface TargetStatus extends TargetAddress {
+  readonly health: Health;
+  /** Requests and upgraded connections under way. */
+  readonly connections: number;
+}
+
+/** An ALB's limit on a request's headers in bytes. */
+const maxHeaderBytes = 64 * 1024;
+
+/** A sticky HTTP and WebSocket load balancer on one loopback port that behaves as an ALB does. */
+export class LoadBalancer {
+  readonly idleTimeoutMs: number;
+  readonly #server: Server;
+  readonly #targets = new TargetGroup();
+  readonly #stickiness: Stickiness;
+  readonly #checks: HealthChecks;
+  readonly #forwarder: Forwarder;
+  readonly #events = new EventEmitter<{ health: [Target]; done: [Target] }>().setMaxListeners(0);
+
+  constructor(options: LoadBalancerOptions = {}) {
+    this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+    this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
+    this.#checks = new HealthChecks(options.healthChecks ?? {}, (target) =>
+      this.#events.emit('health', target),
+    );
+    this.#forwarder = new Forwarder(this.#stickiness, (target) => this.#events.emit('done', target));
+    this.#server = this.#createServer();
+  }
+
+  /** Listens and returns the port; rejects with the system's error, such as EADDRINUSE. */
+  async listen(port: number, host = '127.0.0.1'): Promise<number> {
+    this.#server.listen(port, host);
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  register(address: TargetAddress): void {
+    this.#checks.watch(this.#targets.register(address));
+  }
+
+  /**
+   * No new requests from now on, cookies or not; what is under way may go on for `delayMs`, then it is cut and the
+   * target is forgotten. Resolves then, or as soon as nothing is left under way. An unknown id is no error.
+   */
+  async deregister(id: string, delayMs: number): Promise<void> {
+    const target = this.#targets.get(id);
+    if (!target) return;
+    this.#checks.unwatch(target);
+    target.health = 'draining';
+    this.#events.emit('health', target);
+    await this.#idle(target, delayMs);
+    for (const connection of [...target.connections]) connection.cut();
+    this.#targets.remove(target);
+  }
+
+  status(): TargetStatus[] {
+    return this.#targets.all().map(({ id, host, port, health, connections }) => ({
+      id,
+      host,
+      port,
+      health,
+      connections: connections.size,
+    }));
+  }
+
+  /** Calls back at each change of a target's health, until the returned function is called. */
+  onHealth(listener: (id: string, health: Health) => void): () => void {
+    const forward = (target: Target) => listener(target.id, target.health);
+    this.#events.on('health', forward);
+    return () => this.#events.off('health', forward);
+  }
+
+  async close(): Promise<void> {
+    this.#checks.close();
+    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
+    this.#server.close();
+    for (const { connections } of this.#targets.all())
+      for (const connection of [...connections]) connection.cut();
+    this.#server.closeAllConnections();
+    this.#forwarder.close();
+    await closed;
+  }
+
+  #createServer(): Server {
+    const server = createServer({
+      maxHeaderSize: maxHeaderBytes,
+      keepAliveTimeout: this.idleTimeoutMs,
+      // An upload may take as long as it keeps moving: the idle timeout sees to the rest.
+      requestTimeout: 0,
+    });
+    server.timeout = this.idleTimeoutMs;
+    server.on('timeout', (client: Socket) => this.#forwarder.idle(client));
+    server.on('request', (request, response) => this.#onRequest(request, response));
+    server.on('upgrade', (request, client, head) => this.#onUpgrade(request, client as Socket, head));
+    return server;
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const target = this.#targets.pick(this.#stickiness.read(request.headers.cookie));
+    if (target) this.#forwarder.request(target, request, response);
+    else answerWith(503, request, response);
+  }
+
+  #onUpgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
+    const target = this.#targets.pick(this.#stickiness.read(request.headers.cookie));
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') answerUpgradeWith(400, client);
+    else if (!target) answerUpgradeWith(503, client);
+    else {
+      this.#forwarder.upgrade(target, request, client, head);
+      // Node's server and the library both let go of an upgraded socket's timeout.
+      client.setTimeout(this.idleTimeoutMs, () => this.#forwarder.idle(client));
+    }
+  }
+
+  #idle(target: Target, delayMs: number): Promise<void> {
+    if (target.connections.size === 0 || delayMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.#events.off('done', onDone);
+        resolve();
+      };
+      const onDone = (other: Target) => {
+        if (other === target && target.connections.size === 0) settle();
+      };
+      const timer = setTimeout(settle, delayMs);
+      this.#events.on('done', onDone);
+    });
+  }
+}

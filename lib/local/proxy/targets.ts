@@ -1,0 +1,78 @@
+/**
+ * `initial` until the first passing check, `healthy` and `unhealthy` by the checks, `draining` once deregistered.
+ */
+export type Health = 'initial' | 'healthy' | 'unhealthy' | 'draining';
+
+export interface TargetAddress {
+  /** The name it is deregistered by, such as `app-1`. */
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a target serves at the moment: one request or one upgraded connection. */
+export interface Connection {
+  /** Ends it at once, on both sides. */
+  cut(): void;
+}
+
+export interface Target extends TargetAddress {
+  /** Names this registration: the same id registered again is another target, as it is to an ALB. */
+  readonly key: string;
+  readonly registeredAt: number;
+  readonly connections: Set<Connection>;
+  health: Health;
+  /** Checks passed in a row. */
+  passes: number;
+  /** Checks failed in a row. */
+  failures: number;
+}
+
+/** The targets behind one load balancer, and which of them takes the next request. */
+export class TargetGroup {
+  readonly #targets = new Map<string, Target>();
+  #registrations = 0;
+  #turn = 0;
+
+  register(address: TargetAddress): Target {
+    if (this.#targets.has(address.id)) {
+      throw new Error(`a target "${address.id}" is registered already: deregister it first`);
+    }
+    const target: Target = {
+      ...address,
+      key: `${address.id}/${++this.#registrations}`,
+      registeredAt: performance.now(),
+      connections: new Set(),
+      health: 'initial',
+      passes: 0,
+      failures: 0,
+    };
+    this.#targets.set(target.id, target);
+    return target;
+  }
+
+  remove(target: Target): void {
+    if (this.#targets.get(target.id) === target) this.#targets.delete(target.id);
+  }
+
+  get(id: string): Target | undefined {
+    return this.#targets.get(id);
+  }
+
+  all(): Target[] {
+    return [...this.#targets.values()];
+  }
+
+  /** The target that a cookie names, if it still takes requests; else the next one in turn. */
+  pick(stickyKey?: string): Target | undefined {
+    const open = this.#takingRequests();
+    return open.find((target) => target.key === stickyKey) ?? open[this.#turn++ % open.length];
+  }
+
+  #takingRequests(): Target[] {
+    const checked = this.all().filter(({ health }) => health === 'healthy' || health === 'unhealthy');
+    const healthy = checked.filter(({ health }) => health === 'healthy');
+    // Fail open: with none healthy, all are tried, for the checks themselves may be what is wrong.
+    return healthy.length > 0 ? healthy : checked;
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface PartState {
+  /** `app-1`, `redis`, `proxy` */
+  readonly id: string;
+  readonly kind: 'instance' | 'redis' | 'proxy';
+  /** Undefined while a part that died is not yet started again. */
+  readonly pid?: number;
+  readonly port?: number;
+}
+
+/** What a running topology tells about itself. */
+export interface TopologyState {
+  /** The load balancer's address, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** ISO 8601 */
+  readonly startedAt: string;
+  /** The topology's own process, which is the load balancer too. */
+  readonly pid: number;
+  readonly control: { readonly url: string; readonly token: string };
+  readonly parts: readonly PartState[];
+}
+
+/** `.local` in the project's root. */
+export const stateFolder = fileURLToPath(new URL('../../.local', import.meta.url));
+
+export function stateFile(port: number, folder = stateFolder): string {
+  return join(folder, `topology-${port}.json`);
+}
+
+/** Writes it whole or not at all, for its owner's eyes: it holds the control's token. */
+export function writeState(file: string, state: TopologyState): void {
+  mkdirSync(join(file, '..'), { recursive: true });
+  const next = `${file}.${process.pid}.tmp`;
+  writeFileSync(next, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(next, file);
+}
+
+export function removeState(file: string): void {
+  rmSync(file, { force: true });
+}
+
+/** The topologies that run on this machine, the youngest first. Files that dead ones left are removed. */
+export async function liveTopologies(folder = stateFolder): Promise<TopologyState[]> {
+  const found = await Promise.all(stateFiles(folder).map(liveState));
+  return found.filter((state) => state !== undefined).sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+}
+
+/** The youngest topology that runs, or the one on `port`. */
+export async function findTopology(port?: number, folder = stateFolder): Promise<TopologyState | undefined> {
+  const live = await liveTopologies(folder);
+  return port === undefined ? live[0] : live.find(({ url }) => new URL(url).port === String(port));
+}
+
+function stateFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^topology-\d+\.json$/.test(name))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+async function liveState(file: string): Promise<TopologyState | undefined> {
+  const state = readState(file);
+  if (!state) return undefined;
+  if (!isAlive(state.pid)) {
+    removeState(file);
+    return undefined;
+  }
+  // The process may be another one that got the same id.
+  return (await answers(state)) ? state : undefined;
+}
+
+function readState(file: string): TopologyState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof state?.pid === 'number' && typeof state.control?.url === 'string' ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function answers({ control }: TopologyState): Promise<boolean> {
+  try {
+    const response = await fetch(`${control.url}/state`, {
+      headers: { authorization: `Bearer ${control.token}` },
+      signal: AbortSignal.timeout(5000),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,36 @@
+import { parseArguments, UsageError, usage } from '../../../lib/local/arguments.ts';
+
+test('without options: two instances on a port to be chosen, quietly', () => {
+  expect(parseArguments([])).toEqual({ instances: 2, port: undefined, verbose: false, entry: undefined });
+});
+
+test('all options', () => {
+  expect(
+    parseArguments(['--instances', '3', '--port=9000', '--verbose', '--entry', 'dist/server.js']),
+  ).toEqual({ instances: 3, port: 9000, verbose: true, entry: 'dist/server.js' });
+});
+
+test.each(['--help', '-h'])('%s asks for help', (flag) => {
+  expect(parseArguments([flag])).toBe('help');
+  expect(usage).toContain('--instances');
+});
+
+test.each([
+  [['--instances', '0'], '--instances must be a whole number from 1 to 16, got: "0"'],
+  [['--instances', '17'], 'got: "17"'],
+  [['--instances', '2.5'], 'got: "2.5"'],
+  [['--instances='], 'got: ""'],
+  [
+    ['--port', '99999'],
+    '--port must be a whole number from 1 to 65535, got: "99999". For example: --port 8080',
+  ],
+  [['--port', 'abc'], 'got: "abc"'],
+  [['--port', '0'], 'got: "0"'],
+  [['--port', '1e3'], 'got: "1e3"'],
+  [['--port'], "Option '--port <value>' argument missing. Run with --help"],
+  [['--nonsense'], "Unknown option '--nonsense'. Run with --help"],
+  [['stray'], "Unexpected argument 'stray'"],
+])('%j is refused with what is wrong, the value and the fix', (args, message) => {
+  expect(() => parseArguments(args)).toThrow(UsageError);
+  expect(() => parseArguments(args)).toThrow(message);
+});

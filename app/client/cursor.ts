@@ -39,8 +39,13 @@ export class RoomCursor {
     if (answer.lost?.acked) this.#acked = undefined;
   }
 
-  acknowledged(position: Position): void {
+  /**
+   * @returns whether to ask the log if it still has it: it was written in another epoch than the one that this
+   *   client is in, so a failover may lie behind it
+   */
+  acknowledged(position: Position): boolean {
     if (!this.#acked || this.#isLater(position, this.#acked)) this.#acked = position;
+    return this.#position !== undefined && this.#position.epoch !== position.epoch;
   }
 
   /** Offsets go on through epochs, but start anew in a room that expired. */
@@ -50,8 +55,10 @@ export class RoomCursor {
   }
 
   /** A new epoch is no gap if it starts where this client is, and behind what was acknowledged to it. */
-  #continues({ prev }: Message, position: Position): boolean {
+  #continues({ epoch, prev }: Message, position: Position): boolean {
     if (prev?.epoch !== position.epoch || prev.offset !== position.offset) return false;
-    return this.#acked?.epoch !== prev.epoch || this.#acked.offset <= prev.offset;
+    const acked = this.#acked;
+    if (!acked || acked.epoch === epoch) return true;
+    return acked.epoch === prev.epoch && acked.offset <= prev.offset;
   }
 }

@@ -1,4 +1,5 @@
 import { type ConnectOptions, connectHub, type HubSocket } from './connect.ts';
+import { randomId } from './random-id.ts';
 import { ClientRoom, type JoinOptions, type RoomHandlers } from './room.ts';
 import type { ConnectionState } from './state.ts';
 
@@ -16,7 +17,18 @@ export function openHub<Body = unknown>(
   hub: string,
   options: ConnectOptions = {},
 ): ClientHub<Body> {
-  return new ClientHub<Body>(connectHub(url, hub, options));
+  return new ClientHub<Body>(connectHub(url, hub, { ...options, auth: withClient(options.auth) }));
+}
+
+type Auth = ConnectOptions['auth'];
+
+/** The same over reconnects, so that a publish that is repeated after one is recognized as the same. */
+function withClient(auth: Auth): Auth {
+  const client = randomId();
+  return (give) => {
+    if (typeof auth === 'function') auth((said) => give({ client, ...said }));
+    else give({ client, ...auth });
+  };
 }
 
 /** One hub of the service, and the rooms that this client has joined in it. */

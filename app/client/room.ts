@@ -4,7 +4,7 @@ import { call } from './call.ts';
 import type { HubSocket } from './connect.ts';
 import { RoomCursor } from './cursor.ts';
 import { HubError, mayRetry } from './errors.ts';
-import { messageId } from './message-id.ts';
+import { randomId } from './random-id.ts';
 
 export interface RoomHandlers<Body> {
   /** Each message of the room, once and in order, through reconnects and changes of instance. */
@@ -72,14 +72,14 @@ export class ClientRoom<Body = unknown> {
    * @throws HubError `refused`: not written. `uncertain`: it may be. `forbidden`, `bad_request`: no use trying
    */
   async publish(body: Body, options: { id?: string; forMs?: number } = {}): Promise<Position> {
-    const request = { room: this.name, id: options.id ?? messageId(), body };
+    const request = { room: this.name, id: options.id ?? randomId(), body };
     const deadline = Date.now() + (options.forMs ?? publishForMs);
     const backoff = new Backoff();
     let mayBeWritten = false;
     for (;;) {
       try {
         const { epoch, offset } = await call<Position>(this.#socket, 'publish', request);
-        this.#cursor.acknowledged({ epoch, offset });
+        if (this.#cursor.acknowledged({ epoch, offset })) this.rejoin();
         return { epoch, offset };
       } catch (error) {
         const { code, message } = error as HubError;

@@ -10,6 +10,7 @@ import { packetPrefix } from './packet.ts';
 import type { Room } from './room.ts';
 import { Rooms } from './rooms.ts';
 import type { Acks, RoomStore } from './store.ts';
+import { anonymousSubject } from './subject.ts';
 
 export interface AttachRoomsOptions {
   /** Where the rooms' logs are: `openStore`, `openRedisStore` or `openMemoryStore`. */
@@ -18,7 +19,10 @@ export interface AttachRoomsOptions {
   readonly fanout?: FanoutKind;
   /** @default 'primary' */
   readonly acks?: Acks;
-  /** Who the socket is: stands in `from`, and keeps one sender's ids from another's. @default its id */
+  /**
+   * Who the socket is: stands in `from`, and keeps one sender's ids from another's. Must stay the same over
+   * reconnects. @default a hash of what `app/client` says of itself, else the socket's id
+   */
   readonly subjectOf?: (socket: Socket) => string;
   /** May this socket do that in this room? @default everyone may, and sees the whole log */
   readonly authorize?: Authorize;
@@ -83,7 +87,7 @@ function build(namespace: Namespace, options: AttachRoomsOptions) {
   const methods = new RoomMethods({
     log,
     rooms,
-    subjectOf: options.subjectOf ?? ((socket) => socket.id),
+    subjectOf: options.subjectOf ?? anonymousSubject,
     authorize: options.authorize ?? (() => ({})),
   });
   return { rooms, methods };

@@ -268,3 +268,15 @@ test('deployments that share a Redis, and hubs of one deployment, do not hear ea
   await eventually('the message', () => heard.length > 0);
   expect(heard.map(({ body }) => body)).toEqual(['from two']);
 });
+
+test('a publish that app/client repeats over another connection is one message, and others may use the id', async () => {
+  const server = await openServer('redis');
+  const [one, other] = [hub(server), hub(server)];
+  const rooms = [one, other].map((opened) => opened.join('r', { onMessage: () => undefined }));
+  await Promise.all(rooms.map(({ joined }) => joined));
+  const first = await rooms[0]?.publish('a', { id: 'same' });
+  one.socket.io.engine.close();
+  await eventually('the connection to be made anew', () => one.state === 'connected' && one.socket.connected);
+  expect(await rooms[0]?.publish('a', { id: 'same' })).toEqual(first);
+  expect(await rooms[1]?.publish('b', { id: 'same' })).toMatchObject({ offset: 2 });
+});

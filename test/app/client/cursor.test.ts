@@ -1,0 +1,105 @@
+import { RoomCursor } from '../../../app/client/cursor.ts';
+import { at, joined, message } from '../../support/scripted-hub.ts';
+
+/** A cursor that has joined at an offset of `E1`. */
+function cursorAt(offset: number): RoomCursor {
+  const cursor = new RoomCursor();
+  cursor.joined(joined(offset));
+  return cursor;
+}
+
+test('before the first join nothing can be judged: join', () => {
+  const cursor = new RoomCursor();
+  expect(cursor.judge(message(1))).toBe('rejoin');
+  expect(cursor.position).toBeUndefined();
+});
+
+describe('in one epoch', () => {
+  test.each([
+    [9, 'drop'],
+    [10, 'drop'],
+    [11, 'deliver'],
+    [12, 'rejoin'],
+  ])('at 10, message %i: %s', (offset, verdict) => {
+    expect(cursorAt(10).judge(message(offset))).toBe(verdict);
+  });
+
+  test('judging moves nothing, delivering does', () => {
+    const cursor = cursorAt(10);
+    expect(cursor.judge(message(11))).toBe('deliver');
+    expect(cursor.position).toEqual(at(10));
+    cursor.delivered(message(11));
+    expect(cursor.position).toEqual(at(11));
+    expect(cursor.judge(message(11))).toBe('drop');
+    expect(cursor.judge(message(12))).toBe('deliver');
+  });
+
+  test('what was acknowledged is not what was delivered', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(14));
+    expect(cursor.position).toEqual(at(10));
+    expect(cursor.judge(message(11))).toBe('deliver');
+    expect(cursor.judge(message(14))).toBe('rejoin');
+  });
+});
+
+describe('a new epoch, at 10', () => {
+  test.each([
+    ['starts where this client is', at(10), 'deliver'],
+    ['starts behind it: what it has may be gone', at(9), 'rejoin'],
+    ['starts ahead of it: it missed something', at(11), 'rejoin'],
+    ['follows another one that it never saw', at(10, 'E0'), 'rejoin'],
+    ['does not say where it starts', undefined, 'rejoin'],
+  ])('that %s', (_what, prev, verdict) => {
+    const first = message(11, { epoch: 'E2', ...(prev ? { prev } : {}) });
+    expect(cursorAt(10).judge(first)).toBe(verdict);
+  });
+
+  test.each([
+    ['that the old epoch holds', at(10), 'deliver'],
+    ['behind the end of the old epoch: a failover lost it', at(11), 'rejoin'],
+    ['in the new epoch itself', at(12, 'E2'), 'deliver'],
+    ['in an epoch that neither is: it came and went between', at(11, 'E1b'), 'rejoin'],
+  ])('after an acknowledged publish %s', (_what, acked, verdict) => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(acked);
+    expect(cursor.judge(message(11, { epoch: 'E2', prev: at(10) }))).toBe(verdict);
+  });
+});
+
+describe('the highest acknowledged publish', () => {
+  test('stays the highest, in whatever order the answers come', () => {
+    const cursor = cursorAt(10);
+    for (const offset of [12, 15, 13]) cursor.acknowledged(at(offset));
+    expect(cursor.acked).toEqual(at(15));
+  });
+
+  test('goes on through epochs, as offsets do', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(11));
+    cursor.acknowledged(at(12, 'E2'));
+    expect(cursor.acked).toEqual(at(12, 'E2'));
+  });
+
+  test('starts anew in a room that expired and came back', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(11));
+    cursor.joined(joined(1, { epoch: 'E9' }));
+    cursor.acknowledged(at(2, 'E9'));
+    expect(cursor.acked).toEqual(at(2, 'E9'));
+  });
+
+  test('is forgotten once its loss was told', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(12));
+    cursor.joined(joined(10, { recovered: false, lost: { acked: true } }));
+    expect(cursor.acked).toBeUndefined();
+  });
+
+  test('is kept when other messages were lost', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(12));
+    cursor.joined(joined(20, { recovered: false, lost: { messages: 3 } }));
+    expect(cursor.acked).toEqual(at(12));
+  });
+});

@@ -1,0 +1,316 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HubError } from '../../../app/client/errors.ts';
+import { type ClientHub, openHub } from '../../../app/client/hub.ts';
+import type { ClientRoom, JoinOptions } from '../../../app/client/room.ts';
+import type { Acknowledgement, JoinAnswer, Lost, Position } from '../../../app/protocol/hub.ts';
+import {
+  at,
+  joined,
+  message,
+  openScriptedHub,
+  refusal,
+  type ScriptedHub,
+} from '../../support/scripted-hub.ts';
+import { eventually } from '../../support/wait.ts';
+
+let server: ScriptedHub;
+let hub: ClientHub<number>;
+beforeEach(async () => {
+  server = await openScriptedHub();
+  hub = openHub<number>(server.url, 'chat', {
+    transports: ['websocket'],
+    reconnectionDelay: 10,
+    forceNew: true,
+  });
+});
+afterEach(async () => {
+  hub.close();
+  await server.close();
+});
+
+/** All that a room's handlers were told, in order. */
+interface Heard {
+  readonly told: (number | { lost: Lost } | { refused: string })[];
+  readonly room: ClientRoom<number>;
+}
+
+function join(options: JoinOptions = {}): Heard {
+  const told: Heard['told'] = [];
+  const handlers = {
+    onMessage: ({ body }: { body: number }) => void told.push(body),
+    onLost: (lost: Lost) => void told.push({ lost }),
+    onRefused: ({ code }: HubError) => void told.push({ refused: code }),
+  };
+  return { told, room: hub.join('r', handlers, options) };
+}
+
+async function joinAt(offset: number): Promise<Heard> {
+  server.onJoin = () => joined(offset);
+  const heard = join();
+  await heard.room.joined;
+  return heard;
+}
+
+/** Answers one after another; the last one stays. */
+function inTurn<T>(...answers: (Acknowledgement<T> | undefined)[]): () => Acknowledgement<T> | undefined {
+  let next = 0;
+  return () => answers[Math.min(next++, answers.length - 1)];
+}
+
+describe('publish', () => {
+  test('is tried again with the same id until it is answered', async () => {
+    const { room } = await joinAt(0);
+    server.onPublish = inTurn<Position>(refusal('refused'), refusal('uncertain'), { ok: true, ...at(7) });
+    expect(await room.publish(1)).toEqual(at(7));
+    expect(server.publishes).toHaveLength(3);
+    expect(new Set(server.publishes.map(({ id }) => id)).size).toBe(1);
+    expect(server.publishes[0]?.id).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test('goes on with the same id over a lost connection', async () => {
+    const { room } = await joinAt(0);
+    server.onPublish = (_request, socket) => {
+      if (server.publishes.length > 1) return { ok: true, ...at(1) };
+      socket.conn.close();
+      return undefined;
+    };
+    expect(await room.publish(1, { id: 'mine' })).toEqual(at(1));
+    expect(server.publishes.map(({ id }) => id)).toEqual(['mine', 'mine']);
+  });
+
+  test('waits for a connection, and sends once', async () => {
+    const { room } = await joinAt(0);
+    hub.socket.disconnect();
+    const publishing = room.publish(1);
+    await delay(150);
+    expect(server.publishes).toHaveLength(0);
+    hub.socket.connect();
+    await publishing;
+    expect(server.publishes).toHaveLength(1);
+  });
+
+  test('is `refused` after its time when no try can have been written', async () => {
+    const { room } = await joinAt(0);
+    server.onPublish = () => refusal('refused');
+    await expect(room.publish(1, { forMs: 200 })).rejects.toMatchObject({ code: 'refused' });
+    expect(server.publishes.length).toBeGreaterThan(1);
+  });
+
+  test('is `uncertain` after its time when one try may have been, whatever the later ones were', async () => {
+    const { room } = await joinAt(0);
+    server.onPublish = inTurn<Position>(refusal('uncertain'), refusal('refused'));
+    await expect(room.publish(1, { forMs: 200 })).rejects.toMatchObject({ code: 'uncertain' });
+  });
+
+  test('is `uncertain` when the connection ended over it and did not come back', async () => {
+    const { room } = await joinAt(0);
+    server.onPublish = () => {
+      hub.socket.disconnect();
+      return undefined;
+    };
+    await expect(room.publish(1, { forMs: 100 })).rejects.toMatchObject({ code: 'uncertain' });
+  });
+
+  test.each(['forbidden', 'bad_request', 'internal'] as const)(
+    'is not tried again after `%s`',
+    async (code) => {
+      const { room } = await joinAt(0);
+      server.onPublish = () => refusal(code);
+      await expect(room.publish(1)).rejects.toMatchObject({ code });
+      expect(server.publishes).toHaveLength(1);
+    },
+  );
+});
+
+describe('joining', () => {
+  test('without a position is from now on; the answer is the position', async () => {
+    const { room, told } = await joinAt(12);
+    expect(server.joins).toEqual([{ room: 'r' }]);
+    expect(room.position).toEqual(at(12));
+    expect(told).toEqual([]);
+  });
+
+  test('with a kept position gives what came after it', async () => {
+    server.onJoin = () => joined(6, { messages: [message(5), message(6)] });
+    const { room, told } = join({ since: at(4) });
+    await room.joined;
+    expect(server.joins[0]).toEqual({ room: 'r', since: at(4) });
+    expect(told).toEqual([5, 6]);
+  });
+
+  test('holds live messages until the answer is there: each once, in order', async () => {
+    server.onJoin = async (_request, socket) => {
+      for (const offset of [3, 4, 5]) socket.emit('message', message(offset));
+      await delay(50);
+      socket.emit('message', message(6));
+      return joined(4, { messages: [message(2), message(3), message(4)] });
+    };
+    const { room, told } = join({ since: at(1) });
+    await room.joined;
+    expect(told).toEqual([2, 3, 4, 5, 6]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  test('asks page by page from what it delivered, and has joined behind the last', async () => {
+    server.onJoin = inTurn<JoinAnswer>(
+      joined(2, { messages: [message(1), message(2)], more: true }),
+      joined(4, { messages: [message(3), message(4)], more: true }),
+      joined(5, { messages: [message(5)] }),
+    );
+    const { room, told } = join({ since: at(0) });
+    await room.joined;
+    expect(told).toEqual([1, 2, 3, 4, 5]);
+    expect(server.joins.map(({ since }) => since?.offset)).toEqual([0, 2, 4]);
+  });
+
+  test('is tried again while the room is `unavailable`', async () => {
+    server.onJoin = inTurn<JoinAnswer>(refusal('unavailable'), refusal('unavailable'), joined(1));
+    const { room, told } = join();
+    await room.joined;
+    expect(server.joins).toHaveLength(3);
+    expect(told).toEqual([]);
+  });
+
+  test('that is forbidden is told once, and not tried again', async () => {
+    server.onJoin = () => refusal('forbidden');
+    const { room, told } = join();
+    await expect(room.joined).rejects.toMatchObject({ code: 'forbidden' });
+    await delay(100);
+    expect(told).toEqual([{ refused: 'forbidden' }]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  test('again replaces the handlers', async () => {
+    const first = await joinAt(1);
+    const second = await joinAt(1);
+    server.emit('message', message(2));
+    await eventually('the message', () => second.told.length > 0);
+    expect([first.told, second.told]).toEqual([[], [2]]);
+  });
+});
+
+describe('in a room', () => {
+  test('each message is delivered once and in order', async () => {
+    const { told } = await joinAt(1);
+    for (const offset of [1, 2, 2, 3, 1, 4]) server.emit('message', message(offset));
+    await eventually('the last', () => told.includes(4));
+    expect(told).toEqual([2, 3, 4]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  test('a jump is filled from the log', async () => {
+    const { told } = await joinAt(1);
+    server.onJoin = () => joined(5, { messages: [2, 3, 4, 5].map((offset) => message(offset)) });
+    server.emit('message', message(5));
+    server.emit('message', message(6));
+    await eventually('the last', () => told.includes(6));
+    expect(told).toEqual([2, 3, 4, 5, 6]);
+    expect(server.joins.at(-1)).toEqual({ room: 'r', since: at(1) });
+  });
+
+  test('a jump that the answer does not reach is asked for again', async () => {
+    const { told } = await joinAt(1);
+    server.onJoin = inTurn<JoinAnswer>(
+      joined(2, { messages: [message(2)] }),
+      joined(5, { messages: [3, 4, 5].map((offset) => message(offset)) }),
+    );
+    server.emit('message', message(5));
+    await eventually('the last', () => told.includes(5));
+    expect(told).toEqual([2, 3, 4, 5]);
+    expect(server.joins.map(({ since }) => since?.offset)).toEqual([undefined, 1, 2]);
+  });
+
+  test('what is lost is told before what comes after it', async () => {
+    const { told } = await joinAt(1);
+    server.onJoin = () =>
+      joined(9, { recovered: false, lost: { messages: 6 }, messages: [message(8), message(9)] });
+    server.emit('message', message(9));
+    await eventually('the last', () => told.includes(9));
+    expect(told).toEqual([{ lost: { messages: 6 } }, 8, 9]);
+  });
+
+  test('a `gap` of the instance: the log is asked, with the position and what was acknowledged', async () => {
+    const { room, told } = await joinAt(3);
+    server.onPublish = () => ({ ok: true, ...at(4) });
+    await room.publish(1);
+    server.onJoin = () => joined(2, { recovered: false, lost: { messages: 1, acked: true } });
+    server.emit('gap', { room: 'r', ...at(2), lost: 1 });
+    await eventually('the loss', () => told.length > 0);
+    expect(server.joins.at(-1)).toEqual({ room: 'r', since: at(3), acked: at(4) });
+    expect(told).toEqual([{ lost: { messages: 1, acked: true } }]);
+    expect(room.position).toEqual(at(2));
+  });
+
+  test('a new epoch that starts where this client is costs no join', async () => {
+    const { told } = await joinAt(3);
+    server.emit('message', message(4, { epoch: 'E2', prev: at(3) }));
+    server.emit('message', message(5, { epoch: 'E2' }));
+    await eventually('the last', () => told.includes(5));
+    expect(told).toEqual([4, 5]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  test('an answer from another epoch than the position asks the log what became of it', async () => {
+    const { room, told } = await joinAt(3);
+    server.emit('message', message(4, { epoch: 'E2', prev: at(3) }));
+    await eventually('the message', () => told.length > 0);
+    server.onJoin = () => joined(4, { epoch: 'E2', recovered: false, lost: { acked: true } });
+    // Written before the failover, and answered after the first message behind it.
+    server.onPublish = () => ({ ok: true, ...at(5) });
+    await room.publish(1);
+    await eventually('the loss', () => told.length > 1);
+    expect(server.joins.at(-1)).toEqual({ room: 'r', since: at(4, 'E2'), acked: at(5) });
+    expect(told).toEqual([4, { lost: { acked: true } }]);
+  });
+
+  test('after a reconnect it goes on from what it delivered last, not from what was acknowledged', async () => {
+    const { room, told } = await joinAt(1);
+    server.emit('message', message(2));
+    await eventually('the message', () => told.length > 0);
+    server.onPublish = () => ({ ok: true, ...at(4) });
+    await room.publish(1);
+    server.onJoin = () => joined(4, { messages: [message(3), message(4)] });
+    server.cut();
+    await eventually('what was missed', () => told.includes(4));
+    expect(server.joins.at(-1)).toEqual({ room: 'r', since: at(2), acked: at(4) });
+    expect(told).toEqual([2, 3, 4]);
+  });
+});
+
+describe('leaving', () => {
+  test('ends the messages, and the service is told', async () => {
+    const { told } = await joinAt(1);
+    hub.leave('r');
+    server.emit('message', message(2));
+    await eventually('the leave', () => server.leaves.length > 0);
+    await delay(50);
+    expect(server.leaves).toEqual(['r']);
+    expect(told).toEqual([]);
+  });
+
+  test('during a join delivers nothing of it', async () => {
+    let answer: (() => void) | undefined;
+    server.onJoin = (_request, socket) =>
+      new Promise((resolve) => {
+        socket.emit('message', message(3));
+        answer = () => resolve(joined(2, { messages: [message(2)] }));
+      });
+    const { told } = join({ since: at(1) });
+    await eventually('the join', () => answer !== undefined);
+    hub.leave('r');
+    answer?.();
+    await delay(100);
+    expect(told).toEqual([]);
+  });
+
+  test('a reconnect joins the rooms that were not left', async () => {
+    await joinAt(1);
+    hub.join('stays', { onMessage: () => undefined });
+    await eventually('both joins', () => server.joins.length === 2);
+    hub.leave('r');
+    server.cut();
+    await eventually('the join', () => server.joins.length === 3);
+    await delay(50);
+    expect(server.joins.slice(2).map(({ room }) => room)).toEqual(['stays']);
+  });
+});

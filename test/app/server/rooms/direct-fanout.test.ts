@@ -22,6 +22,15 @@ test.each([
   expect(lockfile.packages[`node_modules/${name}`].version).toBe(version);
 });
 
+interface Engine {
+  readonly readyState: string;
+  readonly transport: {
+    readonly name: string;
+    readonly writable: boolean;
+    readonly socket?: { readonly readyState: number; readonly _socket: unknown; terminate(): void };
+  };
+}
+
 describe('what the direct fan-out reads', () => {
   let server: RoomsServer;
   beforeAll(async () => {
@@ -33,7 +42,7 @@ describe('what the direct fan-out reads', () => {
     const client = connect(`${server.url}/chat`, { forceNew: true, transports });
     await eventually('the connection', () => client.connected);
     const socket = server.io.of('/chat').sockets.get(client.id as string);
-    return { client, engine: socket?.conn as unknown as Record<string, any> };
+    return { client, engine: socket?.conn as unknown as Engine };
   }
 
   test('an open WebSocket: all of it is there', async () => {
@@ -41,9 +50,9 @@ describe('what the direct fan-out reads', () => {
     expect(engine).toMatchObject({ readyState: 'open', upgrading: false, writeBuffer: [] });
     await eventually('the transport to be writable', () => engine.transport.writable);
     expect(engine.transport).toMatchObject({ name: 'websocket', writable: true });
-    expect(engine.transport.socket.readyState).toBe(1);
-    expect(engine.transport.socket._socket).toBeInstanceOf(TcpSocket);
-    expect(typeof engine.transport.socket.terminate).toBe('function');
+    expect(engine.transport.socket?.readyState).toBe(1);
+    expect(engine.transport.socket?._socket).toBeInstanceOf(TcpSocket);
+    expect(typeof engine.transport.socket?.terminate).toBe('function');
     client.disconnect();
     await eventually('the end', () => engine.readyState === 'closed');
   });

@@ -8,8 +8,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-process.exitCode = await verify(process.argv.slice(2), {
+const exitCode = await verify(process.argv.slice(2), {
   output: process.stdout,
   errors: process.stderr,
   signal: interrupted.signal,
 });
+// A publish that was under way at Ctrl-C would go on trying.
+process.exit(exitCode);

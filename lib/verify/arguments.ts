@@ -35,8 +35,8 @@ Usage: npm run verify -- [options]
   --clients M        clients on each instance, 1-${limits.clients} (default ${defaults.clients})
   --messages K       messages that each client publishes, 1-${limits.messages} (default ${defaults.messages})
   --timeout SECONDS  longest wait for any one thing, 1-${limits.timeoutSeconds} (default ${defaults.timeoutSeconds})
-  --only NAMES       comma-separated: ${checkNames.slice(0, 4).join(', ')},
-                     ${checkNames.slice(4).join(', ')}
+  --only NAMES       comma-separated: ${checkNames.slice(0, 5).join(', ')},
+                     ${checkNames.slice(5).join(', ')}
   --json             one JSON object on the standard output and nothing else
   --help             this text
 

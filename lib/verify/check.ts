@@ -18,6 +18,9 @@ export const checkNames = [
   'polling',
   'websocket',
   'delivery',
+  'gap-detection',
+  'repeated-id',
+  'recovery',
   'killed-instance',
   'joining-instance',
 ] as const;

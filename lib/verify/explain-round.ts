@@ -7,21 +7,30 @@ import { count, figure, list } from './words.ts';
 export interface Circumstances {
   /** What refused publishes were answered. */
   readonly refusals: readonly string[];
-  /** Connections that ended and came back during the round. */
-  readonly reconnects: number;
+  /** Connections that ended during the round and should have held. */
+  readonly ended?: number;
+  /** Clients were away meanwhile, and came back with their position. */
+  readonly cameBack?: boolean;
 }
 
 /** What is wrong with a round of messages, and the likely cause. */
 export async function explainRound(url: string, sum: Sum, seen: Circumstances): Promise<Fault> {
-  const found = describeLosses(sum);
-  if (sharesNothing(sum.routes))
-    return { found: `${found}; ${describeRoutes(sum)}`, ...(await noBackplane(url)) };
-  if (sum.unacknowledged > 0) return { found: [found, ...seen.refusals.slice(0, 1)].join('; '), ...refused };
-  if (seen.reconnects > 0) {
-    return { found: `${found}; ${count(seen.reconnects, 'connection')} ended meanwhile`, ...interrupted };
-  }
-  if (sum.lost > 0) return { found: `${found}; ${describeRoutes(sum)}`, ...lost };
-  return { found, ...(sum.duplicate > 0 ? repeated : disordered) };
+  const losses = describeLosses(sum);
+  const found = sum.lost > 0 ? `${losses}; ${describeRoutes(sum)}` : losses;
+  if (sharesNothing(sum.routes)) return { found, ...(await noBackplane(url)) };
+  if (sum.unacknowledged > 0) return { found: [losses, ...seen.refusals.slice(0, 1)].join('; '), ...refused };
+  if (seen.ended)
+    return { found: `${losses}; ${count(seen.ended, 'connection')} ended meanwhile`, ...interrupted };
+  if (sum.told > 0) return { found, ...(await explainUnserved(url)) };
+  return { found, ...likely(sum, seen.cameBack ?? false) };
+}
+
+function likely(sum: Sum, cameBack: boolean): Omit<Fault, 'found'> {
+  if (sum.misplaced > 0) return misplaced;
+  if (sum.rewritten > 0) return writtenAgain;
+  if (sum.duplicate > 0) return cameBack ? servedAgain : repeated;
+  if (sum.lost > 0) return cameBack ? unrecovered : lost;
+  return sum.outOfOrder > 0 ? disordered : jumped;
 }
 
 /** Some pair of instances passed nothing on, while each of them delivered all to its own. */
@@ -30,14 +39,19 @@ function sharesNothing(routes: readonly Route[]): boolean {
   return routes.some(({ expected, lost }) => lost === expected) && within.every(({ lost }) => lost === 0);
 }
 
-function describeLosses({ expected, arrived, lost, duplicate, outOfOrder, unacknowledged }: Sum): string {
+function describeLosses(sum: Sum): string {
+  const { lost, duplicate, outOfOrder, jumped, misplaced, told, unacknowledged } = sum;
   const parts = [
     lost > 0 && `${figure(lost)} lost`,
     duplicate > 0 && `${figure(duplicate)} repeated`,
     outOfOrder > 0 && `${figure(outOfOrder)} out of order`,
+    // What is lost is jumped over too, and told once.
+    lost === 0 && jumped > 0 && `${count(jumped, 'offset')} jumped over`,
+    misplaced > 0 && `${figure(misplaced)} acknowledged at another position than they were heard at`,
+    told > 0 && `${count(told, 'loss', 'losses')} told to clients`,
     unacknowledged > 0 && `${count(unacknowledged, 'publish', 'publishes')} not acknowledged`,
   ].filter((part) => part !== false);
-  return `${figure(arrived)} of ${count(expected, 'delivery', 'deliveries')} arrived: ${list(parts)}`;
+  return `${figure(sum.arrived)} of ${count(sum.expected, 'delivery', 'deliveries')} arrived: ${list(parts)}`;
 }
 
 function describeRoutes({ routes }: Sum): string {
@@ -49,8 +63,18 @@ function describeRoutes({ routes }: Sum): string {
   return list([...shown, ...more]);
 }
 
-async function noBackplane(url: string): Promise<Omit<Fault, 'found'>> {
-  const alone = (await readiness(url)) === 'single-instance';
+/** Positions that one instance gave out were not served by another, or not any more. */
+export async function explainUnserved(url: string): Promise<Omit<Fault, 'found'>> {
+  return (await servesAlone(url)) ? noBackplane(url) : unserved;
+}
+
+/** Whether the instance that answers has no backplane by its own word. */
+export async function servesAlone(url: string): Promise<boolean> {
+  return (await readiness(url)) === 'single-instance';
+}
+
+export async function noBackplane(url: string): Promise<Omit<Fault, 'found'>> {
+  const alone = await servesAlone(url);
   return {
     cause: alone
       ? `the instances share no backplane: ${paths.ready} says single-instance, so REDIS_URL is missing`
@@ -91,4 +115,34 @@ const repeated = {
 const disordered = {
   cause: "one sender's messages took two ways: two backplanes, or a publish that was sent again",
   fix: 'let all instances use one Redis, and send again with the same id',
+};
+
+const unserved = {
+  cause: 'the log no longer held what the clients had missed: its bounds are too small, or Redis lost writes',
+  fix: "look for a failover or a full memory in Redis's log; raise the rooms' maxLength, maxBytes or maxAgeMs",
+};
+
+const misplaced = {
+  cause: 'publishes are answered with a position that their message does not have: not the one of the append',
+  fix: 'answer a publish with the epoch and the offset that its append to the log returned',
+};
+
+const writtenAgain = {
+  cause: 'a publish that was sent again was written again: its sender was taken for another one',
+  fix: "let `subjectOf` name the user and not the connection, so that the id's first position is found",
+};
+
+const servedAgain = {
+  cause: 'a client that comes back is answered with messages that it had, or with some of them twice',
+  fix: 'answer a join with what lies behind `since`, each message once, in the order of the log',
+};
+
+const unrecovered = {
+  cause: 'a client that comes back is answered `recovered: true` without all that it missed',
+  fix: 'answer with everything behind `since` up to the offset of the answer, or with `recovered: false`',
+};
+
+const jumped = {
+  cause: 'offsets are given that no message has: they are counted outside the log',
+  fix: 'give each message the offset at which it stands in the log, counted in the script that appends it',
 };

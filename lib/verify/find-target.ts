@@ -2,7 +2,7 @@ import { paths } from '../../app/names.ts';
 import { liveTopologies, type TopologyState } from '../local/state.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { ask } from './ask.ts';
-import { wordsOf } from './explain.ts';
+import { wordsOf } from './error-words.ts';
 import { localControl } from './local-control.ts';
 import type { Target } from './target.ts';
 

@@ -1,15 +1,16 @@
 import { paths } from '../../app/names.ts';
 import { ask } from './ask.ts';
 import { CheckFailure, type Context } from './check.ts';
-import type { Client, Way } from './clients.ts';
+import type { Client } from './client.ts';
+import type { ClientOf, Way } from './clients.ts';
 import { explainConnection, isUnknownSession } from './explain.ts';
 import { count, list } from './words.ts';
 
-export interface Placement {
+export interface Placement<C extends Client> {
   /** As many clients as asked for, by the instance that serves them. */
-  readonly byInstance: ReadonlyMap<string, readonly Client[]>;
+  readonly byInstance: ReadonlyMap<string, readonly C[]>;
   /** All of them. */
-  readonly clients: readonly Client[];
+  readonly clients: readonly C[];
   /** Connections that it took. */
   readonly opened: number;
 }
@@ -23,13 +24,13 @@ const atOnce = 10;
  *
  * @throws CheckFailure when clients can't connect, or an instance is never reached within a bounded number of tries
  */
-export async function placeOnEach(
+export async function placeOnEach<W extends Way>(
   context: Context,
   each: number,
-  way: Way = 'application',
-): Promise<Placement> {
+  way: W,
+): Promise<Placement<ClientOf<W>>> {
   const wanted = await wantedInstances(context);
-  const tries = new Tries(each, wanted);
+  const tries = new Tries<ClientOf<W>>(each, wanted);
   while (!tries.done) {
     context.signal.throwIfAborted();
     await openSome(context, tries, way);
@@ -53,8 +54,8 @@ async function wantedInstances({ target }: Context): Promise<Wanted> {
 }
 
 /** What was reached so far, and whether to go on. */
-class Tries {
-  readonly byInstance = new Map<string, Client[]>();
+class Tries<C extends Client> {
+  readonly byInstance = new Map<string, C[]>();
   readonly wanted: Wanted;
   opened = 0;
   readonly #each: number;
@@ -65,7 +66,7 @@ class Tries {
     this.wanted = wanted;
   }
 
-  add(client: Client): void {
+  add(client: C): void {
     this.opened += 1;
     const there = this.byInstance.get(client.instance);
     this.#sinceNew = there ? this.#sinceNew + 1 : 0;
@@ -105,7 +106,7 @@ class Tries {
   }
 }
 
-async function openSome(context: Context, tries: Tries, way: Way): Promise<void> {
+async function openSome<W extends Way>(context: Context, tries: Tries<ClientOf<W>>, way: W): Promise<void> {
   const number = Math.min(atOnce, Math.max(4, tries.missing));
   const clients = Array.from({ length: number }, () => context.clients.open(way));
   const ready = await Promise.all(clients.map((client) => client.ready(context)));
@@ -141,12 +142,15 @@ export async function failConnections(
 
 const wayWords: Record<Way, string> = {
   application: 'WebSocket or polling',
+  'application-polling': 'polling with cookies',
+  plain: 'WebSocket or polling',
+  'one-sender': 'WebSocket or polling',
   polling: 'polling with cookies',
   websocket: 'WebSocket alone',
 };
 
-function keepEach(context: Context, tries: Tries, each: number): Placement {
-  const byInstance = new Map<string, readonly Client[]>();
+function keepEach<C extends Client>(context: Context, tries: Tries<C>, each: number): Placement<C> {
+  const byInstance = new Map<string, readonly C[]>();
   for (const id of [...tries.byInstance.keys()].sort()) {
     const clients = tries.byInstance.get(id) ?? [];
     for (const surplus of clients.slice(each)) context.clients.close(surplus);
@@ -155,7 +159,7 @@ function keepEach(context: Context, tries: Tries, each: number): Placement {
   return { byInstance, clients: [...byInstance.values()].flat(), opened: tries.opened };
 }
 
-async function explainMissing(context: Context, tries: Tries) {
+async function explainMissing(context: Context, tries: Tries<Client>) {
   const reached = [...tries.byInstance].map(([id, clients]) => `${id}: ${clients.length}`).join(', ');
   const after = `${count(tries.opened, 'connection')} (${reached})`;
   const { unreached, wanted } = tries;

@@ -1,5 +1,5 @@
 import type { Context } from './check.ts';
-import type { Client } from './clients.ts';
+import type { Client } from './client.ts';
 import { until } from './wait.ts';
 
 /** Messages that a client sends itself to show that its session holds. */
@@ -10,8 +10,7 @@ export async function echo(context: Context, client: Client): Promise<string | u
   const room = context.clients.newRoom();
   const heard = new Set<string>();
   let refusal: string | undefined;
-  client.onMessage((message) => message.room === room && heard.add(message.id));
-  sendAll(client, room).catch((error: Error) => {
+  sendAll(client, room, (id) => heard.add(id)).catch((error: Error) => {
     refusal = error.message;
   });
   const whole = () => heard.size === roundTrips;
@@ -21,7 +20,7 @@ export async function echo(context: Context, client: Client): Promise<string | u
   return refusal ?? `${heard.size} of ${roundTrips} messages came back`;
 }
 
-async function sendAll(client: Client, room: string): Promise<void> {
-  await client.join(room);
+async function sendAll(client: Client, room: string, onHeard: (id: string) => void): Promise<void> {
+  await client.enter(room, { onMessage: ({ id }) => onHeard(id) });
   for (let i = 0; i < roundTrips; i += 1) await client.publish(room, String(i), i);
 }

@@ -1,6 +1,6 @@
 import { CheckFailure, type Context } from './check.ts';
-import type { Client } from './clients.ts';
-import { explainRound } from './explain-round.ts';
+import type { Client, Listener } from './client.ts';
+import { type Circumstances, explainRound } from './explain-round.ts';
 import { type Sum, Tally } from './tally.ts';
 import { until } from './wait.ts';
 import { count } from './words.ts';
@@ -8,19 +8,29 @@ import { count } from './words.ts';
 /** A sender's publishes under way at once. */
 const window = 10;
 /** With no arrival for this long, what is missing is lost; in milliseconds. */
-const quietMs = 5_000;
+const longestQuietMs = 5_000;
 /** Deliveries that one round may ask of a service. */
 const mostDeliveries = 1_000_000;
 
 /** Joins everyone to a new room and counts from then on what each of them hears. */
 export async function openTally(context: Context, clients: readonly Client[]): Promise<Tally> {
   const tally = new Tally(context.clients.newRoom());
-  for (const client of clients) {
-    tally.owe(client);
-    client.onMessage((message) => tally.hear(client, message));
-  }
+  for (const client of clients) tally.owe(client);
+  await enterAll(clients, tally.room, (client) => ({
+    onMessage: (message) => tally.hear(client, message),
+    onLost: () => tally.tell(client),
+  }));
+  return tally;
+}
+
+/** @throws CheckFailure when one of them can't join */
+export async function enterAll<C extends Client>(
+  clients: readonly C[],
+  room: string,
+  listen: (client: C) => Listener,
+): Promise<void> {
   try {
-    await Promise.all(clients.map((client) => client.join(tally.room)));
+    await Promise.all(clients.map((client) => client.enter(room, listen(client))));
   } catch (error) {
     throw new CheckFailure({
       found: `a client could not join a room: ${(error as Error).message}`,
@@ -28,7 +38,6 @@ export async function openTally(context: Context, clients: readonly Client[]): P
       fix: "look in the instance's log at the time of this check",
     });
   }
-  return tally;
 }
 
 /**
@@ -41,55 +50,78 @@ export async function deliverRound(
   context: Context,
   clients: readonly Client[],
   messages: number,
-): Promise<Sum> {
+): Promise<Tally> {
   refuseTooMuch(clients.length, messages);
   const tally = await openTally(context, clients);
-  const before = clients.map(({ connections }) => connections);
   const refusals = await publishAll(context, tally, clients, messages - 1);
   await arrival(context, tally);
   if (tally.complete) {
     refusals.push(...(await publishAll(context, tally, clients, 1)));
     await arrival(context, tally);
   }
+  const ended = clients.filter(({ settled }) => !settled).length;
+  await demandWhole(context, tally, { refusals, ended });
+  return tally;
+}
+
+/** @throws CheckFailure unless each receiver has all that was acknowledged, once, in order, with no loss told */
+export async function demandWhole(
+  { target }: Context,
+  tally: Tally,
+  seen: Circumstances,
+  when?: string,
+): Promise<Sum> {
   const sum = tally.sum();
-  if (!isWhole(sum)) {
-    const reconnects = clients.reduce((all, { connections }, i) => all + connections - (before[i] ?? 0), 0);
-    throw new CheckFailure(await explainRound(context.target.url, sum, { refusals, reconnects }));
-  }
-  return sum;
+  if (isWhole(sum)) return sum;
+  const fault = await explainRound(target.url, sum, seen);
+  throw new CheckFailure(when === undefined ? fault : { ...fault, found: `${when}: ${fault.found}` });
 }
 
 /** Waits until all that is acknowledged has arrived, or nothing has come for a while. */
 export async function arrival(context: Context, tally: Tally): Promise<void> {
+  await untilQuiet(
+    context,
+    () => tally.complete,
+    () => tally.arrivals,
+  );
+}
+
+/** Waits until `done`, or until the number of arrivals has not grown for a while. */
+export async function untilQuiet(
+  context: Context,
+  done: () => boolean,
+  arrivals: () => number,
+): Promise<void> {
+  const quietMs = Math.min(longestQuietMs, context.timeoutMs / 4);
   let seen = -1;
   let since = performance.now();
   const settled = () => {
-    if (tally.arrivals !== seen) {
-      seen = tally.arrivals;
+    if (arrivals() !== seen) {
+      seen = arrivals();
       since = performance.now();
     }
-    return tally.complete || performance.now() - since > quietMs;
+    return done() || performance.now() - since > quietMs;
   };
   await until(settled, context);
 }
 
-export function isWhole({ lost, duplicate, outOfOrder, unacknowledged }: Sum): boolean {
-  return lost + duplicate + outOfOrder + unacknowledged === 0;
+function isWhole({ lost, duplicate, outOfOrder, jumped, misplaced, told, unacknowledged }: Sum): boolean {
+  return lost + duplicate + outOfOrder + jumped + misplaced + told + unacknowledged === 0;
 }
 
 /** Publishes one message and counts its acknowledgement; a refusal comes back in words. */
 export async function publishNext(tally: Tally, sender: Client): Promise<string | undefined> {
   const { id, body } = tally.next(sender);
   try {
-    await sender.publish(tally.room, id, body);
-    tally.acknowledge(id);
+    tally.acknowledge(id, await sender.publish(tally.room, id, body));
     return undefined;
   } catch (error) {
     return (error as Error).message;
   }
 }
 
-async function publishAll(
+/** Every client publishes `messages`, some at once; refusals come back in words. */
+export async function publishAll(
   context: Context,
   tally: Tally,
   clients: readonly Client[],

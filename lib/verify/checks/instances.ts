@@ -7,7 +7,7 @@ export const instances: Check = {
   title: 'Every instance answers through the proxy',
   needs: [],
   run: async (context) => {
-    const { byInstance, opened } = await placeOnEach(context, 1);
+    const { byInstance, opened } = await placeOnEach(context, 1, 'application');
     const ids = [...byInstance.keys()].join(', ');
     const number = byInstance.size;
     return {

@@ -1,5 +1,6 @@
 import { type Check, CheckFailure, type Context } from '../check.ts';
 import { failConnections, type Placement, placeOnEach } from '../placement.ts';
+import type { PlainClient } from '../plain-client.ts';
 import { echo, roundTrips } from '../round-trips.ts';
 import { count } from '../words.ts';
 
@@ -22,7 +23,7 @@ export const websocket: Check = {
 };
 
 /** A proxy that lets polling through and refuses WebSockets has one cause, whatever words it refuses with. */
-async function place(context: Context): Promise<Placement> {
+async function place(context: Context): Promise<Placement<PlainClient>> {
   try {
     return await placeOnEach(context, clientsEach, 'websocket');
   } catch (error) {

@@ -46,13 +46,16 @@ test('two instances without a backplane fail at delivery, which names it', async
   const other = await startInstance('other', { [environmentNames.redisUrl]: 'none' });
   try {
     proxy = await stickyProxy([loner, other]);
-    const outcome = await verifyAt(proxy.url);
+    const outcome = await verifyAt(proxy.url, '--timeout', '5');
     expect(outcome.code).toBe(1);
     expect(statuses(outcome)).toEqual({
       instances: 'passed',
       polling: 'passed',
       websocket: 'passed',
       delivery: 'failed',
+      'gap-detection': 'failed',
+      'repeated-id': 'failed',
+      recovery: 'failed',
       'killed-instance': 'skipped',
       'joining-instance': 'skipped',
     });
@@ -61,6 +64,11 @@ test('two instances without a backplane fail at delivery, which names it', async
       cause: expect.stringMatching(/share no backplane.*single-instance/),
       fix: expect.stringContaining('REDIS_URL'),
     });
+    for (const name of ['gap-detection', 'repeated-id', 'recovery']) {
+      expect(resultsOf(outcome)[name]).toMatchObject({
+        cause: expect.stringContaining('share no backplane'),
+      });
+    }
   } finally {
     await other.kill('SIGKILL');
   }
@@ -80,7 +88,7 @@ test('what would change a topology without a control is skipped, with the reason
   proxy = await stickyProxy(joined);
   const outcome = await verifyAt(proxy.url, '--instances', '2');
   expect(outcome.code).toBe(0);
-  expect(JSON.parse(outcome.output)).toMatchObject({ ok: true, passed: 4, failed: 0, skipped: 2 });
+  expect(JSON.parse(outcome.output)).toMatchObject({ ok: true, passed: 7, failed: 0, skipped: 2 });
   expect(resultsOf(outcome)['killed-instance']).toMatchObject({
     status: 'skipped',
     reason: expect.stringContaining('only one that `npm start` runs here may be changed'),

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { environmentNames } from '../../../app/names.ts';
 import { joiningInstance } from '../../../lib/verify/checks/joining-instance.ts';
 import { killedInstance } from '../../../lib/verify/checks/killed-instance.ts';
@@ -5,11 +7,11 @@ import { runChecks } from '../../../lib/verify/run.ts';
 import type { TopologyControl } from '../../../lib/verify/target.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { startInstance, type TestInstance } from '../../support/service.ts';
-import { stickyProxy, type TestProxy } from './proxies.ts';
+import { type StickyProxy, stickyProxy } from './proxies.ts';
 
 let redis: TestRedis;
 let instances: TestInstance[];
-let proxy: TestProxy;
+let proxy: StickyProxy;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -36,6 +38,13 @@ function controlThat(change: Partial<TopologyControl>): TopologyControl {
     kill: () => Promise.reject(new Error('not here')),
     ...change,
   };
+}
+
+async function flush({ port }: TestRedis): Promise<void> {
+  const connection = connect(port, '127.0.0.1');
+  connection.write('FLUSHALL\r\n');
+  await once(connection, 'data');
+  connection.destroy();
 }
 
 function run(check: typeof killedInstance, control: TopologyControl) {
@@ -76,6 +85,25 @@ test('one instance alone skips the kill', async () => {
   expect(result).toMatchObject({
     status: 'skipped',
     reason: expect.stringContaining('at least two instances'),
+  });
+});
+
+test('a kill after which Redis has lost the rooms fails, though every client came back', async () => {
+  const kill = async (id: string) => {
+    const index = instances.findIndex((instance) => instance.id === id);
+    const { url } = instances[index] as TestInstance;
+    await instances[index]?.kill('SIGKILL');
+    await flush(redis);
+    const again = { [environmentNames.redisUrl]: redis.url, [environmentNames.port]: new URL(url).port };
+    instances[index] = await startInstance(id, again);
+    await proxy.allHealthy();
+  };
+  const [result] = await run(killedInstance, controlThat({ kill }));
+  expect(result).toMatchObject({
+    status: 'failed',
+    found: expect.stringMatching(/^of what was sent while two was killed: .* loss(es)? told to clients/),
+    cause: expect.stringContaining('Redis lost writes'),
+    fix: expect.stringContaining('failover'),
   });
 });
 

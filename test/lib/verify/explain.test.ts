@@ -1,4 +1,5 @@
-import { explainConnection, wordsOf } from '../../../lib/verify/explain.ts';
+import { wordsOf } from '../../../lib/verify/error-words.ts';
+import { explainConnection } from '../../../lib/verify/explain.ts';
 import { explainRound } from '../../../lib/verify/explain-round.ts';
 import type { Sum } from '../../../lib/verify/tally.ts';
 import { freePort } from '../../support/ports.ts';
@@ -13,6 +14,10 @@ const whole: Sum = {
   lost: 0,
   duplicate: 0,
   outOfOrder: 0,
+  rewritten: 0,
+  jumped: 0,
+  misplaced: 0,
+  told: 0,
   routes: [
     { from: 'app-1', to: 'app-1', expected: 4, lost: 0 },
     { from: 'app-1', to: 'app-2', expected: 4, lost: 0 },
@@ -26,8 +31,9 @@ const leak = [
   { from: 'app-1', to: 'app-1', expected: 4, lost: 0 },
   { from: 'app-1', to: 'app-2', expected: 4, lost: 1 },
 ];
-const calm = { refusals: [], reconnects: 0 };
-const refused = { refusals: ['publish: unavailable, the backplane is away'], reconnects: 0 };
+const calm = { refusals: [] };
+const cameBack = { ...calm, cameBack: true };
+const refused = { refusals: ['publish: unavailable, the backplane is away'] };
 let nowhere: string;
 
 beforeAll(async () => {
@@ -37,15 +43,16 @@ beforeAll(async () => {
 test.each([
   ['nothing between two instances', { lost: 4, arrived: 4, routes: cut }, calm, /no backplane/],
   ['a little between them', { lost: 1, arrived: 7, routes: leak }, calm, /only in part/],
-  [
-    'a little, and connections ended',
-    { lost: 1, routes: leak },
-    { ...calm, reconnects: 2 },
-    /connections ended/,
-  ],
+  ['a little, and connections ended', { lost: 1, routes: leak }, { ...calm, ended: 2 }, /connections ended/],
   ['refused publishes', { unacknowledged: 1 }, refused, /can not reach the backplane/],
   ['repeats', { duplicate: 3 }, calm, /hears the backplane twice/],
   ['disorder', { outOfOrder: 3 }, calm, /took two ways/],
+  ['offsets without a message', { jumped: 2 }, calm, /counted outside the log/],
+  ['an acknowledgement of its own', { misplaced: 2 }, calm, /not the one of the append/],
+  ['losses that were told', { lost: 1, routes: leak, told: 1 }, cameBack, /Redis lost writes/],
+  ['a loss of who came back', { lost: 1, routes: leak }, cameBack, /without all that it missed/],
+  ['repeats of who came back', { duplicate: 1 }, cameBack, /messages that it had/],
+  ['repeats at a position of their own', { duplicate: 1, rewritten: 1 }, cameBack, /written again/],
 ])('%s: the likely cause', async (_what, change, seen, cause) => {
   const fault = await explainRound(nowhere, { ...whole, ...change }, seen);
   expect(fault.cause).toMatch(cause);

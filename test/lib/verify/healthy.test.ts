@@ -45,6 +45,9 @@ test('every check passes on two instances that share a backplane, and leaves the
     'polling passed',
     'websocket passed',
     'delivery passed',
+    'gap-detection passed',
+    'repeated-id passed',
+    'recovery passed',
     'killed-instance passed',
     'joining-instance passed',
   ]);
@@ -53,16 +56,35 @@ test('every check passes on two instances that share a backplane, and leaves the
     polling: { proved: expect.stringContaining('40 round trips, 0 unknown sessions') },
     // 6 clients hear the 10 messages of each of the 6.
     delivery: { proved: expect.stringContaining('360 of 360 deliveries, exactly once and in order') },
-    'killed-instance': { proved: expect.stringMatching(/^3 clients of app-2 back .*; then 360 of 360/) },
+    // Each of 4 listeners hears 10 messages of each of the 4.
+    'gap-detection': {
+      proved: expect.stringMatching(/^160 offsets heard, 0 jumped over; .* 8 of 8 good .*; 12 of 12 bad/),
+    },
+    // 4 senders with two messages each, one that a sender publishes on both instances, and the last one.
+    'repeated-id': {
+      proved: expect.stringMatching(/^9 messages .*; 40 deliveries, none twice; .*app-1 to app-2/),
+    },
+    recovery: {
+      proved: expect.stringMatching(
+        /^8 clients \(2 by polling\) cut off .* came back on another instance \(app-1 to app-2/,
+      ),
+    },
+    'killed-instance': {
+      proved: expect.stringMatching(
+        /^3 clients of app-2 back .* acknowledged meanwhile: .* in order, 0 lost; then 360 of 360/,
+      ),
+    },
     // 9 clients on three instances.
-    'joining-instance': { proved: expect.stringMatching(/^app-3 took \d+ of 24 new clients; 810 of 810/) },
+    'joining-instance': {
+      proved: expect.stringMatching(/^app-3 took \d+ of 24 new clients; 810 of 810 .* under way meanwhile/),
+    },
   });
   expect(instances()).toEqual(asStarted);
 });
 
 test('Ctrl-C in the middle of a change puts the topology back', async () => {
   const interrupted = new AbortController();
-  const running = runVerify(['--only', 'joining-instance'], {
+  const running = runVerify(['--only', 'joining-instance', '--timeout', '5'], {
     stateFolder: folder.path,
     signal: interrupted.signal,
   });

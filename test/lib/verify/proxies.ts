@@ -10,17 +10,24 @@ export interface TestProxy {
   close(): Promise<void>;
 }
 
+export interface StickyProxy extends TestProxy {
+  /** Waits until it finds all instances healthy. */
+  allHealthy(): Promise<void>;
+}
+
 /** The sticky load balancer in front of instances, once it has found all of them healthy. */
-export async function stickyProxy(instances: readonly TestInstance[]): Promise<TestProxy> {
+export async function stickyProxy(instances: readonly TestInstance[]): Promise<StickyProxy> {
   const balancer = new LoadBalancer();
   const port = await balancer.listen(0);
   for (const { id, url } of instances) {
     balancer.register({ id, host: '127.0.0.1', port: Number(new URL(url).port) });
   }
-  await eventually('all targets to be healthy', () =>
-    balancer.status().every(({ health }) => health === 'healthy'),
-  );
-  return { url: `http://127.0.0.1:${port}`, close: () => balancer.close() };
+  const allHealthy = () =>
+    eventually('all targets to be healthy', () =>
+      balancer.status().every(({ health }) => health === 'healthy'),
+    );
+  await allHealthy();
+  return { url: `http://127.0.0.1:${port}`, close: () => balancer.close(), allHealthy };
 }
 
 interface SpreadingOptions {

@@ -1,0 +1,42 @@
+import type { HubSocket } from '../../app/client/connect.ts';
+import type { Acknowledgement, JoinAnswer, JoinRequest, Position } from '../../app/protocol/hub.ts';
+import { Client, type Listener } from './client.ts';
+
+/** Socket.IO's own client: it hears what the instance sends, as it comes, and is not served again. */
+export class PlainClient extends Client {
+  readonly #timeoutMs: number;
+
+  constructor(name: string, socket: HubSocket, timeoutMs: number) {
+    super(name, socket);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  override async enter(room: string, { onMessage }: Listener): Promise<void> {
+    this.socket.on('message', (message) => {
+      if (message.room === room) onMessage(message);
+    });
+    await this.join({ room });
+  }
+
+  /** The hub's own answer. @throws Error as `enter` does */
+  async join(request: JoinRequest): Promise<JoinAnswer> {
+    return accepted('join', await this.#asking.emitWithAck('join', request));
+  }
+
+  override async publish(room: string, id: string, body: unknown): Promise<Position> {
+    return accepted('publish', await this.#asking.emitWithAck('publish', { room, id, body }));
+  }
+
+  override close(): void {
+    this.socket.disconnect();
+  }
+
+  get #asking() {
+    return this.socket.timeout(this.#timeoutMs);
+  }
+}
+
+function accepted<T>(method: string, answer: Acknowledgement<T>): T {
+  if (answer.ok) return answer;
+  throw new Error(`${method}: ${answer.error.code}, ${answer.error.message}`);
+}

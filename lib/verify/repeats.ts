@@ -1,0 +1,140 @@
+import type { Message, Position } from '../../app/protocol/hub.ts';
+import type { ContractClient } from './contract-client.ts';
+import type { PlainClient } from './plain-client.ts';
+
+/** The same in every sender: an id is one sender's alone. */
+const ids = ['once', 'at-once'] as const;
+type Id = (typeof ids)[number];
+
+/** Publishes of one id at the same time. */
+const atOnce = 4;
+
+export interface RepeatSum {
+  /** Publishes whose id was acknowledged before. */
+  readonly here: Answers;
+  /** The same, over a connection that is not the first one. */
+  readonly cameBack: Answers;
+  /** Of one sender on several instances, all at the same time; the first one that is acknowledged counts too. */
+  readonly together: Answers;
+  /** Messages that were owed a position of their own, and positions that were given. */
+  readonly messages: number;
+  readonly positions: number;
+  readonly expected: number;
+  readonly deliveries: number;
+}
+
+type Where = 'here' | 'cameBack' | 'together';
+
+interface Answers {
+  readonly number: number;
+  /** Answered with another position than the first time. */
+  readonly wrong: number;
+}
+
+/** Publishes ids again and again in one room, and counts what is answered and what is heard. */
+export class Repeats {
+  readonly room: string;
+  readonly #senders: readonly ContractClient[];
+  readonly #first = new Map<ContractClient, Map<Id, Position>>();
+  readonly #answers: Record<Where, { number: number; wrong: number }> = {
+    here: { number: 0, wrong: 0 },
+    cameBack: { number: 0, wrong: 0 },
+    together: { number: 0, wrong: 0 },
+  };
+  readonly #together: string[] = [];
+  readonly #heardBy = new Map<ContractClient, Set<string>>();
+  #deliveries = 0;
+
+  constructor(room: string, senders: readonly ContractClient[]) {
+    this.room = room;
+    this.#senders = senders;
+    for (const sender of senders) this.#heardBy.set(sender, new Set());
+  }
+
+  hear(client: ContractClient, message: Message): void {
+    this.#deliveries += 1;
+    this.#heardBy.get(client)?.add(keyOf(message));
+  }
+
+  /** Each sender publishes one id, then again; and another one several times at once. */
+  async publish(): Promise<void> {
+    await Promise.all(
+      this.#senders.map(async (sender) => {
+        const once = await this.#publish(sender, 'once');
+        const [burst, ...repeats] = await Promise.all(
+          Array.from({ length: atOnce }, () => this.#publish(sender, 'at-once')),
+        );
+        this.#first.set(
+          sender,
+          new Map([
+            ['once', once],
+            ['at-once', burst as Position],
+          ]),
+        );
+        this.#count('here', sender, 'once', await this.#publish(sender, 'once'));
+        for (const repeat of repeats) this.#count('here', sender, 'at-once', repeat);
+      }),
+    );
+  }
+
+  /** After they have come back: each publishes both ids again. */
+  async publishAgain(senders: readonly ContractClient[]): Promise<void> {
+    await Promise.all(
+      senders.flatMap((sender) =>
+        ids.map(async (id) => this.#count('cameBack', sender, id, await this.#publish(sender, id))),
+      ),
+    );
+  }
+
+  /** Several connections of one sender, on as many instances, publish one id at the same time. */
+  async publishTogether(connections: readonly PlainClient[]): Promise<void> {
+    const publishes = connections.flatMap((connection) =>
+      Array.from({ length: atOnce }, () => connection.publish(this.room, 'together', {})),
+    );
+    const [first, ...others] = (await Promise.all(publishes)).map(keyOf) as [string, ...string[]];
+    this.#together.push(first);
+    this.#answers.together = {
+      number: publishes.length,
+      wrong: others.filter((key) => key !== first).length,
+    };
+  }
+
+  /** One more message: who has heard it has heard all before. @returns whether everyone has, by now */
+  async publishLast(): Promise<() => boolean> {
+    const [sender] = this.#senders as readonly [ContractClient];
+    const last = keyOf(await sender.publish(this.room, 'last', { last: true }));
+    return () => [...this.#heardBy.values()].every((heard) => heard.has(last));
+  }
+
+  /** So far, to all clients. */
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  sum(): RepeatSum {
+    const own = [...this.#first.values()].flatMap((byId) => [...byId.values()].map(keyOf));
+    const positions = [...own, ...this.#together];
+    return {
+      ...this.#answers,
+      messages: positions.length,
+      positions: new Set(positions).size,
+      expected: (positions.length + 1) * this.#senders.length,
+      deliveries: this.#deliveries,
+    };
+  }
+
+  #publish(sender: ContractClient, id: Id): Promise<Position> {
+    return sender.publish(this.room, id, { sender: sender.name });
+  }
+
+  #count(where: 'here' | 'cameBack', sender: ContractClient, id: Id, position: Position): void {
+    const first = this.#first.get(sender)?.get(id);
+    const answers = this.#answers[where];
+    answers.number += 1;
+    if (!first || keyOf(first) !== keyOf(position)) answers.wrong += 1;
+  }
+}
+
+function keyOf({ epoch, offset }: Position): string {
+  return `${epoch}:${offset}`;
+}

@@ -57,6 +57,10 @@ export interface LeaveRequest {
   readonly room: string;
 }
 
+export interface TypingRequest {
+  readonly room: string;
+}
+
 export interface PublishRequest {
   readonly room: string;
   /** Chosen by the sender; 1–64 characters. Sent again with the same id it is answered, not repeated. */
@@ -83,6 +87,17 @@ export interface Gap extends Position {
   readonly lost?: number;
 }
 
+/** This client is not in the room any more: it may not be. */
+export interface Expelled {
+  readonly room: string;
+}
+
+/** Someone in the room is writing. Not kept, and not guaranteed. */
+export interface Typing {
+  readonly room: string;
+  readonly from: string;
+}
+
 /** Sent once after each connection. */
 export interface Welcome {
   /** The instance that serves this connection. */
@@ -97,6 +112,7 @@ export interface Degraded {
 export interface ClientToServer {
   join: (request: JoinRequest, reply: (answer: Acknowledgement<JoinAnswer>) => void) => void;
   leave: (request: LeaveRequest, reply: (answer: Acknowledgement) => void) => void;
+  typing: (request: TypingRequest) => void;
   publish: (request: PublishRequest, reply: (answer: Acknowledgement<Position>) => void) => void;
 }
 
@@ -104,5 +120,7 @@ export interface ServerToClient {
   welcome: (welcome: Welcome) => void;
   message: (message: Message) => void;
   gap: (gap: Gap) => void;
+  expelled: (expelled: Expelled) => void;
+  typing: (typing: Typing) => void;
   degraded: (state: Degraded) => void;
 }

@@ -25,6 +25,8 @@ export const joinRequest = z.object({
 
 export const leaveRequest = z.object({ room });
 
+export const typingRequest = z.object({ room });
+
 export const publishRequest = z.object({
   room,
   id: z.string().min(1).max(longestId).optional(),

@@ -26,6 +26,7 @@ const renewAfterMs = 5_000;
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #timer: NodeJS.Timeout | undefined;
+  #round = 0;
   #beating = false;
   #heardAt = 0;
   #answeredAt = 0;
@@ -42,14 +43,18 @@ export class Heartbeat {
   /** Starts a new count: the connections have just been made. */
   async start(): Promise<void> {
     this.stop();
+    const round = this.#round;
     const { channels, channel } = this.#options;
     this.#heardAt = this.#answeredAt = Date.now();
     await channels.follow(channel, { received: () => this.#heard(), resubscribed: () => undefined });
+    // The connections may have ended meanwhile, and another count begun.
+    if (round !== this.#round) return;
     this.#timer = setInterval(() => this.#beat(), intervalMs);
     this.#beat();
   }
 
   stop(): void {
+    this.#round += 1;
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#change(false);
@@ -94,6 +99,8 @@ export class Heartbeat {
   }
 
   #heard(): void {
+    // What was under way when a connection ended says nothing of the next one.
+    if (!this.#timer) return;
     this.#heardAt = Date.now();
     this.#change(true);
   }

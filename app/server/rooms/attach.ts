@@ -1,10 +1,11 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { Position } from '../../protocol/hub.ts';
 import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
+import { Admission } from './admission.ts';
 import { listener, type OnFault } from './answer.ts';
 import { directFanout } from './direct-fanout.ts';
 import { adapterFanout, type FanoutKind } from './fanout.ts';
-import { type Authorize, RoomMethods } from './methods.ts';
+import { type Authorize, type Keep, RoomMethods } from './methods.ts';
 import { dropOverfull } from './overfull.ts';
 import { packetPrefix } from './packet.ts';
 import type { Room } from './room.ts';
@@ -26,6 +27,10 @@ export interface AttachRoomsOptions {
   readonly subjectOf?: (socket: Socket) => string;
   /** May this socket do that in this room? @default everyone may, and sees the whole log */
   readonly authorize?: Authorize;
+  /** How often members are authorized again, in milliseconds. @default 60,000 */
+  readonly reauthorizeEveryMs?: number;
+  /** The write-through to where history is kept. @default nothing is kept beyond the log */
+  readonly keep?: Keep;
   /**
    * Bytes that may wait for a client that does not read before its connection is ended; it comes back and
    * recovers from the log. @default 1,000,000
@@ -45,6 +50,16 @@ export interface AttachedRooms {
    * @throws RefusedError when nothing was written, UncertainError when it may have been
    */
   publish(room: string, body: unknown, options?: { id?: string; from?: string }): Promise<Position>;
+  /**
+   * Tells the members on all instances an event that is not kept, such as who is typing: at most once.
+   * While Redis is away it reaches the members on this instance.
+   */
+  whisper(room: string, event: string, payload: unknown): void;
+  /**
+   * Ends a subject's membership on all instances, at once. `authorize` must say no from now on, or it comes
+   * back; and should this not reach an instance, its next look at all members does.
+   */
+  expel(room: string, subject: string): void;
   close(): void;
 }
 
@@ -53,7 +68,7 @@ export interface AttachedRooms {
  * `publish`, and hear `message`.
  */
 export function attachRooms(namespace: Namespace, options: AttachRoomsOptions): AttachedRooms {
-  const { rooms, methods } = build(namespace, options);
+  const { rooms, methods, feed, admission } = build(namespace, options);
   const onFault: OnFault = options.onFault ?? ((fault) => console.error(fault));
   const onJoin = listener(joinRequest, (socket, request) => methods.join(socket, request), onFault);
   const onLeave = listener(leaveRequest, (socket, request) => methods.leave(socket, request), onFault);
@@ -70,8 +85,11 @@ export function attachRooms(namespace: Namespace, options: AttachRoomsOptions): 
   namespace.on('connection', onConnection);
   return {
     publish: (room, body, { id, from = 'server' } = {}) => methods.append({ room, body, id }, from),
+    whisper: (room, event, payload) => feed.whisper(room, { kind: 'event', event, payload }),
+    expel: (room, subject) => feed.whisper(room, { kind: 'expel', subject }),
     close: () => {
       namespace.off('connection', onConnection);
+      admission.close();
       rooms.close();
     },
   };
@@ -83,14 +101,27 @@ function build(namespace: Namespace, options: AttachRoomsOptions) {
   const { log, feed } = store.open({ hub: namespace.name.slice(1) || 'main', prefix, acks });
   const fanout =
     options.fanout === 'adapter' ? adapterFanout(namespace) : directFanout(dropOverfull, maxWaitingBytes);
-  const rooms = new Rooms({ log, feed, fanout, packetPrefix: prefix, tellGap });
-  const methods = new RoomMethods({
+  const rooms = new Rooms({
     log,
-    rooms,
-    subjectOf: options.subjectOf ?? anonymousSubject,
-    authorize: options.authorize ?? (() => ({})),
+    feed,
+    fanout,
+    packetPrefix: prefix,
+    tellGap,
+    onWhisper: (room, whisper) => {
+      if (whisper.kind === 'expel') admission.expel(room, whisper.subject);
+      else tellEvent(room, whisper.event, whisper.payload);
+    },
   });
-  return { rooms, methods };
+  const subjectOf = options.subjectOf ?? anonymousSubject;
+  const authorize: Authorize = options.authorize ?? (() => ({}));
+  const reviewEveryMs = options.reauthorizeEveryMs ?? 60_000;
+  const admission = new Admission({ rooms, authorize, subjectOf, reviewEveryMs });
+  const methods = new RoomMethods({ log, rooms, subjectOf, authorize, keep: options.keep });
+  return { rooms, methods, feed, admission };
+}
+
+function tellEvent({ members }: Room, event: string, payload: unknown): void {
+  for (const member of members) member.volatile.emit(event, payload);
 }
 
 function tellGap({ name, members }: Room, head: Position, lost: number | undefined): void {

@@ -1,4 +1,4 @@
-import type { FeedListener, RoomFeed } from './feed.ts';
+import type { FeedListener, RoomFeed, Whisper } from './feed.ts';
 import type { Position } from './position.ts';
 
 /** The feed of a log in this process. */
@@ -21,6 +21,10 @@ export class MemoryFeed implements RoomFeed {
 
   unsubscribe(room: string): void {
     this.#listeners.delete(room);
+  }
+
+  whisper(room: string, whisper: Whisper): void {
+    this.#listeners.get(room)?.whispered(whisper);
   }
 
   /** Hands an appended message on. */

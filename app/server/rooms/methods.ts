@@ -21,11 +21,19 @@ export interface Grant {
   readonly visibleFrom?: number;
 }
 
+/**
+ * Keeps a message for longer than its log does, for example in a database. Called after the append and before
+ * the acknowledgement, on the instance that appended; again, with the same position, when the publish is
+ * repeated. A rejection makes the publish `uncertain`, so that its sender repeats it.
+ */
+export type Keep = (message: Message) => void | Promise<void>;
+
 export interface RoomMethodsOptions {
   readonly log: RoomLog;
   readonly rooms: Rooms;
   readonly subjectOf: (socket: Socket) => string;
   readonly authorize: Authorize;
+  readonly keep: Keep | undefined;
 }
 
 /** What a client may ask of its hub's rooms, with each answer in the wire's words. */
@@ -67,10 +75,20 @@ export class RoomMethods {
     { room, id, body }: { room: string; id?: string | undefined; body: unknown },
     subject: string,
   ): Promise<Position> {
-    const rest = messageRest(id ?? randomUUID(), subject, Date.now(), JSON.stringify(body));
+    const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
+    const rest = messageRest(said.id, said.from, said.at, JSON.stringify(body));
     const request = { room, subject, rest, ...(id === undefined ? {} : { id }) };
     const { epoch, offset } = await this.#options.log.append(request);
+    await this.#keep({ room, epoch, offset, ...said, body });
     return { epoch, offset };
+  }
+
+  async #keep(message: Message): Promise<void> {
+    try {
+      await this.#options.keep?.(message);
+    } catch (error) {
+      throw new UncertainError(`published, and not kept: ${(error as Error).message}`);
+    }
   }
 
   async #join(

@@ -1,30 +1,53 @@
 import type { ChannelListener, Channels } from '../redis/channels.ts';
-import type { FeedListener, RoomFeed } from './feed.ts';
+import type { FeedListener, RoomFeed, Whisper } from './feed.ts';
 import { roomKeys } from './keys.ts';
 import type { Position } from './position.ts';
 
+export interface RedisFeedOptions {
+  readonly channels: Channels;
+  readonly deployment: string;
+  readonly hub: string;
+  /** Publishes on a channel. @throws Error while Redis is away */
+  readonly publish: (channel: string, payload: string) => Promise<unknown>;
+}
+
 const colon = 0x3a;
+/** No epoch starts with it. */
+const whisperMark = '!';
 
-/** What `append.lua` publishes: `epoch:offset:` and the packet. */
+/** What `append.lua` publishes, `epoch:offset:` and the packet; and whispers, `!` and JSON. */
 export class RedisFeed implements RoomFeed {
-  readonly #channels: Channels;
-  readonly #channelOf: (room: string) => string;
+  readonly #options: RedisFeedOptions;
+  readonly #listeners = new Map<string, FeedListener>();
 
-  constructor(channels: Channels, deployment: string, hub: string) {
-    this.#channels = channels;
-    this.#channelOf = (room) => roomKeys(deployment, hub, room).channel;
+  constructor(options: RedisFeedOptions) {
+    this.#options = options;
   }
 
-  subscribe(room: string, listener: FeedListener): Promise<void> {
-    return this.#channels.subscribe(this.#channelOf(room), ofChannel(listener));
+  async subscribe(room: string, listener: FeedListener): Promise<void> {
+    await this.#options.channels.subscribe(this.#channelOf(room), ofChannel(listener));
+    this.#listeners.set(room, listener);
   }
 
-  follow(room: string, listener: FeedListener): Promise<void> {
-    return this.#channels.follow(this.#channelOf(room), ofChannel(listener));
+  async follow(room: string, listener: FeedListener): Promise<void> {
+    this.#listeners.set(room, listener);
+    await this.#options.channels.follow(this.#channelOf(room), ofChannel(listener));
   }
 
   unsubscribe(room: string): void {
-    this.#channels.unsubscribe(this.#channelOf(room));
+    this.#listeners.delete(room);
+    this.#options.channels.unsubscribe(this.#channelOf(room));
+  }
+
+  whisper(room: string, whisper: Whisper): void {
+    const payload = whisperMark + JSON.stringify(whisper);
+    this.#options
+      .publish(this.#channelOf(room), payload)
+      .catch(() => this.#listeners.get(room)?.whispered(whisper));
+  }
+
+  #channelOf(room: string): string {
+    return roomKeys(this.#options.deployment, this.#options.hub, room).channel;
   }
 }
 
@@ -32,6 +55,10 @@ function ofChannel(listener: FeedListener): ChannelListener {
   return {
     resubscribed: () => listener.resubscribed(),
     received: (payload) => {
+      if (payload[0] === whisperMark.charCodeAt(0)) {
+        listener.whispered(JSON.parse(payload.toString('utf8', 1)) as Whisper);
+        return;
+      }
       const parsed = parse(payload);
       if (parsed) listener.received(parsed.position, parsed.packet);
     },

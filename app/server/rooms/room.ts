@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import type { Fanout } from './fanout.ts';
-import type { FeedListener, RoomFeed } from './feed.ts';
+import type { FeedListener, RoomFeed, Whisper } from './feed.ts';
 import { Frame } from './frame.ts';
 import type { Page, ReadRequest, RoomLog } from './log.ts';
 import { messageHead, positionIn } from './packet.ts';
@@ -16,6 +16,8 @@ export interface RoomContext {
   readonly packetPrefix: string;
   /** Members are told that what they have may not be what the log has. */
   readonly tellGap: (room: Room, head: Position, lost: number | undefined) => void;
+  /** Something that is not of the log was said about the room. */
+  readonly onWhisper: (room: Room, whisper: Whisper) => void;
 }
 
 /** What waits while the log is read; beyond it the log is read once more instead. */
@@ -77,6 +79,10 @@ export class Room implements FeedListener {
     }
     this.#hold(frame);
     if (cursor) void this.catchUp();
+  }
+
+  whispered(whisper: Whisper): void {
+    this.#context.onWhisper(this, whisper);
   }
 
   resubscribed(): void {

@@ -49,6 +49,11 @@ export class Rooms {
     for (const name of this.#joined.get(socket) ?? []) this.leave(socket, name);
   }
 
+  /** The rooms that are open here now. */
+  all(): Room[] {
+    return Array.from(this.#rooms.values(), ({ room }) => room);
+  }
+
   /** Stops following every room. */
   close(): void {
     for (const { room, closing } of this.#rooms.values()) {

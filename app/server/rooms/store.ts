@@ -49,7 +49,16 @@ export function openRedisStore({ links, deployment, bounds }: RedisStoreOptions)
         bounds: { ...defaultBounds, ...bounds },
         ...(acks === 'replica' ? { acks: openReplicaAcks() } : {}),
       }),
-      feed: new RedisFeed(links.channels, deployment, hub),
+      feed: new RedisFeed({
+        channels: links.channels,
+        deployment,
+        hub,
+        publish: async (channel, payload) => {
+          const redis = links.commands.connection;
+          if (!redis || !links.available()) throw new Error('Redis is away');
+          return redis.publish(channel, payload);
+        },
+      }),
     }),
   };
 }

@@ -1,4 +1,4 @@
-import type { FeedListener, RoomFeed } from './feed.ts';
+import type { FeedListener, RoomFeed, Whisper } from './feed.ts';
 import type { RoomLog } from './log.ts';
 import type { RoomStore } from './store.ts';
 
@@ -54,6 +54,11 @@ class SwitchingFeed implements RoomFeed {
 
   follow(room: string, listener: FeedListener): Promise<void> {
     return this.subscribe(room, listener);
+  }
+
+  /** The shared feed tells this instance where Redis is away, too. */
+  whisper(room: string, whisper: Whisper): void {
+    this.#shared.whisper(room, whisper);
   }
 
   unsubscribe(room: string): void {

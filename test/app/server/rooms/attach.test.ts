@@ -280,3 +280,91 @@ test('a publish that app/client repeats over another connection is one message, 
   expect(await rooms[0]?.publish('a', { id: 'same' })).toEqual(first);
   expect(await rooms[1]?.publish('b', { id: 'same' })).toMatchObject({ offset: 2 });
 });
+
+describe.each(['redis', 'memory'])('who may be in a room (%s)', (where) => {
+  const bySaid = ({ handshake }: { handshake: { auth: { user?: string } } }) =>
+    handshake.auth.user ?? 'nobody';
+
+  test('who is expelled leaves on every instance, is told, and hears no more; others stay', async () => {
+    const deployment = `expel-${where}`;
+    const banned = new Set<string>();
+    const options: Partial<AttachRoomsOptions> = {
+      subjectOf: bySaid,
+      authorize: (socket) => (banned.has(bySaid(socket)) ? undefined : {}),
+    };
+    const one = await openServer(where, options, deployment);
+    const two = where === 'redis' ? await openServer(where, options, deployment) : one;
+    const [ann, bob, bobElsewhere] = [
+      plain(one, { auth: { user: 'ann' } }),
+      plain(one, { auth: { user: 'bob' } }),
+      plain(two, { auth: { user: 'bob' } }),
+    ];
+    const heard = [ann, bob, bobElsewhere].map(heardBy);
+    const expelled: string[] = [];
+    for (const socket of [bob, bobElsewhere]) socket.on('expelled', ({ room }) => expelled.push(room));
+    for (const socket of [ann, bob, bobElsewhere]) await socket.emitWithAck('join', { room: 'r' });
+    banned.add('bob');
+    one.rooms.expel('r', 'bob');
+    await eventually('both to be told', () => expelled.length === 2);
+    await one.rooms.publish('r', 'after');
+    await eventually('ann to hear it', () => heard[0]?.length === 1);
+    expect(heard[1]).toEqual([]);
+    expect(await bob.emitWithAck('join', { room: 'r' })).toMatchObject({ error: { code: 'forbidden' } });
+  });
+
+  test('who may not be there any more is found without being announced; a check that fails empties no room', async () => {
+    let verdict: () => object | undefined = () => ({});
+    const server = await openServer(where, { authorize: () => verdict(), reauthorizeEveryMs: 20 });
+    const refused: string[] = [];
+    const client = hub(server);
+    const room = client.join('r', {
+      onMessage: () => undefined,
+      onRefused: ({ code }) => refused.push(code),
+    });
+    await room.joined;
+    let asked = 0;
+    verdict = () => {
+      asked += 1;
+      throw new Error('the database is down');
+    };
+    await eventually('members to be looked at', () => asked > 2);
+    expect(refused).toEqual([]);
+    verdict = () => undefined;
+    await eventually('the client to be told', () => refused.includes('forbidden'));
+  });
+});
+
+test.each(['redis', 'memory'])('a whisper reaches the members and is not kept (%s)', async (where) => {
+  const server = await openServer(where);
+  const [member, stranger] = [plain(server), plain(server)];
+  const heard: unknown[] = [];
+  member.on('typing', (payload) => heard.push(payload));
+  stranger.on('typing', () => heard.push('a stranger heard it'));
+  const { epoch } = await member.emitWithAck('join', { room: 'r' });
+  server.rooms.whisper('r', 'typing', { from: 'ann' });
+  await eventually('the whisper', () => heard.length > 0);
+  const again = await member.emitWithAck('join', { room: 'r', since: { epoch, offset: 0 } });
+  expect(again).toMatchObject({ recovered: true, offset: 0, messages: [] });
+  expect(heard).toEqual([{ from: 'ann' }]);
+});
+
+test('what is kept elsewhere is kept before it is acknowledged; a keeper that fails makes it uncertain', async () => {
+  const kept: Message[] = [];
+  let fails = false;
+  const server = await openServer('redis', {
+    keep: async (message) => {
+      if (fails) throw new Error('disk full');
+      if (message.room === 'r') kept.push(message);
+    },
+  });
+  fails = true;
+  const socket = plain(server);
+  const publish = () => socket.emitWithAck('publish', { room: 'r', id: 'one', body: 1 });
+  expect(await publish()).toMatchObject({ ok: false, error: { code: 'uncertain' } });
+  fails = false;
+  const answer = await publish();
+  expect(answer).toMatchObject({ ok: true, offset: 1 });
+  expect(kept).toEqual([
+    expect.objectContaining({ room: 'r', offset: 1, id: 'one', body: 1, epoch: answer.epoch }),
+  ]);
+});

@@ -12,6 +12,8 @@ export const environmentNames = {
   redisUrl: 'REDIS_URL',
   /** Name of the SSM parameter that holds the Redis setting. */
   redisUrlParameter: 'REDIS_URL_PARAMETER',
+  /** A secret of Secrets Manager with the Redis user and password, in place of the setting's own. */
+  redisSecretId: 'REDIS_SECRET_ID',
   /** `required` (default) or `preferred`: what to do while Redis can't be reached. */
   backplane: 'BACKPLANE',
   /** Prefix of every key and channel in Redis, so that two deployments can share one server. */

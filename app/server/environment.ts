@@ -42,6 +42,7 @@ const schema = z.object({
   [names.redisConnectionString]: z.string().optional(),
   [names.redisUrl]: z.string().optional(),
   [names.redisUrlParameter]: z.string().optional(),
+  [names.redisSecretId]: z.string().optional(),
   [names.backplane]: z.enum(['required', 'preferred'], 'must be required or preferred').default('required'),
   [names.deployment]: name(32).default('realtime'),
   [names.instanceId]: name(64).optional(),
@@ -65,7 +66,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
   }
   const value = parsed.data;
   const { [names.redisConnectionString]: connectionString, [names.redisUrl]: url } = value;
-  const parameterName = value[names.redisUrlParameter];
+  const { [names.redisUrlParameter]: parameterName, [names.redisSecretId]: secretId } = value;
   return {
     port: value[names.port],
     host: value[names.host],
@@ -73,6 +74,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
       ...(connectionString === undefined ? {} : { connectionString }),
       ...(url === undefined ? {} : { url }),
       ...(parameterName === undefined ? {} : { parameterName }),
+      ...(secretId === undefined ? {} : { secretId }),
     },
     backplane: value[names.backplane],
     deployment: value[names.deployment],

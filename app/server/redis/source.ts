@@ -1,4 +1,6 @@
 import { environmentNames } from '../../names.ts';
+import { type AwsReader, awsReader } from './aws.ts';
+import { withCredentials } from './credentials.ts';
 import { parseRedisSetting, type RedisSetting, RedisSettingError } from './setting.ts';
 
 /** The parts of the environment that can name the Redis setting, in the order of their precedence. */
@@ -7,35 +9,44 @@ export interface RedisSources {
   readonly url?: string;
   /** Name of an SSM String parameter. */
   readonly parameterName?: string;
+  /** A secret of Secrets Manager whose user and password take the place of the setting's own. */
+  readonly secretId?: string;
 }
 
 export type ResolvedSetting =
   | { readonly kind: 'redis'; readonly source: string; readonly setting: RedisSetting }
   | { readonly kind: 'none'; readonly source: string };
 
-/** Reads one SSM parameter's value; takes the place of the SDK in tests. */
-export type ReadParameter = (name: string) => Promise<string>;
-
 /**
  * Finds the Redis setting: `ConnectionStrings__Redis`, then `REDIS_URL`, then the SSM parameter named by
  * `REDIS_URL_PARAMETER`. The first that is set ends the search; one that is empty or says `none` means
- * single-instance mode. Called again at every reconnect, so that a moved endpoint needs no deployment.
+ * single-instance mode. The user and password may come from a secret.
  *
- * @throws RedisSettingError when the value can't be read, naming the source
+ * Called again at every reconnect, so that a moved endpoint or a rotated password needs no deployment.
+ *
+ * @param aws takes the place of the SDK in tests
+ * @throws RedisSettingError when something can't be read, naming the source and never a password
  */
 export async function resolveRedisSetting(
   sources: RedisSources,
-  readParameter: ReadParameter = readSsmParameter,
+  aws: AwsReader = awsReader,
 ): Promise<ResolvedSetting> {
-  if (sources.connectionString !== undefined) {
-    return parsed(sources.connectionString, environmentNames.redisConnectionString);
-  }
-  if (sources.url !== undefined) return parsed(sources.url, environmentNames.redisUrl);
-  if (sources.parameterName) {
-    const source = `the SSM parameter ${sources.parameterName}`;
-    return parsed(await readOrExplain(sources.parameterName, readParameter), source);
-  }
-  return { kind: 'none', source: 'no Redis setting' };
+  const found = await findSetting(sources, aws);
+  const { secretId } = sources;
+  if (found.kind === 'none' || !secretId) return found;
+  const secret = await readOrExplain(`the secret ${secretId}`, 'secretsmanager:GetSecretValue', () =>
+    aws.secret(secretId),
+  );
+  return { ...found, setting: withCredentials(found.setting, secret, secretId) };
+}
+
+async function findSetting(sources: RedisSources, aws: AwsReader): Promise<ResolvedSetting> {
+  const { connectionString, url, parameterName } = sources;
+  if (connectionString !== undefined) return parsed(connectionString, environmentNames.redisConnectionString);
+  if (url !== undefined) return parsed(url, environmentNames.redisUrl);
+  if (!parameterName) return { kind: 'none', source: 'no Redis setting' };
+  const source = `the SSM parameter ${parameterName}`;
+  return parsed(await readOrExplain(source, 'ssm:GetParameter', () => aws.parameter(parameterName)), source);
 }
 
 function parsed(text: string, source: string): ResolvedSetting {
@@ -46,32 +57,18 @@ function parsed(text: string, source: string): ResolvedSetting {
   return { kind: 'redis', source, setting: parseRedisSetting(value, source) };
 }
 
-async function readOrExplain(name: string, readParameter: ReadParameter): Promise<string> {
+async function readOrExplain(what: string, action: string, read: () => Promise<string>): Promise<string> {
   try {
-    return await readParameter(name);
+    return await read();
   } catch (error) {
-    const { name: code, message } = error as Error;
-    throw new RedisSettingError(
-      `the SSM parameter ${name} can't be read (${code}: ${message}). ${fixFor(code)}`,
-    );
+    const { name, message } = error as Error;
+    throw new RedisSettingError(`${what} can't be read (${name}: ${message}). ${fixFor(name, action)}`);
   }
 }
 
-function fixFor(code: string): string {
-  if (code === 'ParameterNotFound') return 'Check its name and the region (AWS_REGION).';
-  if (code === 'AccessDeniedException') return 'Allow ssm:GetParameter on it to the task role.';
-  if (code === 'CredentialsProviderError') return 'Give the process AWS credentials, or set REDIS_URL.';
-  return 'Check its name, the region and the network path to SSM.';
-}
-
-/** The SDK takes 0.2 s to load: only those who use it pay. */
-async function readSsmParameter(name: string): Promise<string> {
-  const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm');
-  const client = new SSMClient({ maxAttempts: 3 });
-  try {
-    const answer = await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
-    return answer.Parameter?.Value ?? '';
-  } finally {
-    client.destroy();
-  }
+function fixFor(fault: string, action: string): string {
+  if (/NotFound/.test(fault)) return 'Check its name and the region (AWS_REGION).';
+  if (fault === 'AccessDeniedException') return `Allow ${action} on it to the task role.`;
+  if (fault === 'CredentialsProviderError') return 'Give the process AWS credentials, or set REDIS_URL.';
+  return 'Check its name, the region and the network path to AWS.';
 }

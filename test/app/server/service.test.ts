@@ -251,3 +251,17 @@ describe('BACKPLANE=preferred', () => {
     expect(heard).toEqual([['alone', 'together'], ['alone', 'together'], ['together']]);
   });
 });
+
+test('a Redis user that lacks a permission is refused at boot, and the permission is named', async () => {
+  const { port } = await redis(['--user', 'app', 'on', '>secret', '~*', '&*', '+@all', '-xadd']);
+  const app = await bootingInstance({ REDIS_URL: `redis://app:secret@127.0.0.1:${port}` });
+  await eventually('the fault in the log', () => /lacks a permission.*xadd/i.test(app.output()));
+  expect((await readiness(app)).code).toBe(503);
+});
+
+test('a Redis that evicts is refused at boot', async () => {
+  const { url } = await redis(['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru']);
+  const app = await bootingInstance({ REDIS_URL: url });
+  await eventually('the fault in the log', () => app.output().includes('Set it to noeviction'));
+  expect((await readiness(app)).code).toBe(503);
+});

@@ -1,6 +1,10 @@
 import { resolveRedisSetting } from '../../../../app/server/redis/source.ts';
 
-const fromSsm = (value: string) => async () => value;
+const fromSsm = (value: string) => ({ parameter: async () => value, secret: async () => '' });
+const fromSecret = (value: string) => ({
+  parameter: async () => 'rediss://cache',
+  secret: async () => value,
+});
 
 test('the connection string comes before the URL, the URL before the parameter', async () => {
   const all = { connectionString: 'first', url: 'redis://second', parameterName: '/third' };
@@ -35,10 +39,47 @@ test.each([
   ['ParameterNotFound', 'Check its name and the region'],
   ['AccessDeniedException', 'Allow ssm:GetParameter'],
   ['CredentialsProviderError', 'or set REDIS_URL'],
-  ['TimeoutError', 'network path to SSM'],
+  ['TimeoutError', 'network path to AWS'],
 ])('a parameter that fails with %s says what to do', async (name, fix) => {
   const fail = async () => {
     throw Object.assign(new Error('no'), { name });
   };
-  await expect(resolveRedisSetting({ parameterName: '/p' }, fail)).rejects.toThrow(fix);
+  const aws = { parameter: fail, secret: fail };
+  await expect(resolveRedisSetting({ parameterName: '/p' }, aws)).rejects.toThrow(fix);
+});
+
+describe('a secret', () => {
+  const sources = { parameterName: '/p', secretId: 'redis-user' };
+
+  test.each([
+    ['{"username":"app","password":"s3cret"}', { username: 'app', password: 's3cret' }],
+    ['{"password":"s3cret"}', { password: 's3cret' }],
+    ['s3cret\n', { password: 's3cret' }],
+  ])("gives the user and password in the setting's place: %j", async (text, credentials) => {
+    const found = await resolveRedisSetting(sources, fromSecret(text));
+    expect(found).toMatchObject({ setting: { endpoints: [{ host: 'cache' }], tls: true, ...credentials } });
+  });
+
+  test.each(['', '{"password":""}', '{"pass":"hunter2"}', '{hunter2'])(
+    'that is no good is named: %j',
+    async (text) => {
+      const resolving = resolveRedisSetting(sources, fromSecret(text));
+      await expect(resolving).rejects.toThrow('the secret redis-user');
+      await expect(resolving).rejects.not.toThrow('hunter2');
+    },
+  );
+
+  test('that may not be read says what to allow', async () => {
+    const denied = async () => {
+      throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    };
+    const aws = { parameter: async () => 'rediss://cache', secret: denied };
+    await expect(resolveRedisSetting(sources, aws)).rejects.toThrow('Allow secretsmanager:GetSecretValue');
+  });
+
+  test('is not asked for in single-instance mode', async () => {
+    expect(await resolveRedisSetting({ url: 'none', secretId: 'unread' }, fromSecret('x'))).toMatchObject({
+      kind: 'none',
+    });
+  });
 });

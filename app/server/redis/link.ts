@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -94,7 +94,9 @@ export class RedisLink extends EventEmitter<LinkEvents> {
     redis.on('error', (error) => {
       reason = error;
     });
-    const ended = once(redis, 'end');
+    // Not `once` of node:events: that one rejects at an error, and errors come before the end.
+    const ended = new Promise<void>((resolve) => redis.once('end', resolve));
+    if (redis.status !== 'ready') throw new Error('the connection ended at once');
     const since = Date.now();
     this.#connection = redis;
     this.emit('up', redis);
@@ -140,6 +142,7 @@ async function openConnection(
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
     keepAlive: 10_000,
+    disconnectTimeout: 500,
     // Appends of one tick go out in one write.
     enableAutoPipelining: true,
     retryStrategy: null,

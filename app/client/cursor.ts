@@ -1,4 +1,5 @@
 import type { JoinAnswer, Message, Position } from '../protocol/hub.ts';
+import { Acknowledged } from './acknowledged.ts';
 
 /** What to do with a message that was heard. */
 export type Verdict = 'deliver' | 'drop' | 'rejoin';
@@ -9,16 +10,21 @@ export type Verdict = 'deliver' | 'drop' | 'rejoin';
  * The position is what it delivered last, and never what was acknowledged: others' messages may lie between.
  */
 export class RoomCursor {
+  readonly #acknowledged = new Acknowledged();
   #position: Position | undefined;
-  #acked: Position | undefined;
 
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** The highest acknowledged publish. */
+  /** The acknowledged publish that the next join asks about. */
   get acked(): Position | undefined {
-    return this.#acked;
+    return this.#acknowledged.toAsk(this.#position?.epoch);
+  }
+
+  /** A failover may have lost what was acknowledged: the log is to be asked, by a join. */
+  get isInDoubt(): boolean {
+    return this.#position !== undefined && this.#acknowledged.isInDoubt(this.#position.epoch);
   }
 
   judge(message: Message): Verdict {
@@ -31,34 +37,23 @@ export class RoomCursor {
 
   delivered(message: Message): void {
     this.#position = { epoch: message.epoch, offset: message.offset };
+    if (message.prev) this.#acknowledged.continued(message);
   }
 
-  /** After the messages of a join were delivered. */
-  joined(answer: JoinAnswer): void {
-    this.#position = { epoch: answer.epoch, offset: answer.offset };
-    if (answer.lost?.acked) this.#acked = undefined;
+  /** After the messages of a join were delivered. @param acked that it asked about */
+  joined({ epoch, offset, lost }: JoinAnswer, acked?: Position): void {
+    this.#position = { epoch, offset };
+    if (acked) this.#acknowledged.answered(acked, epoch, !lost?.acked);
   }
 
-  /**
-   * @returns whether to ask the log if it still has it: it was written in another epoch than the one that this
-   *   client is in, so a failover may lie behind it
-   */
-  acknowledged(position: Position): boolean {
-    if (!this.#acked || this.#isLater(position, this.#acked)) this.#acked = position;
-    return this.#position !== undefined && this.#position.epoch !== position.epoch;
-  }
-
-  /** Offsets go on through epochs, but start anew in a room that expired. */
-  #isLater(one: Position, other: Position): boolean {
-    if (one.offset > other.offset) return true;
-    return one.epoch !== other.epoch && one.epoch === this.#position?.epoch;
+  acknowledged(position: Position): void {
+    this.#acknowledged.add(position);
   }
 
   /** A new epoch is no gap if it starts where this client is, and behind what was acknowledged to it. */
-  #continues({ epoch, prev }: Message, position: Position): boolean {
+  #continues(message: Message, position: Position): boolean {
+    const { prev } = message;
     if (prev?.epoch !== position.epoch || prev.offset !== position.offset) return false;
-    const acked = this.#acked;
-    if (!acked || acked.epoch === epoch) return true;
-    return acked.epoch === prev.epoch && acked.offset <= prev.offset;
+    return this.#acknowledged.allows(message);
   }
 }

@@ -54,6 +54,7 @@ export class ClientHub<Body = unknown> {
     });
     socket.on('degraded', ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'));
     socket.on('message', (message) => this.#rooms.get(message.room)?.heard(message));
+    socket.on('expelled', ({ room }) => this.#rooms.get(room)?.expelled());
     socket.on('gap', (gap) => this.#rooms.get(gap.room)?.gap(gap));
   }
 
@@ -88,7 +89,7 @@ export class ClientHub<Body = unknown> {
 
   close(): void {
     this.#closed = true;
-    for (const room of this.#rooms.values()) room.leave();
+    for (const room of this.#rooms.values()) room.close();
     this.socket.disconnect();
     this.#enter('closed');
   }

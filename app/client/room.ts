@@ -37,6 +37,7 @@ export class ClientRoom<Body = unknown> {
   #joining: Promise<void> | undefined;
   #joinAgain = false;
   #left = false;
+  #closed = false;
   #since: Position | undefined;
   readonly #joined: Promise<void>;
   #settleJoined: { resolve: () => void; reject: (error: HubError) => void } | undefined;
@@ -79,14 +80,16 @@ export class ClientRoom<Body = unknown> {
     for (;;) {
       try {
         const { epoch, offset } = await call<Position>(this.#socket, 'publish', request);
-        if (this.#cursor.acknowledged({ epoch, offset })) this.rejoin();
+        this.#cursor.acknowledged({ epoch, offset });
+        if (this.#cursor.isInDoubt) this.rejoin();
         return { epoch, offset };
       } catch (error) {
         const { code, message } = error as HubError;
         mayBeWritten ||= code === 'uncertain';
         if (!mayRetry(code)) throw error;
-        if (Date.now() > deadline)
+        if (this.#closed || Date.now() > deadline) {
           throw new HubError({ code: mayBeWritten ? 'uncertain' : 'refused', message });
+        }
         await backoff.pause();
       }
     }
@@ -104,6 +107,10 @@ export class ClientRoom<Body = unknown> {
     this.rejoin();
   }
 
+  expelled(): void {
+    this.#refused(new HubError({ code: 'forbidden', message: 'you may not be in this room any more' }));
+  }
+
   /** After each connect, and wherever the order breaks. */
   rejoin(): void {
     this.#joinAgain = true;
@@ -115,6 +122,12 @@ export class ClientRoom<Body = unknown> {
   leave(): void {
     this.#left = true;
     this.#held = [];
+  }
+
+  /** Leaves, and ends the publishes that are still tried. */
+  close(): void {
+    this.leave();
+    this.#closed = true;
   }
 
   #take(message: Message): void {
@@ -155,9 +168,10 @@ export class ClientRoom<Body = unknown> {
       if (this.#left) return;
       if (!answer.recovered) this.#handlers.onLost?.(answer.lost ?? {});
       for (const message of answer.messages) this.#deliver(message);
-      this.#cursor.joined(answer);
+      this.#cursor.joined(answer, acked);
       more = answer.more;
     }
+    if (this.#cursor.isInDoubt) this.#joinAgain = true;
     this.#settleJoined?.resolve();
     this.#serveHeld();
   }

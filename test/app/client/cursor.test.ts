@@ -67,39 +67,85 @@ describe('a new epoch, at 10', () => {
   });
 });
 
-describe('the highest acknowledged publish', () => {
-  test('stays the highest, in whatever order the answers come', () => {
+describe('what was acknowledged', () => {
+  test('is the highest, in whatever order the answers come', () => {
     const cursor = cursorAt(10);
     for (const offset of [12, 15, 13]) cursor.acknowledged(at(offset));
     expect(cursor.acked).toEqual(at(15));
+    expect(cursor.isInDoubt).toBe(false);
   });
 
-  test('goes on through epochs, as offsets do', () => {
+  test('in another epoch than this client is in may be gone: the log is to be asked', () => {
     const cursor = cursorAt(10);
-    cursor.acknowledged(at(11));
+    cursor.acknowledged(at(11, 'E2'));
+    expect(cursor.isInDoubt).toBe(true);
+    cursor.joined(joined(11, { epoch: 'E2' }), cursor.acked);
+    expect(cursor.isInDoubt).toBe(false);
+  });
+
+  test('is not hidden by what a later epoch answers: the old one is asked about first', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(12));
+    cursor.acknowledged(at(15, 'E2'));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([true, at(12)]);
+    cursor.joined(joined(15, { epoch: 'E2', recovered: false, lost: { acked: true } }), at(12));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(15, 'E2')]);
+  });
+
+  test('is asked about again where an instance answered from the epoch before', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(10));
     cursor.acknowledged(at(12, 'E2'));
-    expect(cursor.acked).toEqual(at(12, 'E2'));
+    cursor.joined(joined(10), at(10));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([true, at(12, 'E2')]);
+    cursor.joined(joined(12, { epoch: 'E2' }), at(12, 'E2'));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([true, at(10)]);
+    cursor.joined(joined(12, { epoch: 'E2' }), at(10));
+    expect(cursor.isInDoubt).toBe(false);
   });
 
-  test('starts anew in a room that expired and came back', () => {
+  test('and held by a later epoch is in doubt no more, and stays what a join carries', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(9));
+    cursor.delivered(message(11, { epoch: 'E2', prev: at(10) }));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(9)]);
+  });
+
+  test('behind the end of its epoch stays in doubt, though the next epoch was delivered', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(12));
+    cursor.delivered(message(11, { epoch: 'E2', prev: at(10) }));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([true, at(12)]);
+  });
+
+  test('in a room that expired and came back is asked about, and then forgotten', () => {
     const cursor = cursorAt(10);
     cursor.acknowledged(at(11));
-    cursor.joined(joined(1, { epoch: 'E9' }));
+    cursor.joined(joined(1, { epoch: 'E9', recovered: false, lost: { acked: true } }), at(11));
     cursor.acknowledged(at(2, 'E9'));
-    expect(cursor.acked).toEqual(at(2, 'E9'));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(2, 'E9')]);
   });
 
   test('is forgotten once its loss was told', () => {
     const cursor = cursorAt(10);
     cursor.acknowledged(at(12));
-    cursor.joined(joined(10, { recovered: false, lost: { acked: true } }));
+    cursor.joined(joined(10, { recovered: false, lost: { acked: true } }), at(12));
     expect(cursor.acked).toBeUndefined();
   });
 
   test('is kept when other messages were lost', () => {
     const cursor = cursorAt(10);
     cursor.acknowledged(at(12));
-    cursor.joined(joined(20, { recovered: false, lost: { messages: 3 } }));
+    cursor.joined(joined(20, { recovered: false, lost: { messages: 3 } }), at(12));
     expect(cursor.acked).toEqual(at(12));
+  });
+
+  test('while its loss was being told is not forgotten with it', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(12));
+    const asked = cursor.acked;
+    cursor.acknowledged(at(13));
+    cursor.joined(joined(10, { recovered: false, lost: { acked: true } }), asked);
+    expect(cursor.acked).toEqual(at(13));
   });
 });

@@ -1,0 +1,39 @@
+import { startRedis } from '../support/redis.ts';
+import { onRedis } from '../support/redis-client.ts';
+import { nothingLost, Scene } from '../support/scene.ts';
+import { readiness, type TestInstance } from '../support/service.ts';
+import { stoppedAfterwards } from '../support/stopping.ts';
+
+const keep = stoppedAfterwards();
+
+/**
+ * Redis has no memory left and evicts nothing. Publishes are `refused`, which may be tried again; rooms can
+ * be joined, instances stay ready, sockets stay open. With memory there again the 60 publishes that waited go
+ * through: all 123 are once in the log, and every client has each once and in order.
+ */
+test('Redis is full: publishes wait, and nothing is lost, repeated or out of order', async () => {
+  const redis = await keep(startRedis(['--maxmemory-policy', 'noeviction']));
+  const scene = await keep(Scene.open({ redis: redis.url }));
+  const { cluster, audience, states } = scene;
+  const [instance] = cluster.instances as [TestInstance];
+  await scene.addPlain(cluster.instances);
+  await audience.publish(60, 200);
+
+  const setMemory = (bytes: string) =>
+    onRedis(redis.port, (connection) => connection.config('SET', 'maxmemory', bytes));
+  await setMemory('500kb');
+  const waiting = audience.publish(60, 200);
+  const plain = cluster.connect(instance);
+  const refused = await plain.emitWithAck('publish', { room: 'room 1', body: 'no' });
+  expect(refused).toMatchObject({ ok: false, error: { code: 'refused' } });
+  for (const room of ['room 1', 'a room that nobody used']) {
+    expect(await plain.emitWithAck('join', { room })).toMatchObject({ ok: true, recovered: true });
+  }
+  for (const one of cluster.instances) expect(await readiness(one)).toEqual({ code: 200, status: 'ok' });
+  expect(audience.ledger.acknowledgedCount).toBe(60);
+
+  await setMemory('100mb');
+  await waiting;
+  expect(await scene.settle(redis.port)).toEqual(nothingLost(123, 123 * 10, 123 * 3));
+  expect(states).toEqual(states.map(() => []));
+});

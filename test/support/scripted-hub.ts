@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server, type Socket } from 'socket.io';
+import type {
+  Acknowledgement,
+  JoinAnswer,
+  JoinRequest,
+  Message,
+  Position,
+  PublishRequest,
+  Refusal,
+} from '../../app/protocol/hub.ts';
+
+type Answer<T> = Acknowledgement<T> | undefined;
+type Method<Request, T> = (request: Request, socket: Socket) => Answer<T> | Promise<Answer<T>>;
+
+/** A real Socket.IO server whose hub answers what a test tells it to, to see what the client does then. */
+export interface ScriptedHub {
+  readonly url: string;
+  readonly joins: JoinRequest[];
+  readonly publishes: PublishRequest[];
+  readonly leaves: string[];
+  /** Answers the next joins; undefined answers never. */
+  onJoin: Method<JoinRequest, JoinAnswer>;
+  onPublish: Method<PublishRequest, Position>;
+  /** Emits to every client. */
+  emit(event: string, payload: unknown): void;
+  /** Ends every connection as a dying server does: the clients come back. */
+  cut(): void;
+  /** Tells every client to go, as `socket.disconnect(true)` does. */
+  disconnectByName(): void;
+  /** Refuses clients with this reason from now on. */
+  refuse(reason: string): void;
+  close(): Promise<void>;
+}
+
+export async function openScriptedHub(): Promise<ScriptedHub> {
+  const http = createServer();
+  const io = new Server(http, { serveClient: false });
+  const chat = io.of('/chat');
+  const hub: ScriptedHub = {
+    url: '',
+    joins: [],
+    publishes: [],
+    leaves: [],
+    onJoin: () => joined(0),
+    onPublish: () => ({ ok: true, ...at(1) }),
+    emit: (event, payload) => chat.emit(event, payload),
+    cut: () => {
+      for (const socket of chat.sockets.values()) socket.conn.close();
+    },
+    disconnectByName: () => chat.disconnectSockets(true),
+    refuse: (reason) => chat.use((_socket, next) => next(new Error(reason))),
+    close: async () => {
+      await io.close();
+    },
+  };
+  chat.on('connection', (socket) => serve(socket, hub));
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return Object.assign(hub, { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
+}
+
+function serve(socket: Socket, hub: ScriptedHub): void {
+  const reply = async <T>(answer: Answer<T> | Promise<Answer<T>>, send: (answer: Answer<T>) => void) => {
+    const settled = await answer;
+    if (settled) send(settled);
+  };
+  socket.on('join', (request, send) => {
+    hub.joins.push(request);
+    void reply(hub.onJoin(request, socket), send);
+  });
+  socket.on('publish', (request, send) => {
+    hub.publishes.push(request);
+    void reply(hub.onPublish(request, socket), send);
+  });
+  socket.on('leave', ({ room }, send) => {
+    hub.leaves.push(room);
+    send({ ok: true });
+  });
+}
+
+export function at(offset: number, epoch = 'E1'): Position {
+  return { epoch, offset };
+}
+
+/** A message of the room `r` whose body is its offset. */
+export function message(offset: number, more: Partial<Message> = {}): Message {
+  return { room: 'r', ...at(offset), id: `id ${offset}`, from: 'ann', at: 0, body: offset, ...more };
+}
+
+/** The answer of a join that lost nothing. */
+export function joined(offset: number, more: Partial<JoinAnswer> = {}): { ok: true } & JoinAnswer {
+  return { ok: true, ...at(offset), recovered: true, messages: [], more: false, ...more };
+}
+
+export function refusal(code: Refusal['error']['code']): Refusal {
+  return { ok: false, error: { code, message: code } };
+}

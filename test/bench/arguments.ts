@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { type Variant, variants } from './variants.ts';
+
+export const measureNames = ['cpu-room', 'cpu-small-rooms', 'memory', 'redis', 'loss'] as const;
+export type MeasureName = (typeof measureNames)[number];
+
+/** What the bench was asked for. */
+export interface BenchArguments {
+  readonly measures: readonly MeasureName[];
+  readonly variants: readonly Variant[];
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly profiles: string | undefined;
+  readonly help: boolean;
+}
+
+export const usage = `npm run bench -- [options]
+
+  --only <measures>      of ${measureNames.join(',')}  (default: all)
+  --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
+  --rounds <n>           each variant takes its turn so many times; medians are told  (default: 3)
+  --quick                one round, less load: shows that it works, not how well
+  --profile <folder>     also writes a CPU profile of each instance there
+  --json                 figures as JSON instead of the table
+`;
+
+/** @throws Error that says what can't be read */
+export function readArguments(args: readonly string[]): BenchArguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      variants: { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    measures: choose('--only', values.only, measureNames),
+    variants: chooseVariants(values.variants),
+    rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
+    quick: values.quick,
+    json: values.json,
+    profiles: values.profile,
+    help: values.help,
+  };
+}
+
+function chooseVariants(list: string | undefined): readonly Variant[] {
+  const names = variants.map(({ name }) => name);
+  const chosen = choose('--variants', list, names);
+  return variants.filter(({ name }) => chosen.includes(name));
+}
+
+function choose<T extends string>(
+  option: string,
+  list: string | undefined,
+  known: readonly T[],
+): readonly T[] {
+  if (list === undefined) return known;
+  const wanted = list.split(',');
+  const unknown = wanted.filter((name) => !known.includes(name as T));
+  if (unknown.length > 0)
+    throw new Error(`${option} must be of ${known.join(',')}, got: ${unknown.join(',')}`);
+  return known.filter((name) => wanted.includes(name));
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new Error(`${option} must be a whole number of 1–99, got: ${text}`);
+  return Number(text);
+}

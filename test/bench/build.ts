@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const repository = join(import.meta.dirname, '../..');
+const output = join(repository, 'node_modules/.cache/realtime-bench');
+
+/**
+ * Compiles every process that is measured, and every one that loads it, with the compiler that builds the
+ * service. All variants then run as the same kind of plain JavaScript: a loader that transpiles on the fly
+ * adds helpers to each closure, and the one with the most closures would pay the most.
+ */
+export function buildProcesses(): void {
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(join(output, 'app'), { recursive: true });
+  writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n');
+  // Our service finds the packages of its own lockfile.
+  symlinkSync(join(repository, 'app/node_modules'), join(output, 'app/node_modules'));
+  const scripts = 'app/server/rooms/scripts';
+  if (existsSync(join(repository, scripts)))
+    cpSync(join(repository, scripts), join(output, scripts), { recursive: true });
+  const compiler = join(repository, 'node_modules/.bin/tsc');
+  execFileSync(compiler, ['-p', join(import.meta.dirname, 'tsconfig.json')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+/** @param entry under this folder, without its ending: `servers/floor` */
+export function builtEntry(entry: string): string {
+  return join(output, 'test/bench', `${entry}.js`);
+}

@@ -1,0 +1,41 @@
+import { readArguments, usage } from './arguments.ts';
+import { buildProcesses } from './build.ts';
+import { killAllChildren } from './children.ts';
+import { describeMachine } from './machine.ts';
+import { killAllRedis } from './redis.ts';
+import { asJson, measureAll } from './results.ts';
+import { renderTable } from './table.ts';
+
+/** Longer than the whole bench takes on a slow machine: nothing may hang for ever. */
+const longestMs = 30 * 60_000;
+
+async function main(): Promise<void> {
+  const args = readArguments(process.argv.slice(2));
+  if (args.help) return void process.stdout.write(usage);
+  buildProcesses();
+  const results = await measureAll(args, (line) => console.error(line));
+  const machine = describeMachine();
+  process.stdout.write(
+    args.json
+      ? `${JSON.stringify({ machine, rounds: args.rounds, ...asJson(results) }, undefined, 2)}\n`
+      : renderTable(results, { machine, ...args }),
+  );
+}
+
+process.on('exit', () => {
+  killAllChildren();
+  killAllRedis();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+setTimeout(() => {
+  console.error(`not done after ${longestMs / 60_000} minutes`);
+  process.exit(1);
+}, longestMs).unref();
+
+main().then(
+  () => process.exit(0),
+  (error: Error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);

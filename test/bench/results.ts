@@ -1,0 +1,44 @@
+import type { BenchArguments } from './arguments.ts';
+import type { LossFigures } from './load/loss.ts';
+import { measureOneRoom } from './measures/cpu-room.ts';
+import { measureSmallRooms } from './measures/cpu-small-rooms.ts';
+import type { DeliveryFigures } from './measures/delivery.ts';
+import { measureLoss } from './measures/loss.ts';
+import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
+import { measureRedis, type RedisFigures } from './measures/redis.ts';
+import type { BenchContext, Rounds } from './rounds.ts';
+
+/** Every figure of every round; what was not asked for is absent. */
+export interface BenchResults {
+  readonly oneRoom?: Rounds<DeliveryFigures>;
+  readonly smallRooms?: Rounds<DeliveryFigures>;
+  readonly connections?: Rounds<ConnectionFigures>;
+  readonly redis?: readonly RedisFigures[];
+  readonly sigterm?: Rounds<LossFigures>;
+  readonly sigkill?: Rounds<LossFigures>;
+}
+
+export async function measureAll(args: BenchArguments, tell: (line: string) => void): Promise<BenchResults> {
+  const context: BenchContext = { ...args, tell };
+  const wanted = new Set(args.measures);
+  return {
+    ...(wanted.has('cpu-room') && { oneRoom: await measureOneRoom(context) }),
+    ...(wanted.has('cpu-small-rooms') && { smallRooms: await measureSmallRooms(context) }),
+    ...(wanted.has('memory') && { connections: await measureConnections(context) }),
+    ...(wanted.has('redis') && { redis: await measureRedis(context) }),
+    ...(wanted.has('loss') && {
+      sigterm: await measureLoss(context, 'SIGTERM'),
+      sigkill: await measureLoss(context, 'SIGKILL'),
+    }),
+  };
+}
+
+/** Maps as objects, for `--json`. */
+export function asJson(results: BenchResults): object {
+  return Object.fromEntries(
+    Object.entries(results).map(([name, rounds]) => [
+      name,
+      rounds instanceof Map ? Object.fromEntries(rounds) : rounds,
+    ]),
+  );
+}

@@ -1,0 +1,33 @@
+import { createServer } from 'node:http';
+import { Server } from 'socket.io';
+import { openBackplane } from '../../../app/server/redis/backplane.ts';
+import { attachRooms } from '../../../app/server/rooms/attach.ts';
+import { openRedisStore } from '../../../app/server/rooms/store.ts';
+import { readServerEnvironment, serve } from './report.ts';
+import { serviceLog } from './service-log.ts';
+
+/** The delivery contract on an ordinary Socket.IO server, all options at their defaults. */
+const { redisUrl, instance } = readServerEnvironment();
+const backplane = await openBackplane({
+  sources: { url: redisUrl },
+  instance,
+  deployment: 'bench',
+  log: serviceLog,
+});
+if (!backplane.links) throw new Error('REDIS_URL names no Redis');
+const http = createServer();
+const io = new Server(http, { perMessageDeflate: false });
+const rooms = attachRooms(hub('/chat'), {
+  store: openRedisStore({ links: backplane.links, deployment: 'bench' }),
+});
+
+await serve(http, async () => {
+  await io.close();
+  rooms.close();
+  await backplane.close();
+});
+
+/** The service has a Socket.IO of its own in its folder: the same version, but not the same type. */
+function hub(name: string): Parameters<typeof attachRooms>[0] {
+  return io.of(name) as unknown as Parameters<typeof attachRooms>[0];
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { Session } from 'node:inspector/promises';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { answerParent } from '../answer-parent.ts';
+
+/** What this process uses, in bytes. */
+export interface MemoryUse {
+  readonly rss: number;
+  readonly heap: number;
+}
+
+/** What each server process reads of its environment. */
+export function readServerEnvironment(): { readonly redisUrl: string; readonly instance: string } {
+  const { REDIS_URL: redisUrl, INSTANCE: instance } = process.env;
+  if (!redisUrl || !instance) throw new Error('a server of the bench wants REDIS_URL and INSTANCE');
+  return { redisUrl, instance };
+}
+
+/** Listens on a free loopback port, and tells the parent what this process costs. */
+export async function serve(http: Server, stop: () => Promise<unknown>): Promise<void> {
+  http.listen(0, '127.0.0.1', 4_096);
+  await once(http, 'listening');
+  answerParent({
+    port: () => (http.address() as AddressInfo).port,
+    cpu: () => {
+      const { user, system } = process.cpuUsage();
+      return user + system;
+    },
+    rss: () => process.memoryUsage.rss(),
+    memory: measureMemory,
+    startProfile,
+    stopProfile,
+  });
+  process.once('SIGTERM', async () => {
+    await stop();
+    process.exit(0);
+  });
+}
+
+const inspector = new Session();
+
+async function startProfile(): Promise<void> {
+  inspector.connect();
+  await inspector.post('Profiler.enable');
+  await inspector.post('Profiler.setSamplingInterval', { interval: 250 });
+  await inspector.post('Profiler.start');
+}
+
+/** Opens in Chrome's developer tools. */
+async function stopProfile(file: string): Promise<void> {
+  const { profile } = await inspector.post('Profiler.stop');
+  inspector.disconnect();
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, JSON.stringify(profile));
+}
+
+/** What is held, not what waits to be collected. */
+async function measureMemory(): Promise<MemoryUse> {
+  for (let round = 0; round < 4; round += 1) {
+    globalThis.gc?.();
+    await delay(100);
+  }
+  const { rss, heapUsed } = process.memoryUsage();
+  return { rss, heap: heapUsed };
+}

@@ -1,0 +1,146 @@
+import type { LossFigures } from './load/loss.ts';
+import { oneRoomLoad } from './measures/cpu-room.ts';
+import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
+import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
+import type { ConnectionFigures } from './measures/memory.ts';
+import type { RedisFigures } from './measures/redis.ts';
+import type { BenchResults } from './results.ts';
+import { compare, type Rounds, type Spread, spreadOf } from './rounds.ts';
+import { type Variant, variants } from './variants.ts';
+
+/** The figures as Markdown: a column for each variant, the medians of the rounds. */
+export function renderTable(results: BenchResults, { machine, rounds, quick }: Heading): string {
+  const rows = rowsOf(results, quick);
+  const taking = variants.filter(({ name }) => rows.some((row) => row.rounds.has(name)));
+  const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
+  if (taking.length > 0) lines.push(...renderVariants(rows, taking));
+  if (results.redis) lines.push('', ...renderRedis(results.redis));
+  return `${lines.join('\n')}\n`;
+}
+
+export interface Heading {
+  readonly machine: string;
+  readonly rounds: number;
+  readonly quick: boolean;
+}
+
+/** One line of the table. */
+interface Row {
+  readonly title: string;
+  // biome-ignore lint/suspicious/noExplicitAny: rows of several measures stand in one table
+  readonly rounds: Rounds<any>;
+  readonly cell: (variant: Variant) => string;
+}
+
+function renderVariants(rows: readonly Row[], taking: readonly Variant[]): string[] {
+  return [
+    `| | ${taking.map(({ title }) => title).join(' | ')} |`,
+    `|---|${taking.map(() => '---').join('|')}|`,
+    ...rows.map(({ title, cell }) => `| ${title} | ${taking.map(cell).join(' | ')} |`),
+  ];
+}
+
+function rowsOf(results: BenchResults, quick: boolean): readonly Row[] {
+  const { oneRoom, smallRooms, connections, sigterm, sigkill } = results;
+  return [
+    ...deliveryRows(oneRoomLoad(quick), oneRoom),
+    ...deliveryRows(smallRoomsLoad(quick), smallRooms),
+    ...connectionRows(connections),
+    ...lossRows('SIGTERM of one of three', sigterm),
+    ...lossRows('SIGKILL of one of three', sigkill),
+  ];
+}
+
+function deliveryRows(load: DeliveryLoad, rounds: Rounds<DeliveryFigures> | undefined): readonly Row[] {
+  if (!rounds) return [];
+  const { instances, rooms, membersPerRoom } = load;
+  const where = rooms === 1 ? `${membersPerRoom} clients in one room` : `${rooms} rooms of ${membersPerRoom}`;
+  return [
+    ratioRow(
+      `${where}, ${instances} instances: server CPU a delivery, µs`,
+      rounds,
+      ({ cpuPerDelivery }) => cpuPerDelivery,
+      1,
+    ),
+    {
+      title: 'latency p50 / p99, ms',
+      rounds,
+      cell: ({ name }) =>
+        `${median(rounds, name, ({ p50 }) => p50)} / ${median(rounds, name, ({ p99 }) => p99)}`,
+    },
+    {
+      title: 'Redis CPU a publish, µs',
+      rounds,
+      cell: ({ name }) => median(rounds, name, ({ redisCpuPerPublish }) => redisCpuPerPublish, 0),
+    },
+  ];
+}
+
+function connectionRows(rounds: Rounds<ConnectionFigures> | undefined): readonly Row[] {
+  if (!rounds) return [];
+  const kilobytes = (title: string, figure: (figures: ConnectionFigures) => number) =>
+    ratioRow(`${title}, KB`, rounds, (figures) => figure(figures) / 1_000, 1);
+  const [first] = [...rounds.values()].flat();
+  return [
+    kilobytes(`${first?.connections} idle connections: memory (RSS) of each`, ({ rss }) => rss),
+    kilobytes('heap of each', ({ heap }) => heap),
+    kilobytes('RSS of each, in a room of 10', ({ rssInRoom }) => rssInRoom),
+    kilobytes('heap of each, in a room of 10', ({ heapInRoom }) => heapInRoom),
+    ratioRow('CPU a handshake, ms', rounds, ({ handshakeCpu }) => handshakeCpu / 1_000, 2),
+  ];
+}
+
+function lossRows(title: string, rounds: Rounds<LossFigures> | undefined): readonly Row[] {
+  if (!rounds) return [];
+  const cell = ({ name }: Variant) => {
+    const figures = rounds.get(name);
+    if (!figures) return '–';
+    const sum = (figure: (figures: LossFigures) => number) =>
+      figures.reduce((total, each) => total + figure(each), 0).toLocaleString('en');
+    const told = figures.some((each) => each.told > 0) ? `, ${sum((each) => each.told)} told` : '';
+    return `${sum((each) => each.lost)} / ${sum((each) => each.duplicated)} / ${sum((each) => each.outOfOrder)} of ${sum((each) => each.expected)}${told}`;
+  };
+  return [{ title: `${title}: deliveries lost / twice / out of order, all rounds`, rounds, cell }];
+}
+
+/** A figure, and behind it how it stands to the floor's. */
+function ratioRow<T>(title: string, rounds: Rounds<T>, figure: (figures: T) => number, digits: number): Row {
+  return {
+    title: `${title} (× floor, least–most)`,
+    rounds,
+    cell: ({ name }) => {
+      const compared = compare(rounds, name, figure);
+      if (!compared) return '–';
+      const value = compared.value.median.toFixed(digits);
+      return name === 'floor' || !compared.ratio ? value : `${value} (**${ratio(compared.ratio)})`;
+    },
+  };
+}
+
+function ratio({ median, least, most }: Spread): string {
+  return `${median.toFixed(2)}**, ${least.toFixed(2)}–${most.toFixed(2)}`;
+}
+
+function median<T>(
+  rounds: Rounds<T>,
+  name: Variant['name'],
+  figure: (figures: T) => number,
+  digits = 1,
+): string {
+  return compare(rounds, name, figure)?.value.median.toFixed(digits) ?? '–';
+}
+
+function renderRedis(rounds: readonly RedisFigures[]): string[] {
+  const row = (title: string, figure: (figures: RedisFigures) => number) => {
+    const { median, least, most } = spreadOf(rounds.map(figure));
+    const perSecond = Math.round(1e6 / median / 100) * 100;
+    const spread = `${least.toFixed(1)}–${most.toFixed(1)}`;
+    return `| ${title} | ${median.toFixed(1)} (${spread}) | ${perSecond.toLocaleString('en')} |`;
+  };
+  return [
+    '| one Redis with a replica, two instances that listen, 50 under way | its CPU each, µs | a second, by its CPU |',
+    '|---|---|---|',
+    row('publish with the contract: id, number, log, replica, told', ({ cpuPerAppend }) => cpuPerAppend),
+    row('bare PUBLISH', ({ cpuPerPublish }) => cpuPerPublish),
+  ];
+}

@@ -1,0 +1,19 @@
+import type { DialectName } from './load/dialects.ts';
+
+/** One way to have rooms on several instances, as a process to start and what its clients speak. */
+export interface Variant {
+  readonly name: VariantName;
+  readonly title: string;
+  /** The server's entry, under this folder. */
+  readonly entry: string;
+  readonly dialect: DialectName;
+}
+
+export type VariantName = 'floor' | 'classic' | 'streams' | 'ours';
+
+export const variants: readonly Variant[] = [
+  { name: 'floor', title: 'floor: bare ws', entry: 'servers/floor', dialect: 'bare' },
+  { name: 'classic', title: 'Socket.IO, classic adapter', entry: 'servers/classic', dialect: 'socketIo' },
+  { name: 'streams', title: 'Socket.IO, streams + recovery', entry: 'servers/streams', dialect: 'socketIo' },
+  { name: 'ours', title: 'Realtime Stack', entry: 'servers/ours', dialect: 'hub' },
+];

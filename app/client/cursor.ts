@@ -12,6 +12,8 @@ export type Verdict = 'deliver' | 'drop' | 'rejoin';
 export class RoomCursor {
   readonly #acknowledged = new Acknowledged();
   #position: Position | undefined;
+  /** Highest in its epoch: a loss that was told sets the position back behind it. */
+  #newest: Position | undefined;
 
   get position(): Position | undefined {
     return this.#position;
@@ -35,8 +37,14 @@ export class RoomCursor {
     return message.offset === position.offset + 1 ? 'deliver' : 'rejoin';
   }
 
+  /** An instance that has not seen a failover yet tells once more what was delivered, and is lost. */
+  hasDelivered({ epoch, offset }: Message): boolean {
+    return this.#newest?.epoch === epoch && offset <= this.#newest.offset;
+  }
+
   delivered(message: Message): void {
     this.#position = { epoch: message.epoch, offset: message.offset };
+    if (!this.hasDelivered(message)) this.#newest = this.#position;
     if (message.prev) this.#acknowledged.continued(message);
   }
 

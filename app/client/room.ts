@@ -140,8 +140,9 @@ export class ClientRoom<Body = unknown> {
   }
 
   #deliver(message: Message): void {
+    const isRepeat = this.#cursor.hasDelivered(message);
     this.#cursor.delivered(message);
-    this.#handlers.onMessage(message as Message & { body: Body });
+    if (!isRepeat) this.#handlers.onMessage(message as Message & { body: Body });
   }
 
   async #joinUntilLevel(): Promise<void> {

@@ -105,10 +105,11 @@ export class Room implements FeedListener {
   async join(member: Socket, request: Omit<ReadRequest, 'room'>): Promise<Page | undefined> {
     const hot = this.#joinFromTail(member, request);
     if (hot) return hot;
+    const before = this.#cursor;
     const page = await this.#context.log.read({ room: this.name, ...request });
     if (page.more || !member.connected) return page;
     const position = { epoch: page.head.epoch, offset: page.end };
-    if (isBehind(this.#cursor, position)) await this.catchUp();
+    if (isBehind(this.#cursor, position) || isAhead(before, page.head)) await this.catchUp();
     const cursor = this.#cursor;
     if (!member.connected || !cursor) return undefined;
     const newer = this.#tail.between(position, cursor);
@@ -214,4 +215,9 @@ function follows(cursor: Position, position: Position): boolean {
 
 function isBehind(cursor: Position | undefined, position: Position): boolean {
   return !cursor || cursor.epoch !== position.epoch || cursor.offset < position.offset;
+}
+
+/** The log lacks what was served from it before it was read: a failover lost that. */
+function isAhead(cursor: Position | undefined, head: Position): boolean {
+  return cursor?.epoch === head.epoch && cursor.offset > head.offset;
 }

@@ -82,14 +82,6 @@ const broken: readonly (Breaks & {
     fix: /raise the rooms' maxLength/,
   },
   {
-    what: 'a recovery that repeats what the client had',
-    join: (answer) => ({ ...answer, messages: answer.messages.flatMap((each) => [each, each]) }),
-    name: 'recovery',
-    found: /^3 clients cut off .*: 20 of 20 deliveries arrived: 15 repeated/,
-    cause: /or with some of them twice/,
-    fix: /each message once/,
-  },
-  {
     what: 'a sender that is another one at each connection',
     subjectOf: ({ id }) => id,
     name: 'repeated-id',

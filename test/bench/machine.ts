@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { redisBinary } from '../support/redis.ts';
 
-/** Where and when: no figure means anything without it. */
+/** Where, when and beside what: no figure means anything without it. Asked before the bench adds its own load. */
 export function describeMachine(): string {
   const [processor] = cpus();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
@@ -16,5 +16,6 @@ export function describeMachine(): string {
     `Node ${process.versions.node}`,
     `${redisBinary.replace('-server', '')} ${version}`,
     'all on loopback',
+    `load ${(loadavg()[0] as number).toFixed(1)} before`,
   ].join('; ');
 }

@@ -12,9 +12,9 @@ const longestMs = 30 * 60_000;
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
   if (args.help) return void process.stdout.write(usage);
+  const machine = describeMachine();
   buildProcesses();
   const results = await measureAll(args, (line) => console.error(line));
-  const machine = describeMachine();
   process.stdout.write(
     args.json
       ? `${JSON.stringify({ machine, rounds: args.rounds, ...asJson(results) }, undefined, 2)}\n`

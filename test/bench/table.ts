@@ -15,6 +15,8 @@ export function renderTable(results: BenchResults, { machine, rounds, quick }: H
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
+  const unsound = unsoundRounds(results);
+  if (unsound.length > 0) lines.push('', ...unsound);
   return `${lines.join('\n')}\n`;
 }
 
@@ -49,6 +51,22 @@ function rowsOf(results: BenchResults, quick: boolean): readonly Row[] {
     ...lossRows('SIGTERM of one of three', sigterm),
     ...lossRows('SIGKILL of one of three', sigkill),
   ];
+}
+
+/**
+ * Rounds in which not everything that was published in a slice arrived in it: the machine was too busy, or a
+ * variant refused. A cost a delivery says nothing then.
+ */
+function unsoundRounds({ oneRoom, smallRooms }: BenchResults): string[] {
+  const of = (what: string, rounds: Rounds<DeliveryFigures> | undefined) =>
+    [...(rounds ?? [])].flatMap(([name, all]) =>
+      all.flatMap(({ missing, deliveries, p99 }, round) =>
+        missing === 0
+          ? []
+          : `UNSOUND: ${what}, round ${round + 1}, ${name}: ${deliveries} deliveries where ${deliveries + missing} were due (p99 ${p99.toFixed(0)} ms). Run it again on a quieter machine.`,
+      ),
+    );
+  return [...of('one room', oneRoom), ...of('small rooms', smallRooms)];
 }
 
 function deliveryRows(load: DeliveryLoad, rounds: Rounds<DeliveryFigures> | undefined): readonly Row[] {

@@ -42,6 +42,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   readonly #log: Logger;
   readonly #opened: RedisLink[] = [];
   #joinedOnce = false;
+  #closing = false;
 
   /** @param found the setting as it was at boot; it is read anew at every connect */
   constructor(options: BackplaneOptions, found: ResolvedSetting) {
@@ -93,6 +94,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     this.#heartbeat?.stop();
     await Promise.all(this.#opened.map((link) => link.close()));
   }
@@ -115,7 +117,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
 
   #changed(beating: boolean, description: string): void {
     if (beating) this.#log.info(`backplane: ${this.#joinedOnce ? 'joined again' : description}`);
-    else this.#log.warn('backplane: away');
+    else if (!this.#closing) this.#log.warn('backplane: away');
     this.#joinedOnce ||= beating;
     this.emit('status', this.status);
   }

@@ -31,6 +31,7 @@ export class Heartbeat {
   #beating = false;
   #heardAt = 0;
   #answeredAt = 0;
+  #dueAt = 0;
   #asking = false;
 
   constructor(options: HeartbeatOptions) {
@@ -50,6 +51,7 @@ export class Heartbeat {
     await channels.follow(channel, { received: () => this.#heard(), resubscribed: () => undefined });
     // The connections may have ended meanwhile, and another count begun.
     if (round !== this.#round) return;
+    this.#dueAt = Date.now();
     this.#timer = setInterval(() => this.#beat(), intervalMs);
     this.#beat();
   }
@@ -64,11 +66,20 @@ export class Heartbeat {
 
   #beat(): void {
     const now = Date.now();
+    this.#forgiveOwnDelay(now);
     clearTimeout(this.#overdue);
     this.#overdue = setTimeout(() => this.#expect(now), overdueMs);
     if (now - this.#answeredAt > renewAfterMs) this.#renew('commands', 'it did not answer for 5 s');
     else if (now - this.#heardAt > renewAfterMs) this.#renew('subscriptions', 'it was silent for 5 s');
     else void this.#ask();
+  }
+
+  /** A process that gets no CPU reads its answers late: that is not the server's silence. */
+  #forgiveOwnDelay(now: number): void {
+    const late = Math.max(0, now - this.#dueAt);
+    this.#heardAt += late;
+    this.#answeredAt += late;
+    this.#dueAt = now + intervalMs;
   }
 
   /** After a look at what has arrived: a process that was busy itself finds the timer before the answer. */

@@ -24,7 +24,7 @@ export interface DeliveryFigures {
   readonly p50: number;
   readonly p99: number;
   readonly deliveries: number;
-  /** Deliveries that did not happen, with nothing going wrong. */
+  /** Deliveries that were due and did not happen; below zero when they came from an earlier slice. */
   readonly missing: number;
 }
 

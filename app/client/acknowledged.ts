@@ -18,7 +18,8 @@ export class Acknowledged {
     const known = this.#entries.find((entry) => entry.epoch === epoch);
     if (known && known.offset >= offset) return;
     const others = this.#entries.filter((entry) => entry !== known && !isKept(entry));
-    this.#entries = [...others, { epoch, offset }];
+    // What was seen before there was another epoch says nothing of a failover in between.
+    this.#entries = [...(known ? others : others.map(unseen)), { epoch, offset }];
   }
 
   /** Whether something was acknowledged in another epoch than this one, and may be gone. */
@@ -58,6 +59,10 @@ export class Acknowledged {
       isWithin(entry, upTo) ? { ...entry, keptIn: epoch } : entry,
     );
   }
+}
+
+function unseen({ epoch, offset }: Entry): Entry {
+  return { epoch, offset };
 }
 
 /** A later epoch holds it: no failover before that one can have lost it. */

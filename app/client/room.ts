@@ -34,7 +34,7 @@ export class ClientRoom<Body = unknown> {
   readonly #cursor = new RoomCursor();
   /** What is heard while a join is under way. */
   #held: Message[] = [];
-  #joining: Promise<void> | undefined;
+  #isJoining = false;
   #joinAgain = false;
   #left = false;
   #closed = false;
@@ -98,7 +98,7 @@ export class ClientRoom<Body = unknown> {
   /** Called with every `message` of the hub. */
   heard(message: Message): void {
     if (this.#left) return;
-    if (this.#joining) this.#held.push(message);
+    if (this.#isJoining) this.#held.push(message);
     else this.#take(message);
   }
 
@@ -114,9 +114,7 @@ export class ClientRoom<Body = unknown> {
   /** After each connect, and wherever the order breaks. */
   rejoin(): void {
     this.#joinAgain = true;
-    this.#joining ??= this.#joinUntilLevel().finally(() => {
-      this.#joining = undefined;
-    });
+    if (!this.#isJoining) void this.#joinUntilLevel();
   }
 
   leave(): void {
@@ -147,17 +145,24 @@ export class ClientRoom<Body = unknown> {
 
   async #joinUntilLevel(): Promise<void> {
     const backoff = new Backoff();
-    while (this.#joinAgain && !this.#left && this.#socket.connected) {
-      this.#joinAgain = false;
-      try {
-        await this.#joinOnce();
-      } catch (error) {
-        if (!(error instanceof HubError)) throw error;
-        if (!mayRetry(error.code)) return this.#refused(error);
-        this.#joinAgain = true;
-        await backoff.pause();
+    this.#isJoining = true;
+    try {
+      while (this.#joinAgain && !this.#left && this.#socket.connected) {
+        this.#joinAgain = false;
+        await this.#joinOnce().catch((error: unknown) => this.#joinFailed(error, backoff));
       }
+    } finally {
+      // In the same step as the last look at `joinAgain`: else one that is asked for in between is lost.
+      this.#isJoining = false;
     }
+  }
+
+  /** @throws what is no answer of the service: a fault of a handler */
+  async #joinFailed(error: unknown, backoff: Backoff): Promise<void> {
+    if (!(error instanceof HubError)) throw error;
+    if (!mayRetry(error.code)) return this.#refused(error);
+    this.#joinAgain = true;
+    await backoff.pause();
   }
 
   async #joinOnce(): Promise<void> {

@@ -92,6 +92,14 @@ describe('what was acknowledged', () => {
     expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(15, 'E2')]);
   });
 
+  test('and seen in its epoch before there was another is asked about anew', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(10));
+    cursor.joined(joined(10), at(10));
+    cursor.acknowledged(at(12, 'E2'));
+    expect(cursor.acked).toEqual(at(10));
+  });
+
   test('is asked about again where an instance answered from the epoch before', () => {
     const cursor = cursorAt(10);
     cursor.acknowledged(at(10));

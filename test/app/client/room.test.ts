@@ -241,6 +241,24 @@ describe('in a room', () => {
     expect(room.position).toEqual(at(2));
   });
 
+  test('what was delivered and then lost is not delivered again by an instance that knows of no loss', async () => {
+    const { told, room } = await joinAt(1);
+    server.emit('message', message(2));
+    server.emit('message', message(3));
+    await eventually('the messages', () => told.includes(3));
+    server.onJoin = inTurn<JoinAnswer>(
+      joined(1, { recovered: false, lost: { messages: 2 } }),
+      joined(3, { messages: [message(2), message(3)] }),
+    );
+    server.emit('gap', { room: 'r', ...at(1), lost: 2 });
+    await eventually('the loss', () => told.length > 2);
+    server.cut();
+    await eventually('the join', () => room.position?.offset === 3);
+    server.emit('message', message(4));
+    await eventually('the next message', () => told.includes(4));
+    expect(told).toEqual([2, 3, { lost: { messages: 2 } }, 4]);
+  });
+
   test('a new epoch that starts where this client is costs no join', async () => {
     const { told } = await joinAt(3);
     server.emit('message', message(4, { epoch: 'E2', prev: at(3) }));

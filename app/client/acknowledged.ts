@@ -1,8 +1,10 @@
 import type { Message, Position } from '../protocol/hub.ts';
 
 interface Entry extends Position {
-  /** The epoch of the log that was last seen to hold it. */
-  readonly keptIn?: string;
+  /** The newest epoch of the log that is known to hold it. */
+  readonly holder: string;
+  /** The log was asked about it since the newest epoch of these. */
+  readonly isSeen: boolean;
 }
 
 /**
@@ -17,59 +19,50 @@ export class Acknowledged {
   add({ epoch, offset }: Position): void {
     const known = this.#entries.find((entry) => entry.epoch === epoch);
     if (known && known.offset >= offset) return;
-    const others = this.#entries.filter((entry) => entry !== known && !isKept(entry));
+    const others = this.#entries.filter((entry) => entry !== known);
     // What was seen before there was another epoch says nothing of a failover in between.
-    this.#entries = [...(known ? others : others.map(unseen)), { epoch, offset }];
+    const seen = known ? others : others.map((entry) => ({ ...entry, isSeen: false }));
+    this.#set([...seen, { epoch, offset, holder: epoch, isSeen: false }]);
   }
 
-  /** Whether something was acknowledged in another epoch than this one, and may be gone. */
+  /** Whether something that was acknowledged may be gone, for a client that is in this epoch. */
   isInDoubt(epoch: string): boolean {
-    return this.#doubtful(epoch) !== undefined;
+    return this.#entries.some(({ holder }) => holder !== epoch);
   }
 
   /** The one to ask the log about. @param epoch that this client is in */
   toAsk(epoch: string | undefined): Position | undefined {
-    const neverAsked = this.#entries.find((entry) => entry.keptIn === undefined);
-    const entry = neverAsked ?? this.#doubtful(epoch) ?? this.#entries.at(-1);
+    const entry =
+      this.#entries.find(({ isSeen }) => !isSeen) ??
+      this.#entries.find(({ holder }) => holder !== epoch) ??
+      this.#entries.at(-1);
     return entry && { epoch: entry.epoch, offset: entry.offset };
   }
 
   /** The log answered, in its epoch of now, for the one that was asked about. */
   answered(asked: Position, epoch: string, isStill: boolean): void {
-    if (isStill) this.#keep(epoch, asked);
-    else this.#entries = this.#entries.filter((entry) => !isWithin(entry, asked));
+    const isAsked = (entry: Entry) => entry.epoch === asked.epoch && entry.offset <= asked.offset;
+    const kept = isStill ? this.#entries : this.#entries.filter((entry) => !isAsked(entry));
+    this.#set(kept.map((entry) => (isAsked(entry) ? { ...entry, holder: epoch, isSeen: true } : entry)));
   }
 
-  /** Whether a new epoch that starts there can hold all that was acknowledged. */
+  /** Whether a new epoch that starts there holds all that was acknowledged. */
   allows({ epoch, prev }: Message): boolean {
-    return this.#entries.every((entry) => isKept(entry) || entry.epoch === epoch || isWithin(entry, prev));
+    return this.#entries.every((entry) => entry.holder === epoch || isHeldUpTo(entry, prev));
   }
 
   /** A message was delivered that says where its epoch starts. */
   continued({ epoch, prev }: Message): void {
-    this.#keep(epoch, prev);
+    this.#set(this.#entries.map((entry) => (isHeldUpTo(entry, prev) ? { ...entry, holder: epoch } : entry)));
   }
 
-  #doubtful(epoch: string | undefined): Entry | undefined {
-    return this.#entries.find((entry) => !isKept(entry) && entry.epoch !== epoch);
-  }
-
-  #keep(epoch: string, upTo: Position | undefined): void {
-    this.#entries = this.#entries.map((entry) =>
-      isWithin(entry, upTo) ? { ...entry, keptIn: epoch } : entry,
-    );
+  /** Of those that one epoch holds the highest is enough: it is the first to go. */
+  #set(entries: readonly Entry[]): void {
+    const isBelow = (one: Entry, other: Entry) => one.holder === other.holder && one.offset < other.offset;
+    this.#entries = entries.filter((entry) => !entries.some((other) => isBelow(entry, other)));
   }
 }
 
-function unseen({ epoch, offset }: Entry): Entry {
-  return { epoch, offset };
-}
-
-/** A later epoch holds it: no failover before that one can have lost it. */
-function isKept({ epoch, keptIn }: Entry): boolean {
-  return keptIn !== undefined && keptIn !== epoch;
-}
-
-function isWithin(position: Position, end: Position | undefined): boolean {
-  return end !== undefined && position.epoch === end.epoch && position.offset <= end.offset;
+function isHeldUpTo({ holder, offset }: Entry, end: Position | undefined): boolean {
+  return holder === end?.epoch && offset <= end.offset;
 }

@@ -119,6 +119,16 @@ describe('what was acknowledged', () => {
     expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(9)]);
   });
 
+  test('and held by one later epoch is asked about in the one after that', () => {
+    const cursor = cursorAt(10);
+    cursor.acknowledged(at(9));
+    cursor.delivered(message(11, { epoch: 'E2', prev: at(10) }));
+    cursor.acknowledged(at(3, 'E9'));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([true, at(9)]);
+    cursor.joined(joined(3, { epoch: 'E9', recovered: false, lost: { acked: true } }), at(9));
+    expect([cursor.isInDoubt, cursor.acked]).toEqual([false, at(3, 'E9')]);
+  });
+
   test('behind the end of its epoch stays in doubt, though the next epoch was delivered', () => {
     const cursor = cursorAt(10);
     cursor.acknowledged(at(12));

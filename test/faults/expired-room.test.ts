@@ -17,9 +17,7 @@ test('a room that expired and came back: its members are told, the others are no
   const scene = await keep(Scene.open({ redis: redis.url, instances: 2 }));
   const { audience } = scene;
   await audience.publish(60, 200);
-  await eventually('all to have heard', () =>
-    audience.ledger.witnesses.every(({ messages }) => messages.length === 20),
-  );
+  await audience.untilAllHeard();
   const { meta, log } = roomKeys('realtime', 'chat', 'room 1');
   await onRedis(redis.port, async (connection) => {
     await connection.pexpire(meta, 1);

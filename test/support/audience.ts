@@ -80,6 +80,18 @@ export class Audience {
     }
   }
 
+  /** Resolves when clients that were there from the start have all that was acknowledged in their rooms. */
+  async untilAllHeard(): Promise<void> {
+    await eventually(
+      'every client to have every message',
+      () =>
+        this.ledger.witnesses.every(
+          ({ messages, room }) => messages.length === this.ledger.acknowledgedIn(room),
+        ),
+      40_000,
+    );
+  }
+
   /**
    * One more message in each room; resolves when every client, plain ones too, stands behind it: has had it, or
    * was told of a loss that covers it.

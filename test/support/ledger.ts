@@ -86,6 +86,10 @@ export class Ledger {
     return this.#acknowledged.length;
   }
 
+  acknowledgedIn(room: string): number {
+    return this.#acknowledged.filter(({ sender }) => sender.room === room).length;
+  }
+
   acknowledged(sender: Witness, id: string, position: Position): void {
     this.#acknowledged.push({ sender, id, ...position, at: this.#tick() });
   }

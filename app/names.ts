@@ -25,6 +25,30 @@ export const environmentNames = {
   /** Comma-separated browser origins besides the page's own; `*` for any. */
   corsOrigins: 'CORS_ORIGINS',
   logLevel: 'LOG_LEVEL',
+  /** `none`: nobody is authenticated. Without it a secret or a JWKS is required. */
+  auth: 'AUTH',
+  /** The key of HS256 tokens; two, separated by a comma, while one replaces the other. */
+  authSecret: 'AUTH_SECRET',
+  /** Where the public keys of tokens are published. */
+  authJwksUrl: 'AUTH_JWKS_URL',
+  authIssuer: 'AUTH_ISSUER',
+  authAudience: 'AUTH_AUDIENCE',
+  /** `true`: `/api/session` gives a token to whoever asks. */
+  guests: 'GUESTS',
+  /** What backends and operators show to the HTTP API; two, separated by a comma, while one replaces the other. */
+  serviceToken: 'SERVICE_TOKEN',
+  /** Proxies in front whose `X-Forwarded-For` is believed. */
+  trustedProxyHops: 'TRUSTED_PROXY_HOPS',
+  /** Seconds over which the clients of an instance that leaves are sent elsewhere. */
+  drainSeconds: 'DRAIN_SECONDS',
+  /** Port of `/metrics` and `/instance`, which no load balancer reaches; absent: they are not served. */
+  adminPort: 'ADMIN_PORT',
+  /** CloudWatch namespace of the metrics that the log carries; absent: it carries none. */
+  emfNamespace: 'EMF_NAMESPACE',
+  /** `offline` (default) or `bedrock`. */
+  modelProvider: 'MODEL_PROVIDER',
+  /** A Bedrock model, or inference profile. */
+  modelId: 'MODEL_ID',
 } as const;
 
 /** Port the service listens on unless `PORT` says otherwise. */
@@ -34,6 +58,12 @@ export const paths = {
   live: '/health/live',
   ready: '/health/ready',
   socketIo: '/socket.io/',
+  session: '/api/session',
+  /** `:hub` and `:room` are URL-encoded. */
+  messages: '/api/hubs/:hub/rooms/:room/messages',
+  metrics: '/metrics',
+  /** Which rooms and users this instance holds. */
+  instance: '/instance',
 } as const;
 
 /** Socket.IO's heartbeat in milliseconds (its own default); a proxy's idle timeout must be above it. */

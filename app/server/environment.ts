@@ -19,6 +19,27 @@ export interface Environment {
   readonly idleTimeoutSeconds: number;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
+  readonly auth: AuthSettings;
+  /** Any of these opens the HTTP API; none: it is closed. */
+  readonly serviceTokens: readonly string[];
+  readonly trustedProxyHops: number;
+  readonly drainSeconds: number;
+  readonly adminPort: number | undefined;
+  readonly emfNamespace: string | undefined;
+  readonly model: { readonly provider: 'offline' | 'bedrock'; readonly id: string | undefined };
+}
+
+/** Who may connect. */
+export interface AuthSettings {
+  /** HS256 keys: the first signs, each verifies. */
+  readonly secrets: readonly string[];
+  readonly jwksUrl: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  /** `/api/session` gives a token to whoever asks. */
+  readonly guests: boolean;
+  /** Nobody is authenticated. */
+  readonly none: boolean;
 }
 
 /** One or more variables hold what can't be used; the message lists all of them. */
@@ -36,6 +57,16 @@ const wholeNumber = (least: number, most: number) =>
 const name = (most: number) =>
   z.string().regex(new RegExp(`^[A-Za-z0-9_.-]{1,${most}}$`), `must be 1–${most} of A–Z a–z 0–9 _ . -`);
 
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+
+/** 256 bits in hexadecimal are 64 characters, in base64 44; what is shorter than 32 can be guessed. */
+const secrets = z
+  .string()
+  .default('')
+  .transform((value) => value.split(',').filter((secret) => secret !== ''))
+  .refine((all) => all.every(({ length }) => length >= 32), 'must have 32 characters or more')
+  .refine((all) => all.length <= 2, 'must be one, or two while one replaces the other');
+
 const schema = z.object({
   [names.port]: wholeNumber(1, 65_535).default(defaultPort),
   [names.host]: z.string().min(1, 'must be an address to listen on').default('0.0.0.0'),
@@ -49,7 +80,26 @@ const schema = z.object({
   [names.idleTimeoutSeconds]: wholeNumber(1, 4_000).default(60),
   [names.corsOrigins]: z.string().default(''),
   [names.logLevel]: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  [names.auth]: z.enum(['none'], 'must be none, or absent').optional(),
+  [names.authSecret]: secrets,
+  [names.authJwksUrl]: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
+  [names.authIssuer]: z.string().min(1, 'must not be empty').optional(),
+  [names.authAudience]: z.string().min(1, 'must not be empty').optional(),
+  [names.guests]: flag.default(false),
+  [names.serviceToken]: secrets,
+  [names.trustedProxyHops]: wholeNumber(0, 10).default(0),
+  [names.drainSeconds]: wholeNumber(0, 600).default(10),
+  [names.adminPort]: wholeNumber(1, 65_535).optional(),
+  [names.emfNamespace]: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(255, 'must be at most 255 long')
+    .optional(),
+  [names.modelProvider]: z.enum(['offline', 'bedrock'], 'must be offline or bedrock').default('offline'),
+  [names.modelId]: z.string().min(1, 'must not be empty').optional(),
 });
+
+const secretNames: readonly string[] = [names.authSecret, names.serviceToken];
 
 /**
  * Reads the environment, once, at the process's entry.
@@ -60,11 +110,13 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => {
       const variable = String(issue.path[0]);
-      return `  ${variable} ${issue.message}, got: ${variables[variable]}`;
+      return `  ${variable} ${issue.message}, got: ${shown(variable, variables[variable])}`;
     });
-    throw new EnvironmentError(`The environment can't be used:\n${faults.join('\n')}`);
+    throw unusable(faults);
   }
   const value = parsed.data;
+  const conflicts = conflictsIn(value);
+  if (conflicts.length > 0) throw unusable(conflicts);
   const { [names.redisConnectionString]: connectionString, [names.redisUrl]: url } = value;
   const { [names.redisUrlParameter]: parameterName, [names.redisSecretId]: secretId } = value;
   return {
@@ -82,5 +134,52 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     idleTimeoutSeconds: value[names.idleTimeoutSeconds],
     corsOrigins: value[names.corsOrigins].split(',').filter((origin) => origin !== ''),
     logLevel: value[names.logLevel],
+    auth: {
+      secrets: value[names.authSecret],
+      jwksUrl: value[names.authJwksUrl],
+      issuer: value[names.authIssuer],
+      audience: value[names.authAudience],
+      guests: value[names.guests],
+      none: value[names.auth] === 'none',
+    },
+    serviceTokens: value[names.serviceToken],
+    trustedProxyHops: value[names.trustedProxyHops],
+    drainSeconds: value[names.drainSeconds],
+    adminPort: value[names.adminPort],
+    emfNamespace: value[names.emfNamespace],
+    model: { provider: value[names.modelProvider], id: value[names.modelId] },
   };
+}
+
+/** What each variable allows by itself and the others don't. */
+function conflictsIn(value: z.infer<typeof schema>): string[] {
+  const authenticates = value[names.authSecret].length > 0 || value[names.authJwksUrl] !== undefined;
+  const isOpen = value[names.auth] === 'none';
+  const faults: string[] = [];
+  if (!authenticates && !isOpen) {
+    faults.push(
+      `${names.authSecret} or ${names.authJwksUrl} must say who may connect; ${names.auth}=none lets everyone in`,
+    );
+  }
+  if (authenticates && isOpen) {
+    faults.push(
+      `${names.auth}=none contradicts ${names.authSecret} and ${names.authJwksUrl}: set one of them`,
+    );
+  }
+  if (value[names.guests] && value[names.authSecret].length === 0) {
+    faults.push(`${names.guests}=true needs ${names.authSecret}: guests' tokens are signed with it`);
+  }
+  if (value[names.modelProvider] === 'bedrock' && value[names.modelId] === undefined) {
+    faults.push(`${names.modelProvider}=bedrock needs ${names.modelId}`);
+  }
+  return faults.map((fault) => `  ${fault}`);
+}
+
+function unusable(faults: readonly string[]): EnvironmentError {
+  return new EnvironmentError(`The environment can't be used:\n${faults.join('\n')}`);
+}
+
+/** A secret is not told, its length is. */
+function shown(variable: string, value: string | undefined): string {
+  return secretNames.includes(variable) ? `${value?.length ?? 0} characters` : String(value);
 }

@@ -85,6 +85,7 @@ export class Instances {
       [names.port]: String(port),
       [names.redisUrl]: this.#options.redisUrl() ?? 'none',
       [names.instanceId]: id,
+      [names.auth]: 'none',
       [names.idleTimeoutSeconds]: String(Math.ceil(this.#options.balancer.idleTimeoutMs / 1000)),
     };
   }

@@ -28,6 +28,8 @@ export async function spawnInstance(id: string, environment: NodeJS.ProcessEnv):
       [environmentNames.host]: '127.0.0.1',
       [environmentNames.port]: port,
       [environmentNames.instanceId]: id,
+      // Tests of what has nothing to do with who may connect.
+      ...(hasAuth(environment) ? {} : { [environmentNames.auth]: 'none' }),
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,6 +57,13 @@ export async function spawnInstance(id: string, environment: NodeJS.ProcessEnv):
       await exited;
     },
   };
+}
+
+function hasAuth(environment: NodeJS.ProcessEnv): boolean {
+  return (
+    environment[environmentNames.authSecret] !== undefined ||
+    environment[environmentNames.authJwksUrl] !== undefined
+  );
 }
 
 /** Starts an instance and waits until it would be given clients. */

@@ -8,8 +8,8 @@ import { adapterFanout, type FanoutKind } from './fanout.ts';
 import { type Authorize, type Keep, RoomMethods } from './methods.ts';
 import { dropOverfull } from './overfull.ts';
 import { packetPrefix } from './packet.ts';
-import type { Room } from './room.ts';
-import { Rooms } from './rooms.ts';
+import type { Room, RoomContext } from './room.ts';
+import { type MembershipListener, Rooms } from './rooms.ts';
 import type { Acks, RoomStore } from './store.ts';
 import { anonymousSubject } from './subject.ts';
 
@@ -36,6 +36,8 @@ export interface AttachRoomsOptions {
    * recovers from the log. @default 1,000,000
    */
   readonly maxWaitingBytes?: number;
+  /** Who is in which room on this instance, as it changes. @default nobody is told */
+  readonly membership?: MembershipListener;
   /** Told of every fault that a client is only told the code of. @default console.error */
   readonly onFault?: OnFault;
 }
@@ -101,7 +103,7 @@ function build(namespace: Namespace, options: AttachRoomsOptions) {
   const { log, feed } = store.open({ hub: namespace.name.slice(1) || 'main', prefix, acks });
   const fanout =
     options.fanout === 'adapter' ? adapterFanout(namespace) : directFanout(dropOverfull, maxWaitingBytes);
-  const rooms = new Rooms({
+  const context: RoomContext = {
     log,
     feed,
     fanout,
@@ -111,7 +113,8 @@ function build(namespace: Namespace, options: AttachRoomsOptions) {
       if (whisper.kind === 'expel') admission.expel(room, whisper.subject);
       else tellEvent(room, whisper.event, whisper.payload);
     },
-  });
+  };
+  const rooms = new Rooms(context, options.membership);
   const subjectOf = options.subjectOf ?? anonymousSubject;
   const authorize: Authorize = options.authorize ?? (() => ({}));
   const reviewEveryMs = options.reauthorizeEveryMs ?? 60_000;

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 import type { RedisLink } from '../redis/link.ts';
+import { Script } from '../redis/script.ts';
 import { roomKeys } from './keys.ts';
 import {
   type Appended,
@@ -33,28 +31,8 @@ export interface RedisLogOptions {
   readonly acks?: ReplicaAcks;
 }
 
-/** A script of this folder, run by its hash. */
-class Script {
-  readonly #text: string;
-  readonly #hash: string;
-
-  constructor(file: string) {
-    this.#text = readFileSync(new URL(`./scripts/${file}`, import.meta.url), 'utf8');
-    this.#hash = createHash('sha1').update(this.#text).digest('hex');
-  }
-
-  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    try {
-      return await redis.evalsha(this.#hash, keys.length, ...keys, ...args);
-    } catch (error) {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return redis.eval(this.#text, keys.length, ...keys, ...args);
-    }
-  }
-}
-
-const append = new Script('append.lua');
-const read = new Script('read.lua');
+const append = new Script(new URL('./scripts/append.lua', import.meta.url));
+const read = new Script(new URL('./scripts/read.lua', import.meta.url));
 
 /** Rooms' logs in Redis: what is appended is also published on the room's channel. */
 export class RedisLog implements RoomLog {

@@ -5,14 +5,22 @@ import { Room, type RoomContext } from './room.ts';
 /** A room that was left by its last member here is followed this much longer: most come back. */
 const lingerMs = 10_000;
 
+/** Told of each socket that became a member of a room here, and of each that is one no more. */
+export interface MembershipListener {
+  joined(socket: Socket, room: string): void;
+  left(socket: Socket, room: string): void;
+}
+
 /** The rooms of one namespace that have members on this instance. */
 export class Rooms {
   readonly #context: RoomContext;
+  readonly #membership: MembershipListener | undefined;
   readonly #rooms = new Map<string, OpenRoom>();
   readonly #joined = new WeakMap<Socket, Set<string>>();
 
-  constructor(context: RoomContext) {
+  constructor(context: RoomContext, membership?: MembershipListener) {
     this.#context = context;
+    this.#membership = membership;
   }
 
   /**
@@ -37,7 +45,7 @@ export class Rooms {
   }
 
   leave(socket: Socket, name: string): void {
-    this.#joined.get(socket)?.delete(name);
+    if (this.#joined.get(socket)?.delete(name)) this.#membership?.left(socket, name);
     const open = this.#rooms.get(name);
     if (!open) return;
     open.room.members.delete(socket);
@@ -74,9 +82,15 @@ export class Rooms {
   }
 
   #remember(socket: Socket, name: string): void {
-    const names = this.#joined.get(socket);
-    if (names) names.add(name);
-    else this.#joined.set(socket, new Set([name]));
+    const names = this.#joined.get(socket) ?? new Set();
+    if (names.has(name)) return;
+    this.#joined.set(socket, names.add(name));
+    this.#membership?.joined(socket, name);
+  }
+
+  /** How many rooms the socket is in. */
+  countOf(socket: Socket): number {
+    return this.#joined.get(socket)?.size ?? 0;
   }
 
   #closeWhenUnused(open: OpenRoom): void {

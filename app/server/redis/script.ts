@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+
+/** A Lua script in a file of its own, run by its hash; sent whole to a server that does not know it. */
+export class Script {
+  readonly #text: string;
+  readonly #hash: string;
+
+  /** @param file for example `new URL('./scripts/append.lua', import.meta.url)` */
+  constructor(file: URL) {
+    this.#text = readFileSync(file, 'utf8');
+    this.#hash = createHash('sha1').update(this.#text).digest('hex');
+  }
+
+  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.#hash, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      return redis.eval(this.#text, keys.length, ...keys, ...args);
+    }
+  }
+}

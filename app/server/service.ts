@@ -1,12 +1,17 @@
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { type Namespace, Server } from 'socket.io';
+import { Server } from 'socket.io';
 import { paths, pingIntervalMs } from '../names.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { closeExpired } from './auth/expiry.ts';
 import { Connections } from './connections.ts';
 import type { Environment } from './environment.ts';
 import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
 import { servePage } from './http/page.ts';
-import { openChat } from './hubs/chat.ts';
+import { backtests } from './hubs/backtests.ts';
+import { bots } from './hubs/bots.ts';
+import { chat } from './hubs/chat.ts';
+import { type HubContext, openHub } from './hubs/open.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
 import { testRoomPermissions } from './rooms/self-test.ts';
@@ -100,15 +105,21 @@ function corsOf(origins: readonly string[]) {
 
 /** @returns closes them */
 function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): () => void {
-  const store = storeOf(backplane, environment);
-  const chat = io.of('/chat');
-  chat.on('connection', (socket) => {
-    socket.emit('welcome', { instance: environment.instanceId });
-    if (backplane.status === 'degraded') socket.emit('degraded', { degraded: true });
-  });
-  tellWhenDegraded(chat, backplane);
-  const rooms = openChat(chat, store, log);
-  return () => rooms.close();
+  const context: HubContext = {
+    io,
+    backplane,
+    log,
+    store: storeOf(backplane, environment),
+    instance: environment.instanceId,
+    authenticate: createAuthenticator(environment.auth),
+    admit: () => undefined,
+  };
+  const hubs = [chat, bots, backtests].map((definition) => openHub(definition, context));
+  const endExpiry = closeExpired(hubs.map(({ namespace }) => namespace));
+  return () => {
+    endExpiry();
+    for (const hub of hubs) hub.close();
+  };
 }
 
 function storeOf(backplane: Backplane, { deployment, backplane: need }: Environment): RoomStore {
@@ -122,8 +133,4 @@ function storeOf(backplane: Backplane, { deployment, backplane: need }: Environm
     available: () => links.available(),
     onChange: (listener) => backplane.on('status', listener),
   });
-}
-
-function tellWhenDegraded(namespace: Namespace, backplane: Backplane): void {
-  backplane.on('status', (status) => namespace.local.emit('degraded', { degraded: status !== 'joined' }));
 }

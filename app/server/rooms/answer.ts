@@ -5,6 +5,17 @@ import type { Acknowledgement, ErrorCode, Refusal } from '../../protocol/hub.ts'
 type Reply = (answer: Acknowledgement<unknown>) => void;
 type Method<S extends z.ZodType> = (socket: Socket, request: z.infer<S>) => Promise<Acknowledgement<unknown>>;
 
+/** A method's no: it goes to the caller as it is, and is no fault of the service. */
+export class MethodRefusal extends Error {
+  override readonly name = 'MethodRefusal';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export type OnFault = (fault: Error, socket: Socket) => void;
 
 /**
@@ -19,6 +30,7 @@ export function listener<S extends z.ZodType>(schema: S, method: Method<S>, onFa
     // `emitWithAck('join')` without a payload puts the reply first.
     const reply = typeof parts.at(-1) === 'function' ? (parts.pop() as Reply) : undefined;
     const result = await attempt(this, schema, method, parts[0]).catch((fault: Error) => {
+      if (fault instanceof MethodRefusal) return refuse(fault.code, fault.message);
       onFault(fault, this);
       return refuse('internal', 'the service failed to do this; its log says why');
     });

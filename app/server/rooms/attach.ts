@@ -5,7 +5,7 @@ import { Admission } from './admission.ts';
 import { listener, type OnFault } from './answer.ts';
 import { directFanout } from './direct-fanout.ts';
 import { adapterFanout, type FanoutKind } from './fanout.ts';
-import { type Authorize, type Keep, RoomMethods } from './methods.ts';
+import { type Authorize, type Keep, type MemberLimits, RoomMethods } from './methods.ts';
 import { dropOverfull } from './overfull.ts';
 import { packetPrefix } from './packet.ts';
 import type { Room, RoomContext } from './room.ts';
@@ -36,6 +36,8 @@ export interface AttachRoomsOptions {
    * recovers from the log. @default 1,000,000
    */
   readonly maxWaitingBytes?: number;
+  /** What one connection may take. @default no bounds beside Socket.IO's `maxHttpBufferSize` */
+  readonly limits?: MemberLimits;
   /** Who is in which room on this instance, as it changes. @default nobody is told */
   readonly membership?: MembershipListener;
   /** Told of every fault that a client is only told the code of. @default console.error */
@@ -62,6 +64,8 @@ export interface AttachedRooms {
    * back; and should this not reach an instance, its next look at all members does.
    */
   expel(room: string, subject: string): void;
+  /** Is this socket, of this instance, in the room? */
+  isMember(socket: Socket, room: string): boolean;
   close(): void;
 }
 
@@ -89,6 +93,7 @@ export function attachRooms(namespace: Namespace, options: AttachRoomsOptions): 
     publish: (room, body, { id, from = 'server' } = {}) => methods.append({ room, body, id }, from),
     whisper: (room, event, payload) => feed.whisper(room, { kind: 'event', event, payload }),
     expel: (room, subject) => feed.whisper(room, { kind: 'expel', subject }),
+    isMember: (socket, room) => rooms.has(socket, room),
     close: () => {
       namespace.off('connection', onConnection);
       admission.close();
@@ -119,7 +124,14 @@ function build(namespace: Namespace, options: AttachRoomsOptions) {
   const authorize: Authorize = options.authorize ?? (() => ({}));
   const reviewEveryMs = options.reauthorizeEveryMs ?? 60_000;
   const admission = new Admission({ rooms, authorize, subjectOf, reviewEveryMs });
-  const methods = new RoomMethods({ log, rooms, subjectOf, authorize, keep: options.keep });
+  const methods = new RoomMethods({
+    log,
+    rooms,
+    subjectOf,
+    authorize,
+    keep: options.keep,
+    limits: options.limits ?? { rooms: Number.POSITIVE_INFINITY, bodyBytes: Number.POSITIVE_INFINITY },
+  });
   return { rooms, methods, feed, admission };
 }
 

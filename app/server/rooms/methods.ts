@@ -28,12 +28,21 @@ export interface Grant {
  */
 export type Keep = (message: Message) => void | Promise<void>;
 
+/** What one connection may take. */
+export interface MemberLimits {
+  /** Rooms that it is in at once. */
+  readonly rooms: number;
+  /** Bytes of a published body as JSON. */
+  readonly bodyBytes: number;
+}
+
 export interface RoomMethodsOptions {
   readonly log: RoomLog;
   readonly rooms: Rooms;
   readonly subjectOf: (socket: Socket) => string;
   readonly authorize: Authorize;
   readonly keep: Keep | undefined;
+  readonly limits: MemberLimits;
 }
 
 /** What a client may ask of its hub's rooms, with each answer in the wire's words. */
@@ -57,12 +66,16 @@ export class RoomMethods {
   }
 
   async publish(socket: Socket, request: z.infer<typeof publishRequest>): Promise<Acknowledgement<Position>> {
-    const { authorize, subjectOf } = this.#options;
+    const { authorize, subjectOf, limits } = this.#options;
+    const text = JSON.stringify(request.body);
+    if (Buffer.byteLength(text) > limits.bodyBytes) {
+      return refuse('bad_request', `body: must have at most ${limits.bodyBytes} bytes as JSON`);
+    }
     if (!(await authorize(socket, 'publish', request.room))) {
       return refuse('forbidden', 'you may not publish in this room');
     }
     try {
-      return { ok: true, ...(await this.append(request, subjectOf(socket))) };
+      return { ok: true, ...(await this.append(request, subjectOf(socket), text)) };
     } catch (error) {
       if (error instanceof RefusedError) return refuse('refused', error.message);
       if (error instanceof UncertainError) return refuse('uncertain', error.message);
@@ -70,13 +83,14 @@ export class RoomMethods {
     }
   }
 
-  /** @throws RefusedError, UncertainError */
+  /** @param text the body as JSON  @throws RefusedError, UncertainError */
   async append(
     { room, id, body }: { room: string; id?: string | undefined; body: unknown },
     subject: string,
+    text = JSON.stringify(body),
   ): Promise<Position> {
     const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
-    const rest = messageRest(said.id, said.from, said.at, JSON.stringify(body));
+    const rest = messageRest(said.id, said.from, said.at, text);
     const request = { room, subject, rest, ...(id === undefined ? {} : { id }) };
     const { epoch, offset } = await this.#options.log.append(request);
     await this.#keep({ room, epoch, offset, ...said, body });
@@ -95,7 +109,10 @@ export class RoomMethods {
     socket: Socket,
     { room, since, acked }: z.infer<typeof joinRequest>,
   ): Promise<Acknowledgement<JoinAnswer>> {
-    const { authorize, rooms } = this.#options;
+    const { authorize, rooms, limits } = this.#options;
+    if (rooms.countOf(socket) >= limits.rooms && !rooms.has(socket, room)) {
+      return refuse('forbidden', `a connection may be in ${limits.rooms} rooms at once: leave some`);
+    }
     const grant = await authorize(socket, 'join', room);
     if (!grant) return refuse('forbidden', 'you may not join this room');
     try {

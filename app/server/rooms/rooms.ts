@@ -88,6 +88,10 @@ export class Rooms {
     this.#membership?.joined(socket, name);
   }
 
+  has(socket: Socket, name: string): boolean {
+    return this.#joined.get(socket)?.has(name) ?? false;
+  }
+
   /** How many rooms the socket is in. */
   countOf(socket: Socket): number {
     return this.#joined.get(socket)?.size ?? 0;

@@ -1,0 +1,78 @@
+import type { Socket } from 'socket.io';
+import type { z } from 'zod';
+import type { Identity } from '../auth/identity.ts';
+import type { Grant } from '../rooms/methods.ts';
+
+/** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
+export interface HubDefinition {
+  /** Its namespace is `/name`. */
+  readonly name: string;
+  /** What clients may call beside `join`, `leave`, `publish` and `presence`. @default nothing */
+  readonly methods?: Readonly<Record<string, HubMethod>>;
+  /** What members hear beside `message`: not kept, not guaranteed. @default nothing */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
+  /** May this user do that in this room? The token's `rooms` are looked at before. @default everyone may */
+  readonly authorize?: HubAuthorize;
+  readonly limits?: Partial<HubLimits>;
+  /** Who publishes: whoever is authorized, or backends alone, over HTTP. @default 'clients' */
+  readonly publishers?: 'clients' | 'backends';
+  /** Members see who else is in the room. @default true */
+  readonly presence?: boolean;
+}
+
+/** Undefined is a no; `visibleFrom` cuts what is replayed. */
+export type HubAuthorize = (
+  identity: Identity,
+  action: 'join' | 'publish',
+  room: string,
+) => Grant | undefined | Promise<Grant | undefined>;
+
+/** What one connection may take. */
+export interface HubLimits {
+  /** Rooms that a connection is in at once. @default 1,000 */
+  readonly rooms: number;
+  /** Bytes of a published body as JSON. @default 65,536 */
+  readonly bodyBytes: number;
+}
+
+export const defaultLimits: HubLimits = { rooms: 1_000, bodyBytes: 65_536 };
+
+/** What a method is given beside its request. */
+export interface HubCall {
+  readonly identity: Identity;
+  readonly socket: Socket;
+  /** Has this socket joined the room? */
+  isMember(room: string): boolean;
+  /** Tells the room's members on all instances one of the hub's events. @throws Error when it does not fit its schema */
+  tell(room: string, event: string, payload: unknown): void;
+}
+
+/** A method with its schema; made by `method`, which keeps both of one type. */
+export interface HubMethod {
+  readonly schema: z.ZodType;
+  run(call: HubCall, request: unknown): Promise<object> | object;
+}
+
+/**
+ * @param run answers `{ok: true, …}` with what it returns; a `MethodRefusal` that it throws is the answer
+ * `{ok: false, error}`, anything else is `internal` and stands in the log
+ */
+export function method<S extends z.ZodType>(
+  schema: S,
+  run: (call: HubCall, request: z.infer<S>) => Promise<object> | object,
+): HubMethod {
+  return { schema, run: run as HubMethod['run'] };
+}
+
+const reserved = ['join', 'leave', 'publish', 'presence'];
+
+/** @throws Error when a name is taken, or is no name */
+export function defineHub(definition: HubDefinition): HubDefinition {
+  const { name, methods = {} } = definition;
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) {
+    throw new Error(`a hub's name must be 1–32 of a–z 0–9 -, a letter first, got: ${name}`);
+  }
+  const taken = Object.keys(methods).filter((each) => reserved.includes(each));
+  if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
+  return definition;
+}

@@ -1,3 +1,4 @@
+import { Backoff } from './backoff.ts';
 import { type ConnectOptions, connectHub, type HubSocket } from './connect.ts';
 import { randomId } from './random-id.ts';
 import { ClientRoom, type JoinOptions, type RoomHandlers } from './room.ts';
@@ -31,6 +32,11 @@ function withClient(auth: Auth): Auth {
   };
 }
 
+/** What a hub's middleware says when it refuses. */
+interface HandshakeError extends Error {
+  readonly data?: { readonly code?: string };
+}
+
 /** One hub of the service, and the rooms that this client has joined in it. */
 export class ClientHub<Body = unknown> {
   /** The Socket.IO client below, for events that are not guaranteed. */
@@ -39,16 +45,14 @@ export class ClientHub<Body = unknown> {
   readonly #watchers = new Set<(state: ConnectionState) => void>();
   #state: ConnectionState = 'connecting';
   #instance: string | undefined;
+  #handshakes = new Backoff();
   #closed = false;
 
   constructor(socket: HubSocket) {
     this.socket = socket;
     socket.on('connect', () => this.#connected());
     socket.on('disconnect', (reason) => this.#disconnected(reason));
-    socket.on('connect_error', () => {
-      // A middleware's no is final: the client below does not try again by itself.
-      if (!socket.active) this.#enter('refused');
-    });
+    socket.on('connect_error', (error) => this.#notConnected((error as HandshakeError).data?.code));
     socket.on('welcome', ({ instance }) => {
       this.#instance = instance;
     });
@@ -95,8 +99,18 @@ export class ClientHub<Body = unknown> {
   }
 
   #connected(): void {
+    this.#handshakes = new Backoff();
     this.#enter('connected');
     for (const room of this.#rooms.values()) room.rejoin();
+  }
+
+  /** @param code why the service refused the handshake; the client below does not try again by itself then */
+  #notConnected(code: string | undefined): void {
+    if (this.socket.active || this.#closed) return;
+    const mayPass = code === 'unavailable' || (code === 'expired' && this.#state !== 'refused');
+    this.#enter(code === 'unavailable' ? 'reconnecting' : 'refused');
+    // `auth` is asked anew at each try: after an end that is all it takes.
+    if (mayPass) void this.#handshakes.pause().then(() => this.#closed || this.socket.connect());
   }
 
   #disconnected(reason: string): void {

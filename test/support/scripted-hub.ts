@@ -30,8 +30,8 @@ export interface ScriptedHub {
   cut(): void;
   /** Tells every client to go, as `socket.disconnect(true)` does. */
   disconnectByName(): void;
-  /** Refuses clients with this reason from now on. */
-  refuse(reason: string): void;
+  /** Refuses so many clients with this code. @param times @default all from now on */
+  refuse(code: string, times?: number): void;
   close(): Promise<void>;
 }
 
@@ -51,7 +51,13 @@ export async function openScriptedHub(): Promise<ScriptedHub> {
       for (const socket of chat.sockets.values()) socket.conn.close();
     },
     disconnectByName: () => chat.disconnectSockets(true),
-    refuse: (reason) => chat.use((_socket, next) => next(new Error(reason))),
+    refuse: (code, times = Number.POSITIVE_INFINITY) => {
+      let left = times;
+      chat.use((_socket, next) => {
+        left -= 1;
+        next(left < 0 ? undefined : Object.assign(new Error(code), { data: { code } }));
+      });
+    },
     close: async () => {
       await io.close();
     },

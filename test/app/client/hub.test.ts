@@ -51,10 +51,34 @@ test('an instance that hangs up by name is left for another one', async () => {
 });
 
 test('a service that does not take this client is `refused`', async () => {
-  server.refuse('token expired');
+  server.refuse('invalid');
   open();
   await until('refused');
   expect(states).toEqual(['connecting', 'refused']);
+});
+
+test('a token that has ended is asked for anew once, and then the client is `refused`', async () => {
+  server.refuse('expired', 1);
+  const tokens: string[] = [];
+  hub = openHub(server.url, 'chat', {
+    forceNew: true,
+    auth: (give) => {
+      tokens.push(`token ${tokens.length + 1}`);
+      give({ token: tokens.at(-1) });
+    },
+  });
+  await eventually('the connection', () => hub.state === 'connected');
+  expect(tokens).toEqual(['token 1', 'token 2']);
+  server.refuse('expired');
+  server.cut();
+  await eventually('the refusal of two more', () => hub.state === 'refused' && tokens.length === 4);
+});
+
+test('a service that can not tell now who this is, is asked again', async () => {
+  server.refuse('unavailable', 2);
+  open();
+  await until('connected');
+  expect(states).toEqual(['connecting', 'reconnecting', 'connected']);
 });
 
 test('the instance that serves is known once it has said so', async () => {

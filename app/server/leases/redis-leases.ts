@@ -1,0 +1,141 @@
+import type { Logger } from 'pino';
+import type { BackplaneLinks } from '../redis/backplane.ts';
+import { Script } from '../redis/script.ts';
+import { type LeaseKeys, leaseKeys } from './keys.ts';
+import type { Leases } from './leases.ts';
+import { makeOwner } from './owner.ts';
+import { defaultLeaseTimes, type LeaseTimes } from './times.ts';
+
+export interface RedisLeasesOptions {
+  readonly links: Pick<BackplaneLinks, 'commands'>;
+  /** Prefix of every key. */
+  readonly deployment: string;
+  readonly instance: string;
+  readonly log: Logger;
+  readonly times?: Partial<LeaseTimes>;
+}
+
+const beat = new Script(new URL('./scripts/beat.lua', import.meta.url));
+const giveBack = new Script(new URL('./scripts/give-back.lua', import.meta.url));
+
+/** Dead owners that one beat takes: the others leave some for their own. */
+const mostAtOnce = 8;
+/** An owner that died with nobody left to handle it is known for so long, in milliseconds. */
+const keptMs = 24 * 3_600_000;
+
+/** Opens this instance's lease, and looks after those of the others. While Redis is away nothing happens. */
+export function openRedisLeases(options: RedisLeasesOptions): Leases {
+  return new RedisLeases(options);
+}
+
+class RedisLeases implements Leases {
+  readonly owner: string;
+  readonly #options: RedisLeasesOptions;
+  readonly #times: LeaseTimes;
+  readonly #keys: LeaseKeys;
+  readonly #deathHandlers = new Set<(owner: string) => Promise<void>>();
+  readonly #renewalHandlers = new Set<() => void>();
+  /** Owners whose death is being handled here. */
+  readonly #handling = new Map<string, Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #onUp = () => void this.#beat();
+  #beating: Promise<void> | undefined;
+  #wasHeld = false;
+  #closed = false;
+
+  constructor(options: RedisLeasesOptions) {
+    this.#options = options;
+    this.#times = { ...defaultLeaseTimes, ...options.times };
+    this.#keys = leaseKeys(options.deployment);
+    this.owner = makeOwner(options.instance);
+    const { commands } = options.links;
+    commands.on('up', this.#onUp);
+    this.#timer = setInterval(this.#onUp, this.#times.beatEveryMs);
+    if (commands.connection) this.#onUp();
+  }
+
+  onDead(handler: (owner: string) => Promise<void>): () => void {
+    this.#deathHandlers.add(handler);
+    return () => this.#deathHandlers.delete(handler);
+  }
+
+  onRenewed(handler: () => void): () => void {
+    this.#renewalHandlers.add(handler);
+    return () => this.#renewalHandlers.delete(handler);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    const { links, log } = this.#options;
+    links.commands.off('up', this.#onUp);
+    await this.#beating;
+    await Promise.all(this.#handling.values());
+    const redis = links.commands.connection;
+    if (!redis) return;
+    try {
+      await giveBack.run(redis, [this.#keys.owners, this.#keys.dead], [this.owner, keptMs]);
+    } catch (error) {
+      log.warn({ err: error }, 'the lease was not given back: it runs out by itself');
+    }
+  }
+
+  #beat(): Promise<void> {
+    this.#beating ??= this.#beatOnce().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beatOnce(): Promise<void> {
+    const redis = this.#options.links.commands.connection;
+    if (!redis || this.#closed) return;
+    const { leaseMs, longestGapMs, quietMs, handOutAgainMs } = this.#times;
+    // Whoever has just started has not said yet how it handles the dead: it takes none with its first beat.
+    const most = this.#wasHeld && this.#deathHandlers.size > 0 ? mostAtOnce : 0;
+    const { owners, dead, beat: beatKey } = this.#keys;
+    const args = [this.owner, leaseMs, longestGapMs, quietMs, handOutAgainMs, most, keptMs];
+    try {
+      const [state, ...ended] = (await beat.run(redis, [owners, dead, beatKey], args)) as string[];
+      this.#found(state);
+      for (const owner of ended) this.#handle(owner);
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'no beat: Redis did not answer');
+    }
+  }
+
+  #found(state: string | undefined): void {
+    if (state !== 'taken') return;
+    const isRenewal = this.#wasHeld;
+    this.#wasHeld = true;
+    if (!isRenewal || this.#closed) return;
+    this.#options.log.warn({ owner: this.owner }, 'this instance was given up by the others and is back');
+    for (const handler of this.#renewalHandlers) {
+      try {
+        handler();
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'a handler of a renewed lease failed');
+      }
+    }
+  }
+
+  #handle(owner: string): void {
+    if (this.#handling.has(owner)) return;
+    const handling = this.#handleOnce(owner).finally(() => this.#handling.delete(owner));
+    this.#handling.set(owner, handling);
+  }
+
+  async #handleOnce(owner: string): Promise<void> {
+    const { log, links } = this.#options;
+    try {
+      log.info({ owner }, 'the lease of an instance has ended: taking back what it owned');
+      await Promise.all(Array.from(this.#deathHandlers, (handler) => handler(owner)));
+      const redis = links.commands.connection;
+      if (!redis) throw new Error('Redis is away');
+      await redis.zrem(this.#keys.dead, owner);
+    } catch (error) {
+      log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** What of one room is known on this instance. */
+export interface LocalRoom {
+  /** Subject -> its sockets here. */
+  readonly sockets: Map<string, number>;
+  /** Subjects that came or left since they were registered; which of both is looked up at that time. */
+  readonly unregistered: Set<string>;
+  /** When it was last compared with what is registered; 0: at the next occasion. */
+  verifiedAt: number;
+}
+
+/** Who is in which room on this instance: many sockets of a subject are one. */
+export class LocalPresence {
+  readonly #rooms = new Map<string, LocalRoom>();
+
+  /** @returns whether it is the subject's first socket there */
+  enter(name: string, subject: string): boolean {
+    const room = this.#rooms.get(name) ?? this.#open(name);
+    const sockets = room.sockets.get(subject) ?? 0;
+    room.sockets.set(subject, sockets + 1);
+    if (sockets === 0) room.unregistered.add(subject);
+    return sockets === 0;
+  }
+
+  /** @returns whether it was the subject's last socket there */
+  exit(name: string, subject: string): boolean {
+    const room = this.#rooms.get(name);
+    const sockets = room?.sockets.get(subject);
+    if (!room || !sockets) return false;
+    if (sockets > 1) room.sockets.set(subject, sockets - 1);
+    else room.sockets.delete(subject);
+    if (sockets === 1) room.unregistered.add(subject);
+    return sockets === 1;
+  }
+
+  subjectsOf(name: string): string[] {
+    return [...(this.#rooms.get(name)?.sockets.keys() ?? [])];
+  }
+
+  /** Rooms with something to register. */
+  unregistered(): [name: string, room: LocalRoom][] {
+    return [...this.#rooms].filter(([, { unregistered }]) => unregistered.size > 0);
+  }
+
+  /** Rooms that were last verified before that time. */
+  unverified(before: number): [name: string, room: LocalRoom][] {
+    return [...this.#rooms].filter(([, { verifiedAt }]) => verifiedAt < before);
+  }
+
+  /** All rooms are to be verified. */
+  doubt(): void {
+    for (const room of this.#rooms.values()) room.verifiedAt = 0;
+  }
+
+  forgetWhenEmpty(name: string): void {
+    const room = this.#rooms.get(name);
+    if (room && room.sockets.size + room.unregistered.size === 0) this.#rooms.delete(name);
+  }
+
+  #open(name: string): LocalRoom {
+    const room: LocalRoom = { sockets: new Map(), unregistered: new Set(), verifiedAt: Date.now() };
+    this.#rooms.set(name, room);
+    return room;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis';
+import { sharedPresenceKeys } from './keys.ts';
+
+/** Keys of a self-test go away by themselves, in milliseconds. */
+const keptMs = 60_000;
+
+/**
+ * Tries each command of the scripts of leases and presence: one that the Redis user lacks shows at boot, by name,
+ * and not as a room in which nobody seems to be.
+ *
+ * @throws Error with what the server denies
+ */
+export async function testPresencePermissions(
+  redis: Redis,
+  deployment: string,
+  instance: string,
+): Promise<void> {
+  const key = (kind: string) => `${sharedPresenceKeys(deployment).of('self-test')}:${instance}:${kind}`;
+  const [hash, set, sorted, text] = [key('hash'), key('set'), key('sorted'), key('text')];
+  const tries: [command: string, ...args: (string | number)[]][] = [
+    ['hset', hash, 'tried', 1],
+    ['hget', hash, 'tried'],
+    ['hmget', hash, 'tried'],
+    ['hincrby', hash, 'tried', 1],
+    ['hexists', hash, 'tried'],
+    ['hlen', hash],
+    ['hkeys', hash],
+    ['hdel', hash, 'tried'],
+    ['sadd', set, 'one', 'two'],
+    ['scard', set],
+    ['smembers', set],
+    ['sscan', set, 0],
+    ['srem', set, 'one'],
+    ['spop', set, 1],
+    ['zadd', sorted, 1, 'tried'],
+    ['zscore', sorted, 'tried'],
+    ['zrange', sorted, 0, 0],
+    ['zrangebyscore', sorted, 0, 1],
+    ['zrem', sorted, 'tried'],
+    ['set', text, 1, 'PX', keptMs],
+    ['pexpire', text, keptMs],
+    ['exists', text],
+    ['time'],
+  ];
+  const denials: string[] = [];
+  for (const [command, ...args] of tries) {
+    await redis.call(command, ...args).catch(({ message }: Error) => {
+      if (message.startsWith('NOPERM')) denials.push(`${command}: ${message.slice('NOPERM '.length)}`);
+    });
+  }
+  if (denials.length > 0) throw new Error(`NOPERM ${denials.join('; ')}`);
+}

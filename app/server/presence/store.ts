@@ -1,0 +1,66 @@
+import type { PresencePlace } from '../../protocol/hub.ts';
+
+/** Who came to a room through one owner, and who left it. */
+export interface Change {
+  readonly owner: string;
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+}
+
+/** Where it stands; `members` is absent where the caller has it already. */
+export interface Members extends PresencePlace {
+  readonly members?: readonly string[];
+}
+
+/** Tells a room's members on all instances an event that is not kept. */
+export type Whisper = (room: string, event: string, payload: unknown) => void;
+
+export interface HubPresenceOptions {
+  readonly hub: string;
+  readonly whisper: Whisper;
+  /** How long after its last socket a subject's leave is told, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** The store can't be asked now: nothing was written. */
+export class StoreAwayError extends Error {
+  override readonly name = 'StoreAwayError';
+}
+
+/** Who is in the rooms of one hub, over all instances. All of it may be repeated without harm. */
+export interface HubPresence {
+  /**
+   * Registers a change, and tells the room who is new; who left is told by `tellDue`.
+   * @returns false while the owner has no lease: nothing was written
+   * @throws Error while the store is away
+   */
+  change(room: string, change: Change): Promise<boolean>;
+  /** The subjects that an owner has registered in a room. @throws Error while the store is away */
+  registered(room: string, owner: string): Promise<string[]>;
+  /**
+   * An empty `epoch` where nobody has ever been registered.
+   * @throws Error while the store is away, or does not know all members yet
+   */
+  members(room: string, known?: PresencePlace): Promise<Members>;
+  /** Tells the rooms whose leave is due. @throws Error while the store is away */
+  tellDue(): Promise<void>;
+  /**
+   * Takes back all that an owner registered, in this hub or in all: who sees a death may not have each hub.
+   * @throws Error while the store is away
+   */
+  release(owner: string, graceMs: number, hubs: 'own' | 'all'): Promise<void>;
+}
+
+/** Where presence is kept: one for a service, opened once for each hub. */
+export interface PresenceStore {
+  open(options: HubPresenceOptions): HubPresence;
+  /** `handler` is called each time the store is there again: it may lack what was registered. @returns ends it */
+  onReturn(handler: () => void): () => void;
+}
+
+/** Subjects of a room that are kept; more are in it and not shown. */
+export const mostMembers = 10_000;
+/** Subjects in one call: a script holds up everybody else. */
+export const mostAtOnce = 500;
+/** Subjects in one difference. */
+export const mostTold = 1_000;

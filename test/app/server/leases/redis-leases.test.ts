@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import type { Leases } from '../../../../app/server/leases/leases.ts';
+import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import type { LeaseTimes } from '../../../../app/server/leases/times.ts';
+import type { RedisLink } from '../../../../app/server/redis/link.ts';
+import { linkTo, silent } from '../../../support/link.ts';
+import { freePort } from '../../../support/ports.ts';
+import { startRedis, type TestRedis } from '../../../support/redis.ts';
+import { onRedis } from '../../../support/redis-client.ts';
+import { TcpForwarder } from '../../../support/tcp-forwarder.ts';
+import { eventually } from '../../../support/wait.ts';
+
+const quick: Partial<LeaseTimes> = {
+  beatEveryMs: 100,
+  leaseMs: 1_000,
+  longestGapMs: 500,
+  quietMs: 1_000,
+  handOutAgainMs: 300,
+};
+
+interface Member {
+  readonly leases: Leases;
+  readonly link: RedisLink;
+  /** Owners whose death it was told. */
+  readonly dead: string[];
+  renewals: number;
+}
+
+const opened: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const each of opened.splice(0).reverse()) await each.close();
+});
+
+async function startServer(port?: number): Promise<TestRedis> {
+  const server = await startRedis([], port);
+  opened.push({ close: () => server.stop() });
+  return server;
+}
+
+async function open(port: number, times = quick): Promise<Member> {
+  const link = await linkTo(`127.0.0.1:${port}`);
+  const leases = openRedisLeases({
+    links: { commands: link },
+    deployment: 'd',
+    instance: 'i',
+    log: silent,
+    times,
+  });
+  const member: Member = { leases, link, dead: [], renewals: 0 };
+  leases.onDead(async (owner) => {
+    member.dead.push(owner);
+  });
+  leases.onRenewed(() => {
+    member.renewals += 1;
+  });
+  opened.push({ close: () => kill(member) });
+  await eventually('the lease', async () => (await owners(port)).includes(leases.owner));
+  return member;
+}
+
+/** No word to anyone. */
+async function kill({ leases, link }: Member): Promise<void> {
+  await link.close();
+  await leases.close();
+}
+
+function owners(port: number): Promise<string[]> {
+  return onRedis(port, (redis) => redis.zrangebyscore(leaseKeys('d').owners, '-inf', '+inf'));
+}
+
+test('a dead owner is handled once by those who live, and forgotten', async () => {
+  const { port } = await startServer();
+  const [a, b, doomed] = [await open(port), await open(port), await open(port)];
+  await kill(doomed);
+  await eventually('its death to be handled', () => a.dead.length + b.dead.length > 0);
+  await delay(1_000);
+  expect([...a.dead, ...b.dead]).toEqual([doomed.leases.owner]);
+  const { dead } = leaseKeys('d');
+  expect(await onRedis(port, (redis) => redis.zcard(dead))).toBe(0);
+  expect((await owners(port)).sort()).toEqual([a.leases.owner, b.leases.owner].sort());
+});
+
+test('Redis stalls for longer than a lease: who lives is not swept, who died meanwhile is', async () => {
+  const server = await startServer();
+  const living = [await open(server.port), await open(server.port), await open(server.port)];
+  const doomed = await open(server.port);
+  server.process.kill('SIGSTOP');
+  await kill(doomed);
+  await delay(2_000);
+  server.process.kill('SIGCONT');
+  const told = () => living.flatMap(({ dead }) => dead);
+  await eventually('the death to be handled', () => told().length > 0);
+  await delay(500);
+  expect(told()).toEqual([doomed.leases.owner]);
+  expect(living.map(({ renewals }) => renewals)).toEqual([0, 0, 0]);
+});
+
+test('a handler that throws is called again', async () => {
+  const { port } = await startServer();
+  const a = await open(port);
+  const doomed = await open(port);
+  let calls = 0;
+  a.leases.onDead(async () => {
+    calls += 1;
+    if (calls < 3) throw new Error('not now');
+  });
+  await kill(doomed);
+  await eventually('the third call', () => calls === 3);
+  await delay(1_000);
+  expect(calls).toBe(3);
+});
+
+test('one that was cut off is told that it was given up, behind the handling of its death', async () => {
+  const { port } = await startServer();
+  const a = await open(port);
+  const network = await TcpForwarder.open(() => [port]);
+  opened.push({ close: () => network.close() });
+  const cutOff = await open(network.port);
+  let finish: () => void = () => undefined;
+  a.leases.onDead(() => new Promise((resolve) => (finish = resolve)));
+  network.refuse(true);
+  await eventually('its death to be handled', () => a.dead.length === 1);
+  network.refuse(false);
+  await eventually('it to be back', () => cutOff.link.connection !== undefined);
+  await delay(400);
+  expect(cutOff.renewals).toBe(0);
+  finish();
+  await eventually('it to be told', () => cutOff.renewals === 1);
+});
+
+test('Redis restarted empty: every owner registers again and is told so', async () => {
+  const port = await freePort();
+  const first = await startServer(port);
+  const members = [await open(port), await open(port)];
+  await first.stop();
+  await startServer(port);
+  await eventually('all to be told', () => members.every(({ renewals }) => renewals === 1));
+  expect((await owners(port)).sort()).toEqual(members.map(({ leases }) => leases.owner).sort());
+  expect(members.flatMap(({ dead }) => dead)).toEqual([]);
+});
+
+test('a lease that is given back is handled without the wait for its end', async () => {
+  const { port } = await startServer();
+  const times = { ...quick, leaseMs: 600_000 };
+  const [a, leaving] = [await open(port, times), await open(port, times)];
+  await leaving.leases.close();
+  await eventually('its end to be handled', () => a.dead.includes(leaving.leases.owner));
+});
+
+test('Redis away: nothing throws, and a lease can be closed', async () => {
+  const server = await startServer();
+  const a = await open(server.port);
+  await server.stop();
+  await delay(500);
+  await a.leases.close();
+  await a.leases.close();
+});

@@ -1,0 +1,227 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Socket as ServerSocket } from 'socket.io';
+import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
+import type { PresenceDifference } from '../../../../app/client/presence.ts';
+import { presenceRequest } from '../../../../app/protocol/schemas.ts';
+import type { Leases } from '../../../../app/server/leases/leases.ts';
+import { openMemoryLeases } from '../../../../app/server/leases/memory-leases.ts';
+import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import { presenceKeys } from '../../../../app/server/presence/keys.ts';
+import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
+import { presenceMethod } from '../../../../app/server/presence/method.ts';
+import { openPresence, type Presence } from '../../../../app/server/presence/presence.ts';
+import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
+import type { PresenceStore } from '../../../../app/server/presence/store.ts';
+import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
+import { listener } from '../../../../app/server/rooms/answer.ts';
+import { openMemoryStore, openRedisStore, type RoomStore } from '../../../../app/server/rooms/store.ts';
+import { silent } from '../../../support/link.ts';
+import { freePort } from '../../../support/ports.ts';
+import { startRedis } from '../../../support/redis.ts';
+import { onRedis } from '../../../support/redis-client.ts';
+import { type RoomsServer, startRoomsServer } from '../../../support/rooms-server.ts';
+import { eventually } from '../../../support/wait.ts';
+
+const graceMs = 1_500;
+const deployment = 'd';
+
+const opened: { close(): Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  for (const each of opened.splice(0).reverse()) await each.close();
+});
+
+/** A server with `/chat` whose clients say who they are. */
+interface Instance {
+  readonly server: RoomsServer;
+  readonly presence: Presence;
+  readonly leases: Leases;
+  readonly backplane?: Backplane;
+  /** Nothing more is heard of it. */
+  kill(): Promise<void>;
+}
+
+const subjectOf = (socket: ServerSocket) => (socket.handshake.auth as { subject: string }).subject;
+
+async function start(
+  store: RoomStore,
+  presences: PresenceStore,
+  leases: Leases,
+): Promise<Omit<Instance, 'kill'>> {
+  let presence: Presence | undefined;
+  const membership = {
+    joined: (socket: ServerSocket, room: string) => presence?.joined(socket, room),
+    left: (socket: ServerSocket, room: string) => presence?.left(socket, room),
+  };
+  const server = await startRoomsServer({ store, subjectOf, membership });
+  const { whisper, isMember } = server.rooms;
+  presence = openPresence({
+    store: presences,
+    hub: 'chat',
+    leases,
+    subjectOf,
+    whisper,
+    log: silent,
+    graceMs,
+  });
+  const answer = presenceMethod(presence, isMember);
+  const onPresence = listener(presenceRequest, answer, (error) => console.error(error));
+  server.io.of('/chat').on('connection', (socket) => socket.on('presence', onPresence));
+  return { server, presence, leases };
+}
+
+async function startAlone(): Promise<Instance> {
+  const instance = await start(openMemoryStore(), openMemoryPresence(), openMemoryLeases());
+  opened.push({ close: () => instance.server.close() }, instance.presence);
+  return { ...instance, kill: async () => undefined };
+}
+
+async function startJoined(port: number, id: string, settleMs = 100): Promise<Instance> {
+  const sources = { url: `redis://127.0.0.1:${port}` };
+  const backplane = await openBackplane({ sources, deployment, instance: id, log: silent });
+  const { links } = backplane;
+  if (!links) throw new Error('no links');
+  await eventually('the backplane', () => backplane.status === 'joined');
+  const times = { beatEveryMs: 100, leaseMs: 1_000, longestGapMs: 500, quietMs: 1_000 };
+  const leases = openRedisLeases({ links, deployment, instance: id, log: silent, times });
+  const store = openRedisStore({ links, deployment });
+  const presences = openRedisPresence({ links, deployment, settleMs });
+  const instance = await start(store, presences, leases);
+  const kill = async () => {
+    await backplane.close();
+    await Promise.all([instance.presence.close(), leases.close()]);
+    await instance.server.close();
+  };
+  let isDead = false;
+  opened.push({
+    close: async () => {
+      if (isDead) return;
+      await instance.server.close();
+      await instance.presence.close();
+      await leases.close();
+      await backplane.close();
+    },
+  });
+  return {
+    ...instance,
+    backplane,
+    kill: async () => {
+      isDead = true;
+      await kill();
+    },
+  };
+}
+
+/** A client in the room `r`, and all that it was told of who is there. */
+interface Person {
+  readonly hub: ClientHub;
+  readonly told: PresenceDifference[];
+  now(): string[];
+}
+
+function enter(instance: Instance, subject: string): Person {
+  const hub = openHub(instance.server.url, 'chat', { auth: { subject }, forceNew: true });
+  opened.push({ close: async () => hub.close() });
+  const told: PresenceDifference[] = [];
+  hub.join('r', { onMessage: () => undefined });
+  const list = hub.presence('r', (_members, difference) => told.push(difference));
+  return { hub, told, now: () => [...list.members].sort() };
+}
+
+async function untilAllSee(people: readonly Person[], subjects: readonly string[]): Promise<void> {
+  const expected = [...subjects].sort().join();
+  await eventually(`all to see ${expected}`, () => people.every(({ now }) => now().join() === expected));
+}
+
+const leftOf = (people: readonly Person[]) => people.flatMap(({ told }) => told.flatMap(({ left }) => left));
+
+test('alone: members see who comes, and who is gone for longer than the grace', async () => {
+  const instance = await startAlone();
+  const ann = enter(instance, 'ann');
+  const bob = enter(instance, 'bob');
+  const second = enter(instance, 'bob');
+  await untilAllSee([ann, bob, second], ['ann', 'bob']);
+  bob.hub.close();
+  await delay(graceMs + 1_200);
+  expect(ann.now()).toEqual(['ann', 'bob']);
+  second.hub.leave('r');
+  await untilAllSee([ann], ['ann']);
+});
+
+test('over instances: an instance dies, and who does not come back elsewhere has left', async () => {
+  const redis = await startRedis();
+  opened.push({ close: () => redis.stop() });
+  const [one, two] = [await startJoined(redis.port, 'one'), await startJoined(redis.port, 'two')];
+  const ann = enter(one, 'ann');
+  const bob = enter(two, 'bob');
+  const cid = enter(two, 'cid');
+  await untilAllSee([ann, bob, cid], ['ann', 'bob', 'cid']);
+  const before = ann.told.length;
+  await two.kill();
+  cid.hub.close();
+  const again = enter(one, 'bob');
+  await untilAllSee([ann, again], ['ann', 'bob']);
+  expect(ann.told.slice(before)).toEqual([{ joined: [], left: ['cid'] }]);
+});
+
+test('an instance that leaves in order: who moves is never told', async () => {
+  const redis = await startRedis();
+  opened.push({ close: () => redis.stop() });
+  const [one, two] = [await startJoined(redis.port, 'one'), await startJoined(redis.port, 'two')];
+  const ann = enter(one, 'ann');
+  const bob = enter(two, 'bob');
+  await untilAllSee([ann, bob], ['ann', 'bob']);
+  const before = ann.told.length;
+  await two.presence.close();
+  await two.leases.close();
+  bob.hub.close();
+  const again = enter(one, 'bob');
+  await untilAllSee([again], ['ann', 'bob']);
+  await delay(graceMs + 1_500);
+  expect([ann.told.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
+});
+
+test('Redis restarts empty: nobody is told to have left', async () => {
+  const port = await freePort();
+  const first = await startRedis([], port);
+  opened.push({ close: () => first.stop() });
+  const instances = [await startJoined(port, 'one', 4_000), await startJoined(port, 'two', 4_000)] as const;
+  const people = ['ann', 'bob', 'cid'].map((name, turn) => enter(instances[turn % 2] as Instance, name));
+  await untilAllSee(people, ['ann', 'bob', 'cid']);
+  await first.stop();
+  const leaver = people.pop() as Person;
+  const late = enter(instances[0], 'dan');
+  await eventually('the instances to know that Redis is away', () =>
+    instances.every(({ backplane }) => backplane?.status === 'degraded'),
+  );
+  leaver.hub.close();
+  const second = await startRedis([], port);
+  opened.push({ close: () => second.stop() });
+  await untilAllSee([...people, late], ['ann', 'bob', 'dan']);
+  expect(new Set(leftOf(people))).toEqual(new Set(['cid']));
+}, 40_000);
+
+test('what Redis has lost of it is registered again when the connection is', async () => {
+  const redis = await startRedis();
+  opened.push({ close: () => redis.stop() });
+  const ann = enter(await startJoined(redis.port, 'one'), 'ann');
+  await untilAllSee([ann], ['ann']);
+  await onRedis(redis.port, async (connection) => {
+    await connection.del(await connection.keys('d:room:*:presence:*'));
+    await connection.call('CLIENT', 'KILL', 'SKIPME', 'yes');
+  });
+  const { counts } = presenceKeys(deployment, 'chat', 'r');
+  await eventually('her entry', () =>
+    onRedis(redis.port, async (connection) => (await connection.hlen(counts)) === 1),
+  );
+  expect(leftOf([ann])).toEqual([]);
+});
+
+test('only members of the room may ask', async () => {
+  const instance = await startAlone();
+  const hub = openHub(instance.server.url, 'chat', { auth: { subject: 'eve' }, forceNew: true });
+  opened.push({ close: async () => hub.close() });
+  await eventually('the connection', () => hub.socket.connected);
+  const refused = await hub.socket.emitWithAck('presence', { room: 'r' });
+  expect(refused).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+});

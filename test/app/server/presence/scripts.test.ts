@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { PresenceChange } from '../../../../app/protocol/hub.ts';
+import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { presenceKeys } from '../../../../app/server/presence/keys.ts';
+import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
+import type { HubPresence } from '../../../../app/server/presence/store.ts';
+import type { RedisLink } from '../../../../app/server/redis/link.ts';
+import { linkTo } from '../../../support/link.ts';
+import { startRedis, type TestRedis } from '../../../support/redis.ts';
+import { connectRedis } from '../../../support/redis-client.ts';
+import { eventually } from '../../../support/wait.ts';
+
+/** What only Redis can do to presence. */
+
+const settleMs = 600;
+let server: TestRedis;
+let link: RedisLink;
+let redis: Redis;
+let deployment = '';
+let presence: HubPresence;
+let count = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  link = await linkTo(server.url);
+  redis = await connectRedis(server.port);
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await link.close();
+  await server.stop();
+});
+
+beforeEach(async () => {
+  count += 1;
+  deployment = `d${count}`;
+  await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, 'a');
+  const links = { commands: link, available: () => true };
+  presence = openRedisPresence({ links, deployment, settleMs }).open({
+    hub: 'chat',
+    whisper: () => undefined,
+    graceMs: 0,
+  });
+});
+
+const ann = { owner: 'a', joined: ['ann'], left: [] };
+
+test('an owner without a lease registers nothing', async () => {
+  await redis.del(leaseKeys(deployment).owners);
+  expect(await presence.change('r', ann)).toBe(false);
+  expect(await redis.keys(`${deployment}:*`)).toEqual([]);
+});
+
+test('Redis came back empty: nobody is told, and nobody is answered, before all could register again', async () => {
+  const told: PresenceChange[] = [];
+  const listener = await connectRedis(server.port);
+  listener.on('message', (_channel, text: string) => told.push(JSON.parse(text.slice(1)).payload));
+  await listener.subscribe(presenceKeys(deployment, 'chat', 'r').channel);
+  await redis.hset(leaseKeys(deployment).beat, 'since', Date.now());
+  await presence.change('r', ann);
+  await expect(presence.members('r')).rejects.toThrow('came back empty');
+  await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
+  await presence.tellDue();
+  expect(told).toEqual([]);
+  await delay(settleMs);
+  await eventually('an empty difference', async () => {
+    await presence.tellDue();
+    return told.length === 1;
+  });
+  listener.disconnect();
+  const { epoch, version, members } = await presence.members('r');
+  expect(told).toEqual([{ room: 'r', epoch, version, joined: [], left: [] }]);
+  expect([...(members ?? [])].sort()).toEqual(['ann', 'bob']);
+});
+
+test('another server, another epoch', async () => {
+  await presence.change('r', ann);
+  const before = await presence.members('r');
+  await redis.hset(presenceKeys(deployment, 'chat', 'r').state, 'replid', 'of another server');
+  await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
+  const after = await presence.members('r');
+  expect(after.epoch).not.toBe(before.epoch);
+  expect(after.version).toBe(before.version + 1);
+});
+
+test('one caller in a beat looks after what is due', async () => {
+  await presence.change('r', ann);
+  await presence.change('r', { owner: 'a', joined: [], left: ['ann'] });
+  await delay(20);
+  await Promise.all(Array.from({ length: 20 }, () => presence.tellDue()));
+  expect(await presence.members('r')).toMatchObject({ version: 2, members: [] });
+});
+
+test('every key has an age, and a room that is left leaves only its state', async () => {
+  await presence.change('r', { owner: 'a', joined: ['ann', 'bob'], left: [] });
+  await presence.change('r', { owner: 'a', joined: [], left: ['ann'] });
+  await presence.registered('r', 'a');
+  for (const key of await redis.keys(`${deployment}:*presence*`)) {
+    expect([key, (await redis.pttl(key)) > 0]).toEqual([key, true]);
+  }
+  await presence.release('a', 0, 'own');
+  await eventually('all to be told', async () => {
+    await presence.tellDue();
+    return (await presence.members('r')).members?.length === 0;
+  });
+  const { state } = presenceKeys(deployment, 'chat', 'r');
+  const left = (await redis.keys(`${deployment}:*presence*`)).filter((key) => !key.endsWith(':beat'));
+  expect(left).toEqual([state]);
+});

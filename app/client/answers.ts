@@ -1,0 +1,94 @@
+import {
+  type AnswerBody,
+  answerFrom,
+  type Final,
+  type FinalState,
+  type Question,
+  type Tokens,
+} from '../protocol/answers.ts';
+import type { Message } from '../protocol/hub.ts';
+
+/** A question and as much of its answer as is here. */
+export interface Answer {
+  readonly turn: string;
+  /** Absent where this client came too late for the question. */
+  readonly prompt?: string;
+  /** Who asked. */
+  readonly by?: string;
+  readonly text: string;
+  /** `unknown`: messages were lost, and nothing has been heard of it since. */
+  readonly state: 'running' | 'unknown' | FinalState;
+  /** Nothing is missing from `text` up to where it ends. */
+  readonly isComplete: boolean;
+  /** Why there is no more of it. */
+  readonly reason?: string;
+}
+
+interface Folded extends Answer {
+  readonly seq: number;
+}
+
+/** So many answers are kept, the newest. */
+const mostKept = 100;
+
+/**
+ * Puts a room's messages together into answers. Fed by `onMessage` and `onLost` of a room, it shows each token
+ * once through reconnects and changes of instance; what was lost on the way stands in the answer's end, which
+ * carries the whole text.
+ */
+export class Answers {
+  #answers: readonly Folded[] = [];
+
+  /** Oldest first; another list at each change. */
+  get all(): readonly Answer[] {
+    return this.#answers;
+  }
+
+  of(turn: string): Answer | undefined {
+    return this.#answers.find((answer) => answer.turn === turn);
+  }
+
+  /** @returns whether it was a message of an answer */
+  heard({ from, body }: Message): boolean {
+    if (from !== answerFrom || !isAnswerBody(body)) return false;
+    const known = this.#answers.find(({ turn }) => turn === body.turn);
+    // What has ended stays as it is.
+    if (known && known.state !== 'running' && known.state !== 'unknown') return true;
+    const next = fold(known ?? unheardOf(body.turn), body);
+    if (known) this.#answers = this.#answers.map((answer) => (answer === known ? next : answer));
+    else this.#answers = [...this.#answers, next].slice(-mostKept);
+    return true;
+  }
+
+  /** Messages of the room were lost: an end may be among them. */
+  lost(): void {
+    this.#answers = this.#answers.map((answer) =>
+      answer.state === 'running' ? { ...answer, state: 'unknown' } : answer,
+    );
+  }
+}
+
+function unheardOf(turn: string): Folded {
+  return { turn, text: '', state: 'running', isComplete: true, seq: 0 };
+}
+
+function fold(answer: Folded, body: AnswerBody): Folded {
+  if ('prompt' in body) return { ...answer, prompt: body.prompt, by: body.by };
+  if ('final' in body) return end(answer, body);
+  return body.seq <= answer.seq ? answer : add(answer, body);
+}
+
+function add(answer: Folded, { seq, text }: Tokens): Folded {
+  const isComplete = answer.isComplete && seq === answer.seq + 1;
+  return { ...answer, text: answer.text + text, seq, state: 'running', isComplete };
+}
+
+function end(answer: Folded, { seq, text, final, reason }: Final): Folded {
+  return { ...answer, text, seq, state: final, isComplete: true, ...(reason !== undefined && { reason }) };
+}
+
+function isAnswerBody(body: unknown): body is AnswerBody {
+  if (typeof body !== 'object' || body === null) return false;
+  const { turn, seq, prompt, text } = body as Partial<Question & Omit<Final, 'seq'>>;
+  return typeof turn === 'string' && typeof seq === 'number' && typeof (prompt ?? text) === 'string';
+}

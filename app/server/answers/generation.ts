@@ -1,0 +1,145 @@
+import type { Logger } from 'pino';
+import { answerFrom } from '../../protocol/answers.ts';
+import { ModelError, type ModelMessage, type ModelProvider } from '../models/provider.ts';
+import type { AttachedRooms } from '../rooms/attach.ts';
+import type { Condition } from '../rooms/condition.ts';
+import { coalesce } from './coalesce.ts';
+import type { TurnConditions } from './conditions.ts';
+import { type Ending, reasonsOfFaults } from './ending.ts';
+import { insist } from './insist.ts';
+import type { AnswerLimits } from './limits.ts';
+import type { Turn } from './turn.ts';
+import type { TurnReader } from './turn-reader.ts';
+
+export interface GenerationContext {
+  readonly rooms: Pick<AttachedRooms, 'publishIf'>;
+  readonly provider: ModelProvider;
+  readonly conditions: TurnConditions;
+  readonly reader: TurnReader;
+  readonly limits: AnswerLimits;
+  readonly log: Logger;
+}
+
+/** While a model says nothing, the turn is looked at this often: someone elsewhere may have cancelled it. */
+const lookEveryMs = 2_000;
+
+/** An answer under way on the instance that owns it: from the model, chunk by chunk, into the room's log. */
+export class Generation {
+  readonly turn: Turn;
+  /** Resolves when its end was told, by whomever, or it was given up. */
+  readonly ended: Promise<void>;
+  readonly #context: GenerationContext;
+  readonly #stop = new AbortController();
+  readonly #giveUp = new AbortController();
+  #text = '';
+  #seq = 0;
+  #isCut = false;
+
+  constructor(turn: Turn, messages: readonly ModelMessage[], context: GenerationContext) {
+    this.turn = turn;
+    this.#context = context;
+    this.ended = this.#run(messages);
+  }
+
+  /** Ends it, and says so with what there is. */
+  interrupt(): void {
+    this.#stop.abort(new Stopped({ state: 'interrupted', reason: 'the instance that answered is leaving' }));
+  }
+
+  /** Its end was told elsewhere: it stops without a word. */
+  fallSilent(): void {
+    this.#stop.abort(new Stopped(undefined));
+  }
+
+  /** Tries no more to tell its end: it is left to those who come after this instance. */
+  giveUp(): void {
+    this.#giveUp.abort();
+  }
+
+  async #run(messages: readonly ModelMessage[]): Promise<void> {
+    const { timeMs } = this.#context.limits;
+    const late = { state: 'failed', reason: `the answer took longer than ${timeMs / 1_000} s` } as const;
+    const timer = setTimeout(() => this.#stop.abort(new Stopped(late)), timeMs);
+    const looking = setInterval(() => void this.#look(), lookEveryMs);
+    const ending = await this.#stream(messages).catch((error: unknown) => this.#explain(error));
+    clearTimeout(timer);
+    clearInterval(looking);
+    // The model is to stop as well, whatever ended the answer.
+    this.fallSilent();
+    if (ending) await this.#tell(ending).catch(() => undefined);
+  }
+
+  async #stream(messages: readonly ModelMessage[]): Promise<Ending> {
+    const { limits } = this.#context;
+    const { signal } = this.#stop;
+    const source = this.#capped(this.#context.provider.stream({ messages, signal }));
+    const chunks = coalesce(source, { everyMs: limits.chunkEveryMs, most: limits.chunk, signal });
+    for await (const chunk of chunks) await this.#append(chunk);
+    return {
+      state: 'done',
+      ...(this.#isCut && { reason: `an answer has at most ${limits.answer} characters` }),
+    };
+  }
+
+  async *#capped(source: AsyncIterable<string>): AsyncIterable<string> {
+    let left = this.#context.limits.answer;
+    for await (const text of source) {
+      this.#isCut = text.length > left;
+      yield text.slice(0, left);
+      left -= text.length;
+      if (this.#isCut) return;
+    }
+  }
+
+  /** @throws Stopped when the turn is not this instance's any more */
+  async #append(text: string): Promise<void> {
+    this.#seq += 1;
+    this.#text += text;
+    const seq = this.#seq;
+    const condition = this.#context.conditions.chunk(this.turn, seq, text);
+    const outcome = await insist(() => this.#publish(String(seq), condition), this.#stop.signal);
+    if (!('withheld' in outcome) || outcome.withheld === 'repeated') return;
+    throw new Stopped(outcome.withheld === 'unknown' ? lost : undefined);
+  }
+
+  async #tell(ending: Ending): Promise<void> {
+    const whole = { text: this.#text, seq: this.#seq };
+    const condition = this.#context.conditions.end(this.turn, { ...ending, whole });
+    await insist(() => this.#publish('final', condition), this.#giveUp.signal);
+  }
+
+  #publish(part: string, condition: Condition) {
+    const { turn, room } = this.turn;
+    return this.#context.rooms.publishIf(room, { id: `${turn}:${part}`, from: answerFrom }, condition);
+  }
+
+  async #look(): Promise<void> {
+    const found = await this.#context.reader.find(this.turn.turn).catch(() => undefined);
+    if (found && found.state !== 'running') this.fallSilent();
+  }
+
+  /** @returns undefined when there is nothing to tell */
+  #explain(error: unknown): Ending | undefined {
+    const cause = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
+    if (cause instanceof Stopped) return cause.ending;
+    const { log, provider } = this.#context;
+    const fault = cause instanceof ModelError ? cause.fault : 'broken';
+    const line = { turn: this.turn.turn, model: provider.name, fault };
+    if (cause instanceof ModelError) log.error(line, cause.message);
+    else log.error({ ...line, err: cause }, 'an answer failed');
+    return { state: 'failed', reason: reasonsOfFaults[fault] };
+  }
+}
+
+/** Redis lost the turn in a failover, or forgot it: its owner alone can still say how it ended. */
+const lost: Ending = { state: 'interrupted', reason: 'the answer was lost on its way' };
+
+/** Ends a generation; without an ending it has been told already. */
+class Stopped extends Error {
+  readonly ending: Ending | undefined;
+
+  constructor(ending: Ending | undefined) {
+    super('stopped');
+    this.ending = ending;
+  }
+}

@@ -1,0 +1,89 @@
+import { LRUCache } from 'lru-cache';
+import type { Final, Question, Tokens } from '../../protocol/answers.ts';
+import type { Decision, Withheld } from '../rooms/condition.ts';
+import type { Ending } from './ending.ts';
+import type { AnswerLimits } from './limits.ts';
+import type { Exchange, Turn, TurnState } from './turn.ts';
+
+interface Kept extends Turn {
+  readonly prompt: string;
+  readonly until: number;
+  readonly state: TurnState;
+  readonly seq: number;
+  readonly text: string;
+}
+
+/** Bounds what is kept of turns that have ended; those under way are used all the time and stay. */
+const mostTurns = 2_000;
+const mostCharacters = 20_000_000;
+
+/** The turns of this process: decides as the scripts do, for logs in memory. */
+export class MemoryTurns {
+  readonly #limits: AnswerLimits;
+  readonly #turns: LRUCache<string, Kept>;
+
+  constructor(limits: AnswerLimits) {
+    this.#limits = limits;
+    this.#turns = new LRUCache<string, Kept>({
+      max: mostTurns,
+      maxSize: mostCharacters,
+      sizeCalculation: ({ prompt, text }) => prompt.length + text.length + 1,
+      ttl: limits.keptMs,
+    });
+  }
+
+  start(turn: Turn, prompt: string, question: Question): Decision {
+    const known = this.find(turn.turn);
+    if (known) return withheld(known.state === 'running' && known.owner === turn.owner ? 'mine' : 'known');
+    const running = [...this.#turns.values()].filter(isRunning);
+    if (running.filter(({ room }) => room === turn.room).length >= this.#limits.running)
+      return withheld('room');
+    if (running.filter(({ subject }) => subject === turn.subject).length >= this.#limits.runningOfSubject)
+      return withheld('subject');
+    const until = Date.now() + this.#limits.timeMs;
+    this.#turns.set(turn.turn, { ...turn, prompt, until, state: 'running', seq: 0, text: '' });
+    return { body: JSON.stringify(question) };
+  }
+
+  chunk({ turn, owner }: Turn, tokens: Tokens): Decision {
+    const known = this.find(turn);
+    if (!known) return withheld('unknown');
+    if (known.state !== 'running') return withheld(known.state);
+    if (known.owner !== owner) return withheld('lost');
+    if (known.seq >= tokens.seq) return withheld('repeated');
+    this.#turns.set(turn, { ...known, seq: tokens.seq, text: known.text + tokens.text });
+    return { body: JSON.stringify(tokens) };
+  }
+
+  end(turn: Turn, { state, reason, whole }: Ending): Decision {
+    const known = this.find(turn.turn);
+    if (known && known.state !== 'running') return withheld('ended');
+    if (known && known.owner !== turn.owner) return withheld('lost');
+    if (!known && !whole) return withheld('unknown');
+    const seq = Math.max(known?.seq ?? 0, whole?.seq ?? 0) + 1;
+    const text = whole?.text ?? known?.text ?? '';
+    const { prompt, until } = known ?? { prompt: '', until: 0 };
+    this.#turns.set(turn.turn, { ...turn, prompt, until, state, seq, text });
+    const final: Final = { turn: turn.turn, seq, final: state, ...(reason && { reason }), text };
+    return { body: JSON.stringify(final) };
+  }
+
+  find(turn: string): Kept | undefined {
+    return this.#turns.get(turn);
+  }
+
+  /** Of turns that have ended, oldest first. */
+  exchangesIn(room: string): Exchange[] {
+    const ofRoom = [...this.#turns.values()].filter((turn) => turn.room === room && !isRunning(turn));
+    const inOrder = ofRoom.sort((one, other) => one.until - other.until).slice(-this.#limits.turnsRemembered);
+    return inOrder.map(({ prompt, text }) => ({ prompt, answer: text }));
+  }
+}
+
+function isRunning({ state }: Kept): boolean {
+  return state === 'running';
+}
+
+function withheld(why: string): Withheld {
+  return { withheld: why };
+}

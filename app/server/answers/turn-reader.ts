@@ -1,0 +1,75 @@
+import type { Redis } from 'ioredis';
+import type { BackplaneLinks } from '../redis/backplane.ts';
+import { fromJsonInside } from './json-text.ts';
+import type { AnswerKeys } from './keys.ts';
+import type { MemoryTurns } from './memory-turns.ts';
+import type { Exchange, Turn, TurnState } from './turn.ts';
+
+export interface TurnReaderOptions {
+  /** Absent in single-instance mode. */
+  readonly links: AnswerLinks | undefined;
+  readonly keys: AnswerKeys;
+  readonly memory: MemoryTurns;
+}
+
+export interface AnswerLinks {
+  readonly commands: Pick<BackplaneLinks['commands'], 'connection'>;
+  available(): boolean;
+}
+
+/** Reads what the conditions have written: in Redis, or where that is away or absent, in memory. */
+export class TurnReader {
+  readonly #options: TurnReaderOptions;
+
+  constructor(options: TurnReaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws Error when Redis is away and this process does not know the turn */
+  async find(turn: string): Promise<(Turn & { readonly state: TurnState }) | undefined> {
+    const { links, keys, memory } = this.#options;
+    const kept = memory.find(turn);
+    if (kept || !links) return kept;
+    const fields = await this.#redis().hmget(keys.turn(turn), 'owner', 'room', 'subject', 'state');
+    const [owner, room, subject, state] = fields;
+    if (!owner || !room || !subject || !state) return undefined;
+    return { turn, owner, room, subject, state: state as TurnState };
+  }
+
+  /** Turns under way of an owner. @throws Error when Redis is away */
+  async ownedBy(owner: string): Promise<string[]> {
+    const { links, keys } = this.#options;
+    return links ? this.#redis().zrangebyscore(keys.ownedBy(owner), '-inf', '+inf') : [];
+  }
+
+  /** Takes a turn that is known no more from its owner's list. */
+  async forget(turn: string, owner: string): Promise<void> {
+    await this.#redis().zrem(this.#options.keys.ownedBy(owner), turn);
+  }
+
+  /** The room's turns that have ended, oldest first. @throws Error when Redis can't be read */
+  async exchangesIn(room: string): Promise<Exchange[]> {
+    const { links, keys, memory } = this.#options;
+    if (!links?.available()) return memory.exchangesIn(room);
+    const redis = this.#redis();
+    const turns = await redis.zrangebyscore(keys.turnsOf(room), '-inf', '+inf');
+    const exchanges = await Promise.all(turns.map((turn) => this.#exchangeOf(redis, turn)));
+    return exchanges.filter((exchange) => exchange !== undefined);
+  }
+
+  async #exchangeOf(redis: Redis, turn: string): Promise<Exchange | undefined> {
+    const { keys } = this.#options;
+    const [[prompt, state], text] = await Promise.all([
+      redis.hmget(keys.turn(turn), 'prompt', 'state'),
+      redis.get(keys.text(turn)),
+    ]);
+    if (!prompt || !text || state === 'running') return undefined;
+    return { prompt, answer: fromJsonInside(text) };
+  }
+
+  #redis(): Redis {
+    const { links } = this.#options;
+    if (!links?.commands.connection || !links.available()) throw new Error('Redis is away');
+    return links.commands.connection;
+  }
+}

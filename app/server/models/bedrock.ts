@@ -1,0 +1,102 @@
+import {
+  BedrockRuntimeClient,
+  type BedrockRuntimeClientConfig,
+  type ContentBlock,
+  ConverseStreamCommand,
+  type ConverseStreamOutput,
+} from '@aws-sdk/client-bedrock-runtime';
+import { explainBedrock } from './bedrock-errors.ts';
+import { ModelError, type ModelMessage, type ModelProvider } from './provider.ts';
+import { retryBusy } from './retry.ts';
+
+export interface BedrockOptions {
+  /** A model's id, or an inference profile's, such as `eu.amazon.nova-lite-v1:0`. */
+  readonly modelId: string;
+  /** Longest answer in the model's own tokens. @default 4,096 */
+  readonly maxTokens?: number;
+  /** What the model is told before each conversation. @default nothing */
+  readonly system?: string;
+  /** Of the SDK's client, for example its region. @default the environment's */
+  readonly client?: BedrockRuntimeClientConfig;
+}
+
+/** Milliseconds in which a model must say something; a long prompt may keep it busy before its first token. */
+const longestSilenceMs = 60_000;
+
+/** Amazon Bedrock by `ConverseStream`, which speaks to every model that streams text. */
+export function openBedrockModel(options: BedrockOptions): ModelProvider & { close(): void } {
+  const { modelId } = options;
+  // Tries of our own: they also cover a stream that is throttled before its first token.
+  const client = new BedrockRuntimeClient({
+    requestHandler: { requestTimeout: longestSilenceMs },
+    ...options.client,
+    maxAttempts: 1,
+  });
+  return {
+    name: `bedrock/${modelId}`,
+    stream: ({ messages, signal }) =>
+      retryBusy(() => streamOnce(client, commandOf(options, messages), modelId, signal), signal),
+    close: () => client.destroy(),
+  };
+}
+
+function commandOf(
+  { modelId, maxTokens = 4_096, system }: BedrockOptions,
+  messages: readonly ModelMessage[],
+): ConverseStreamCommand {
+  const contentOf = (text: string): ContentBlock[] => [{ text }];
+  return new ConverseStreamCommand({
+    modelId,
+    messages: messages.map(({ role, text }) => ({ role, content: contentOf(text) })),
+    inferenceConfig: { maxTokens },
+    ...(system === undefined ? {} : { system: [{ text: system }] }),
+  });
+}
+
+async function* streamOnce(
+  client: BedrockRuntimeClient,
+  command: ConverseStreamCommand,
+  modelId: string,
+  signal: AbortSignal,
+): AsyncIterable<string> {
+  let isWhole = false;
+  try {
+    const { stream } = await client.send(command, { abortSignal: signal });
+    for await (const event of stream ?? []) {
+      signal.throwIfAborted();
+      const text = event.contentBlockDelta?.delta?.text;
+      if (text) yield text;
+      if (event.messageStop) isWhole = stopped(event.messageStop.stopReason);
+      const fault = faultIn(event);
+      if (fault) throw fault;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explainBedrock(error as Error, modelId);
+  }
+  // Aborted while it waits for the next event, the SDK ends the stream as if that were all.
+  signal.throwIfAborted();
+  if (!isWhole)
+    throw new ModelError('broken', `Bedrock: the stream of ${modelId} ended without an end of message`);
+}
+
+/** @throws ModelError where the model was stopped. @returns true: nothing comes behind it */
+function stopped(reason: string | undefined): true {
+  if (reason === 'guardrail_intervened' || reason === 'content_filtered') {
+    throw new ModelError('rejected', `Bedrock: the answer was stopped by its filter (${reason})`);
+  }
+  if (reason?.startsWith('malformed'))
+    throw new ModelError('broken', `Bedrock: the model's output is ${reason}`);
+  return true;
+}
+
+/** The SDK throws these; should a version hand them on as events, they end the answer all the same. */
+function faultIn(event: ConverseStreamOutput): Error | undefined {
+  return (
+    event.internalServerException ??
+    event.modelStreamErrorException ??
+    event.throttlingException ??
+    event.validationException ??
+    event.serviceUnavailableException
+  );
+}

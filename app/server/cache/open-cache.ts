@@ -1,0 +1,109 @@
+import type { Redis } from 'ioredis';
+import { LRUCache } from 'lru-cache';
+import type { BackplaneLinks } from '../redis/backplane.ts';
+import type { Cache } from './cache.ts';
+
+export type CacheLinks = Pick<BackplaneLinks, 'available'> & {
+  readonly commands: Pick<BackplaneLinks['commands'], 'connection'>;
+};
+
+export interface CacheOptions {
+  /** Stands in the keys. */
+  readonly name: string;
+  readonly deployment: string;
+  /** Redis. @default this instance alone */
+  readonly links?: CacheLinks | undefined;
+  /** How long a value may be told from memory before Redis is asked again, in milliseconds. @default 5,000 */
+  readonly localMs?: number;
+  /** Bytes of all values in memory. @default 16,000,000 */
+  readonly localBytes?: number;
+  /** Bytes of one value as JSON; what is larger is not kept. @default 65,536 */
+  readonly valueBytes?: number;
+}
+
+/** Values are kept as JSON: nobody changes what others are given. */
+export function openCache<T>(options: CacheOptions): Cache<T> {
+  return new LayeredCache<T>(options);
+}
+
+/** A key that is longer is not one of ours, and is not kept. */
+const longestKey = 512;
+
+class LayeredCache<T> implements Cache<T> {
+  readonly #options: Required<Omit<CacheOptions, 'links'>> & Pick<CacheOptions, 'links'>;
+  readonly #local: LRUCache<string, string>;
+  readonly #loading = new Map<string, Promise<T>>();
+
+  constructor(options: CacheOptions) {
+    this.#options = { localMs: 5_000, localBytes: 16_000_000, valueBytes: 65_536, ...options };
+    this.#local = new LRUCache({
+      maxSize: this.#options.localBytes,
+      sizeCalculation: (text, key) => 2 * (text.length + key.length) + 100,
+    });
+  }
+
+  async get(key: string): Promise<T | undefined> {
+    const near = this.#local.get(key);
+    if (near !== undefined) return parse<T>(near);
+    const redis = this.#redis;
+    if (!redis) return undefined;
+    const text = await redis.get(this.#keyOf(key)).catch(() => null);
+    if (text === null) return undefined;
+    // Its age is not asked for: so short a time it may be told longer.
+    this.#local.set(key, text, { ttl: this.#options.localMs });
+    return parse<T>(text);
+  }
+
+  async set(key: string, value: T, ttlMs: number): Promise<void> {
+    const text = JSON.stringify(value);
+    if (text === undefined || key.length > longestKey || Buffer.byteLength(text) > this.#options.valueBytes) {
+      return this.delete(key);
+    }
+    const redis = this.#redis;
+    // Alone, memory is all there is, and it holds for the whole time.
+    const localMs = redis ? Math.min(ttlMs, this.#options.localMs) : ttlMs;
+    this.#local.set(key, text, { ttl: Math.max(1, localMs) });
+    await redis?.set(this.#keyOf(key), text, 'PX', Math.max(1, Math.ceil(ttlMs))).catch(() => undefined);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#local.delete(key);
+    await this.#redis?.del(this.#keyOf(key)).catch(() => undefined);
+  }
+
+  remember(key: string, ttlMs: number, load: () => Promise<T>): Promise<T> {
+    const underWay = this.#loading.get(key);
+    if (underWay) return underWay;
+    const loading = this.#load(key, ttlMs, load).finally(() => this.#loading.delete(key));
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  async #load(key: string, ttlMs: number, load: () => Promise<T>): Promise<T> {
+    const kept = await this.get(key);
+    if (kept !== undefined) return kept;
+    const value = await load();
+    await this.set(key, value, ttlMs);
+    return value;
+  }
+
+  /** Undefined while Redis is away: the callers do not wait for it. */
+  get #redis(): Redis | undefined {
+    const { links } = this.#options;
+    return links?.available() ? links.commands.connection : undefined;
+  }
+
+  #keyOf(key: string): string {
+    const { deployment, name } = this.#options;
+    return `${deployment}:cache:{${name}/${key.replace(/[%{}]/g, encodeURIComponent)}}`;
+  }
+}
+
+/** What someone else wrote there is no value. */
+function parse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import { trustProxy } from './client-address.ts';
+import { answerClientError, answerErrors } from './errors.ts';
+import { secureHeaders } from './headers.ts';
+
+/** Bytes of a request's JSON; the same as of a Socket.IO packet. */
+export const largestBody = 100_000;
+/** `maxParamLength` counts a name as it stands in the URL: 128 characters of 4 bytes, each as `%F0`. */
+const longestParameter = 1_536;
+
+export interface HttpOptions {
+  readonly log: Logger;
+  readonly trustedProxyHops: number;
+  /** The load balancer's idle timeout: keep-alive outlasts it. */
+  readonly idleTimeoutSeconds: number;
+  /** Where the page may connect beside its own origin. @default nowhere */
+  readonly connectTo?: readonly string[];
+}
+
+/** The HTTP server that everything is served on, with bounds on what a connection may take before any route. */
+export async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
+  const { log, trustedProxyHops, idleTimeoutSeconds, connectTo } = options;
+  const http = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: trustProxy(trustedProxyHops),
+    bodyLimit: largestBody,
+    // A whole request, from its first byte to its last, in milliseconds; uploads there are none.
+    requestTimeout: 20_000,
+    // Nothing moves on a connection for so long, in milliseconds: twice what a long poll waits for a ping.
+    connectionTimeout: Math.max(60_000, (idleTimeoutSeconds + 10) * 1_000),
+    // The load balancer must be the one that closes an idle connection: else it sends into a closed one, a 502.
+    keepAliveTimeout: (idleTimeoutSeconds + 5) * 1_000,
+    forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
+    routerOptions: { maxParamLength: longestParameter },
+    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+  }) as unknown as FastifyInstance;
+  answerErrors(http);
+  await secureHeaders(http, { trustedProxyHops, ...(connectTo ? { connectTo } : {}) });
+  return http;
+}

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import WebSocket from 'ws';
+import type { Target } from './target.ts';
+
+const engine = '/socket.io/?EIO=4&transport=';
+
+/** A WebSocket that speaks Engine.IO by hand, so that it can speak it badly. */
+export class RawSocket {
+  readonly ws: WebSocket;
+  readonly frames: string[] = [];
+
+  constructor(target: Target, headers: Record<string, string> = {}) {
+    this.ws = new WebSocket(`${target.url.replace('http', 'ws')}${engine}websocket`, {
+      headers: { 'x-forwarded-for': '192.0.2.77', ...headers },
+      maxPayload: 10_000_000,
+    });
+    this.ws.on('error', () => undefined);
+    this.ws.on('message', (data) => {
+      const frame = String(data);
+      this.frames.push(frame);
+      if (frame === '2') this.ws.send('3');
+    });
+  }
+
+  /** In the hub, as the one whose token this is. */
+  static async open(target: Target, token: string): Promise<RawSocket> {
+    const raw = new RawSocket(target);
+    await once(raw.ws, 'open');
+    raw.ws.send(`40/chat,${JSON.stringify({ token })}`);
+    await raw.until((frame) => frame.startsWith('40/chat,'));
+    return raw;
+  }
+
+  send(...frames: (string | Buffer)[]): void {
+    for (const frame of frames) if (this.ws.readyState === WebSocket.OPEN) this.ws.send(frame);
+  }
+
+  async until(matches: (frame: string) => boolean): Promise<string> {
+    for (;;) {
+      const found = this.frames.find(matches);
+      if (found !== undefined) return found;
+      if (this.ws.readyState > WebSocket.OPEN) throw new Error(`closed after: ${this.frames.join(' ')}`);
+      await Promise.race([once(this.ws, 'message'), once(this.ws, 'close')]);
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.ws.readyState === WebSocket.OPEN;
+  }
+
+  close(): void {
+    this.ws.terminate();
+  }
+}
+
+/** Writes bytes to the service's port. @returns all that comes back until the connection ends, or for so long */
+export async function sendBytes(
+  target: Target,
+  bytes: string | Buffer,
+  { forMs = 3_000 } = {},
+): Promise<string> {
+  const socket = connect(target.port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data) => {
+    answer += data;
+  });
+  await connected(socket);
+  socket.write(bytes);
+  await Promise.race([
+    new Promise((resolve) => socket.once('close', resolve)),
+    new Promise((resolve) => setTimeout(resolve, forMs).unref()),
+  ]);
+  socket.destroy();
+  return answer;
+}
+
+export async function connected(socket: Socket): Promise<void> {
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+}
+
+/** A request by Engine.IO's polling. */
+export function poll(
+  target: Target,
+  query = '',
+  {
+    headers = {},
+    ...init
+  }: { method?: string; body?: string | Buffer; headers?: Record<string, string> } = {},
+): Promise<Response> {
+  return fetch(`${target.url}${engine}polling${query}`, {
+    ...init,
+    headers: { 'x-forwarded-for': '192.0.2.88', ...headers },
+  } as RequestInit);
+}
+
+/** @returns the sid of a new polling session */
+export async function openPolling(target: Target): Promise<string> {
+  const text = await (await poll(target)).text();
+  return (JSON.parse(text.slice(1)) as { sid: string }).sid;
+}

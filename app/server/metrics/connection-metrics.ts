@@ -1,0 +1,141 @@
+import type { EventEmitter } from 'node:events';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Server, Socket } from 'socket.io';
+import { counterOf, gaugeOf, one } from './families.ts';
+
+type Connection = Socket['conn'];
+
+/** Engine.IO's own reasons; anything else is `other`. */
+const endReasons = new Set([
+  'transport close',
+  'transport error',
+  'ping timeout',
+  'parse error',
+  'forced close',
+]);
+
+/** What Engine.IO calls the codes of its `connection_error`. */
+const handshakeFaults: Readonly<Record<number, string>> = {
+  0: 'unknown_transport',
+  1: 'unknown_session',
+  2: 'bad_method',
+  3: 'bad_request',
+  4: 'refused',
+  5: 'unsupported_protocol',
+};
+
+interface HandshakeError {
+  readonly req: IncomingMessage;
+  readonly code: number;
+}
+
+/** Clients' connections to this instance, each once, whatever hubs it uses. */
+export class ConnectionMetrics {
+  /** Each with the time at which it was opened, in milliseconds. */
+  readonly #open = new Map<Connection, number>();
+  readonly #disconnects: Counter;
+  readonly #lifetime: Histogram;
+  readonly #upgradeFailures: Counter;
+  readonly #handshakeFailures: Counter;
+  opened = 0;
+  closed = 0;
+  upgradeFailures = 0;
+
+  constructor(registry: Registry) {
+    gaugeOf(
+      registry,
+      {
+        name: 'realtime_connections',
+        help: 'Open connections by transport. A rise of polling: WebSockets do not get through a proxy',
+        labels: ['transport'],
+      },
+      () => Object.entries(this.byTransport()).map(([transport, count]) => [{ transport }, count] as const),
+    );
+    counterOf(
+      registry,
+      {
+        name: 'realtime_connects_total',
+        help: 'Connections opened. A rise that connections do not follow: clients reconnect again and again',
+      },
+      () => one(this.opened),
+    );
+    this.#disconnects = new Counter({
+      name: 'realtime_disconnects_total',
+      help: 'Connections that ended, by reason. A rise of ping_timeout: networks or a starved event loop; of forced_close: this service ended them, as it does while draining; of parse_error: a client that is none of ours',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+    this.#lifetime = new Histogram({
+      name: 'realtime_connection_lifetime_seconds',
+      help: "How long ended connections lasted. Many at one value: a proxy's timeout cuts them there",
+      buckets: [1, 5, 15, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400],
+      registers: [registry],
+    });
+    this.#upgradeFailures = new Counter({
+      name: 'realtime_upgrade_failures_total',
+      help: 'WebSocket upgrades that were refused or failed, by reason. A rise of unknown_session: polling without stickiness; of refused: a limit, an origin, or an instance that is not ready',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+    this.#handshakeFailures = new Counter({
+      name: 'realtime_polling_failures_total',
+      help: 'Polling requests that were refused or failed, by reason. A rise of unknown_session: requests of one client reach different instances',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+  }
+
+  watch(io: Server, http: HttpServer): void {
+    const onClose = this.#ended.bind(this);
+    function close(this: Connection, reason: string) {
+      onClose(this, reason);
+    }
+    io.engine.on('connection', (connection: Connection) => {
+      this.opened += 1;
+      this.#open.set(connection, Date.now());
+      connection.on('close', close);
+    });
+    io.engine.on('connection_error', ({ req, code }: HandshakeError) => this.#failed(req, code));
+    // A handshake that ws itself refuses, for a bad key or version: Engine.IO does not hear of it.
+    const { ws } = io.engine as unknown as { ws?: EventEmitter };
+    ws?.on('wsClientError', () => this.#upgradeFailed('malformed'));
+    const path = io.path();
+    http.on('upgrade', ({ url = '' }: IncomingMessage) => {
+      if (!url.startsWith(path)) this.#upgradeFailed('wrong_path');
+    });
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  byTransport(): Record<'websocket' | 'polling' | 'other', number> {
+    const counts = { websocket: 0, polling: 0, other: 0 };
+    for (const { transport } of this.#open.keys()) {
+      const { name } = transport;
+      counts[name === 'websocket' || name === 'polling' ? name : 'other'] += 1;
+    }
+    return counts;
+  }
+
+  #ended(connection: Connection, reason: string): void {
+    const openedAt = this.#open.get(connection);
+    if (openedAt === undefined) return;
+    this.#open.delete(connection);
+    this.closed += 1;
+    this.#disconnects.inc({ reason: endReasons.has(reason) ? reason.replace(' ', '_') : 'other' });
+    this.#lifetime.observe((Date.now() - openedAt) / 1000);
+  }
+
+  #failed({ headers }: IncomingMessage, code: number): void {
+    const reason = handshakeFaults[code] ?? 'other';
+    if (headers.upgrade === undefined) this.#handshakeFailures.inc({ reason });
+    else this.#upgradeFailed(reason);
+  }
+
+  #upgradeFailed(reason: string): void {
+    this.upgradeFailures += 1;
+    this.#upgradeFailures.inc({ reason });
+  }
+}

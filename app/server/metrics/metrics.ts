@@ -1,0 +1,30 @@
+import { Registry } from 'prom-client';
+import { BackplaneMetrics } from './backplane-metrics.ts';
+import { ConnectionMetrics } from './connection-metrics.ts';
+import { EventLoopLag } from './event-loop-lag.ts';
+import { HttpMetrics } from './http-metrics.ts';
+import { collectNodeMetrics } from './node-metrics.ts';
+import { RoomMetrics } from './room-metrics.ts';
+
+/** All that a service counts. README.md beside this file says what each means. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly connections = new ConnectionMetrics(this.registry);
+  readonly rooms = new RoomMetrics(this.registry);
+  readonly backplane = new BackplaneMetrics(this.registry);
+  readonly http = new HttpMetrics(this.registry);
+  readonly eventLoop = new EventLoopLag(this.registry);
+
+  constructor() {
+    collectNodeMetrics(this.registry);
+  }
+
+  /** In Prometheus' text format. */
+  render(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  close(): void {
+    this.eventLoop.close();
+  }
+}

@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'socket.io';
 
-type Connection = Socket['conn'];
+export type Connection = Socket['conn'];
 
 /** Every client's connection to this instance, whatever hubs it uses. */
-export class Connections {
+export class Connections implements Iterable<Connection> {
   readonly #open = new Set<Connection>();
 
   constructor(io: Server) {
@@ -17,8 +17,7 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Closes the transport and not the session: clients come back by themselves, elsewhere. */
-  closeTransports(): void {
-    for (const connection of this.#open) connection.close();
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#open.values();
   }
 }

@@ -1,35 +1,35 @@
+import { leaveOnSignals } from './draining/signals.ts';
+import { openTaskReader } from './draining/task-state.ts';
+import { watchTask } from './draining/task-watch.ts';
 import { EnvironmentError, readEnvironment } from './environment.ts';
 import { createLog } from './log.ts';
 import { RedisSettingError } from './redis/setting.ts';
 import { type Service, startService } from './service.ts';
 
-/** Longest wait for a tidy end before the process leaves anyway; ECS kills after its stop timeout. */
-const longestStopMs = 20_000;
+/** Amazon ECS sets it in each container. */
+const metadataUriName = 'ECS_CONTAINER_METADATA_URI_V4';
 
 async function main(): Promise<void> {
   const environment = readEnvironment(process.env);
   const log = createLog(environment.logLevel, environment.instanceId);
   const service = await startService(environment, log);
   log.info(`listening on ${service.url}`);
-  stopOnSignals(service, log);
+  leaveOnSignals({ service, drainSeconds: environment.drainSeconds, log });
+  drainWithTask(service, log);
 }
 
-function stopOnSignals(service: Service, log: ReturnType<typeof createLog>): void {
-  let stopping = false;
-  const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    log.info(`${signal}: draining`);
-    setTimeout(() => {
-      log.error(`not stopped after ${longestStopMs / 1000} s: leaving`);
-      process.exit(1);
-    }, longestStopMs).unref();
-    await service.stop();
-    log.info('stopped');
-    process.exit(0);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+/** On ECS: drains as soon as ECS takes the task out, and ends at its SIGTERM. */
+function drainWithTask(service: Service, log: ReturnType<typeof createLog>): void {
+  const metadataUri = process.env[metadataUriName];
+  if (metadataUri === undefined) return;
+  watchTask({
+    reader: openTaskReader(metadataUri),
+    log,
+    onLeaving: ({ lastStatus, desiredStatus }) => {
+      log.info(`ECS takes this task out (${lastStatus}, to be ${desiredStatus}): draining`);
+      void service.drain();
+    },
+  });
 }
 
 /** What the reader can mend is told in words; a stack is for what they can't. */

@@ -21,6 +21,11 @@ export interface RoomHandlers<Body> {
 export interface JoinOptions {
   /** Go on from a position that was kept, for example over a reload of the page. @default from now on */
   readonly since?: Position;
+  /**
+   * So many messages that stand in the log already come first, as far as it has them; they are no loss where it
+   * has not. With `since` it does nothing. @default 0
+   */
+  readonly recent?: number;
 }
 
 /** Milliseconds; ends well before the service's window of ids, 120 s, so that a repeat is recognized. */
@@ -39,14 +44,16 @@ export class ClientRoom<Body = unknown> {
   #left = false;
   #closed = false;
   #since: Position | undefined;
+  readonly #recent: number;
   readonly #joined: Promise<void>;
   #settleJoined: { resolve: () => void; reject: (error: HubError) => void } | undefined;
 
-  constructor(name: string, socket: HubSocket, handlers: RoomHandlers<Body>, { since }: JoinOptions) {
+  constructor(name: string, socket: HubSocket, handlers: RoomHandlers<Body>, options: JoinOptions) {
     this.name = name;
     this.#socket = socket;
     this.#handlers = handlers;
-    this.#since = since;
+    this.#since = options.since;
+    this.#recent = options.recent ?? 0;
     this.#joined = new Promise((resolve, reject) => {
       this.#settleJoined = { resolve, reject };
     });
@@ -167,12 +174,14 @@ export class ClientRoom<Body = unknown> {
 
   async #joinOnce(): Promise<void> {
     for (let more = true; more && !this.#left; ) {
-      const since = this.#cursor.position ?? this.#since;
+      const known = this.#cursor.position ?? this.#since;
+      const before = known ? undefined : await this.#lookBack();
+      const since = known ?? before;
       const { acked } = this.#cursor;
       const request = { room: this.name, ...(since && { since }), ...(acked && { acked }) };
       const answer = await call<JoinAnswer>(this.#socket, 'join', request);
       if (this.#left) return;
-      if (!answer.recovered) this.#handlers.onLost?.(answer.lost ?? {});
+      if (!answer.recovered && !before) this.#handlers.onLost?.(answer.lost ?? {});
       for (const message of answer.messages) this.#deliver(message);
       this.#cursor.joined(answer, acked);
       more = answer.more;
@@ -180,6 +189,13 @@ export class ClientRoom<Body = unknown> {
     if (this.#cursor.isInDoubt) this.#joinAgain = true;
     this.#settleJoined?.resolve();
     this.#serveHeld();
+  }
+
+  /** Where to begin, so that what was said lately comes first; nothing of it was promised. */
+  async #lookBack(): Promise<Position | undefined> {
+    if (this.#recent === 0) return undefined;
+    const { epoch, offset } = await call<JoinAnswer>(this.#socket, 'join', { room: this.name });
+    return { epoch, offset: Math.max(0, offset - this.#recent) };
   }
 
   #serveHeld(): void {

@@ -1,10 +1,10 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { ChatPage } from './chat-page.tsx';
 import './page.css';
+import { Shell } from './shell/shell.tsx';
 
 createRoot(document.getElementById('root') as HTMLElement).render(
   <StrictMode>
-    <ChatPage room={new URLSearchParams(location.search).get('room') || 'lobby'} />
+    <Shell />
   </StrictMode>,
 );

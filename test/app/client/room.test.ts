@@ -332,3 +332,32 @@ describe('leaving', () => {
     expect(server.joins.slice(2).map(({ room }) => room)).toEqual(['stays']);
   });
 });
+
+describe('looking back', () => {
+  test('what was said lately comes first, and what is said meanwhile behind it', async () => {
+    server.onJoin = ({ since }) => {
+      if (!since) return joined(40);
+      server.emit('message', message(41));
+      return joined(41, { messages: [message(39), message(40), message(41)] });
+    };
+    const { told, room } = join({ recent: 2 });
+    await room.joined;
+    server.emit('message', message(42));
+    await eventually('the live one', () => told.length === 4);
+    expect(told).toEqual([39, 40, 41, 42]);
+    expect(server.joins.map(({ since }) => since)).toEqual([undefined, at(38)]);
+  });
+
+  test('a log that reaches less far is no loss, a later one is', async () => {
+    server.onJoin = ({ since }) =>
+      since ? joined(40, { recovered: false, lost: { messages: 7 }, messages: [message(40)] }) : joined(40);
+    const { told, room } = join({ recent: 50 });
+    await room.joined;
+    expect(told).toEqual([40]);
+    expect(server.joins[1]?.since).toEqual(at(0));
+    server.onJoin = () => joined(60, { recovered: false, lost: { messages: 20 } });
+    server.cut();
+    await eventually('the loss', () => told.length === 2);
+    expect(told[1]).toEqual({ lost: { messages: 20 } });
+  });
+});

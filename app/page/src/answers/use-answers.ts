@@ -1,0 +1,60 @@
+import { useEffect, useRef, useState } from 'react';
+import { type Answer, Answers } from '../../../client/answers.ts';
+import { ask, cancel } from '../../../client/ask.ts';
+import type { ClientHub } from '../../../client/hub.ts';
+import type { Message } from '../../../protocol/hub.ts';
+
+export interface AnswerRoom {
+  /** Oldest first. */
+  readonly answers: readonly Answer[];
+  readonly refused: string | undefined;
+  /** @returns undefined when it was taken, else why not */
+  readonly ask: (prompt: string) => Promise<string | undefined>;
+  readonly cancel: (turn: string) => Promise<string | undefined>;
+}
+
+/** How long the page tries before it tells the asker, in milliseconds. */
+const tryForMs = 15_000;
+/** Messages: an answer of a page or two. */
+const recent = 200;
+
+/** The questions of a room and their answers, as they come. */
+export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom {
+  const folded = useRef(new Answers());
+  const [answers, setAnswers] = useState<readonly Answer[]>([]);
+  const [refused, setRefused] = useState<string>();
+
+  useEffect(() => {
+    if (!hub) return;
+    folded.current = new Answers();
+    const show = () => setAnswers(folded.current.all);
+    const handlers = {
+      onMessage: (message: Message) => {
+        if (folded.current.heard(message)) show();
+      },
+      onLost: () => {
+        folded.current.lost();
+        show();
+      },
+      onRefused: (error: Error) => setRefused(error.message),
+    };
+    hub.join(room, handlers, { recent });
+    return () => hub.leave(room);
+  }, [hub, room]);
+
+  const attempt = async (what: (client: ClientHub) => Promise<unknown>) => {
+    if (!hub) return 'Not connected yet';
+    try {
+      await what(hub);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  return {
+    answers,
+    refused,
+    ask: (prompt) => attempt(({ socket }) => ask(socket, { room, prompt }, { forMs: tryForMs })),
+    cancel: (turn) => attempt(({ socket }) => cancel(socket, turn, { forMs: tryForMs })),
+  };
+}

@@ -1,0 +1,74 @@
+import { useEffect, useState } from 'react';
+import { type Count, Meter } from './meter.ts';
+
+const nothing: Count = {
+  published: 0,
+  acknowledged: 0,
+  delivered: 0,
+  lost: 0,
+  duplicate: 0,
+  outOfOrder: 0,
+  told: 0,
+  connected: 0,
+};
+
+/** Clients of this window that talk all the time, and live counts of what became of it. */
+export function MeterPanel() {
+  const [running, setRunning] = useState(false);
+  const [count, setCount] = useState(nothing);
+
+  useEffect(() => {
+    if (!running) return;
+    const meter = new Meter();
+    const timer = setInterval(() => setCount(meter.count()), 250);
+    return () => {
+      clearInterval(timer);
+      meter.stop();
+    };
+  }, [running]);
+
+  const isWhole = count.lost + count.duplicate + count.outOfOrder === 0;
+  return (
+    <section className="panel" aria-labelledby="meter-title">
+      <div className="view-head">
+        <h3 id="meter-title">Count every message</h3>
+        <button type="button" onClick={() => setRunning(!running)}>
+          {running ? 'Stop' : 'Start'}
+        </button>
+      </div>
+      <p className="soft">
+        Six clients in a room of their own publish twice a second each, and all of them count.
+      </p>
+      <dl className="counts">
+        <Figure name="Clients connected" value={count.connected} />
+        <Figure name="Published" value={count.published} />
+        <Figure name="Acknowledged" value={count.acknowledged} />
+        <Figure name="Delivered" value={count.delivered} />
+        <Figure name="Lost" value={count.lost} bad={count.lost > 0} />
+        <Figure name="Duplicate" value={count.duplicate} bad={count.duplicate > 0} />
+        <Figure name="Out of order" value={count.outOfOrder} bad={count.outOfOrder > 0} />
+        <Figure name="Losses told" value={count.told} />
+      </dl>
+      {count.delivered > 0 && (
+        <p role="status" className={isWhole ? 'verdict good' : 'verdict bad'}>
+          {isWhole ? 'Every message once, in order.' : 'Something was lost, repeated or out of order.'}
+        </p>
+      )}
+    </section>
+  );
+}
+
+interface FigureProps {
+  readonly name: string;
+  readonly value: number;
+  readonly bad?: boolean;
+}
+
+function Figure({ name, value, bad = false }: FigureProps) {
+  return (
+    <div className={bad ? 'figure bad' : 'figure'}>
+      <dt>{name}</dt>
+      <dd data-testid={name}>{value.toLocaleString()}</dd>
+    </div>
+  );
+}

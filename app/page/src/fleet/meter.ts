@@ -1,0 +1,118 @@
+import type { ClientHub } from '../../../client/hub.ts';
+import type { ClientRoom } from '../../../client/room.ts';
+import type { Message } from '../../../protocol/hub.ts';
+import { openOwnHub } from '../hubs/use-hub.ts';
+
+/** What the clients of a meter have seen so far. */
+export interface Count {
+  readonly published: number;
+  readonly acknowledged: number;
+  /** Deliveries to all clients together. */
+  readonly delivered: number;
+  /** Acknowledged, and not delivered to a client that has had a later one. */
+  readonly lost: number;
+  readonly duplicate: number;
+  readonly outOfOrder: number;
+  /** Losses that clients were told of. */
+  readonly told: number;
+  /** Clients connected now. */
+  readonly connected: number;
+}
+
+const clients = 6;
+const eachEveryMs = 500;
+
+interface Body {
+  readonly sender: number;
+  readonly number: number;
+}
+
+/** Several clients in a room of their own that publish all the time, and count what arrives. */
+export class Meter {
+  readonly #hubs: ClientHub<Body>[] = [];
+  readonly #witnesses: Witness[] = [];
+  readonly #timers: number[] = [];
+  #published = 0;
+  #acknowledged = 0;
+  #told = 0;
+
+  constructor() {
+    const name = `meter-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+    for (let sender = 0; sender < clients; sender += 1) this.#start(sender, name);
+  }
+
+  count(): Count {
+    const sum = (of: (witness: Witness) => number) =>
+      this.#witnesses.reduce((total, witness) => total + of(witness), 0);
+    return {
+      published: this.#published,
+      acknowledged: this.#acknowledged,
+      delivered: sum(({ delivered }) => delivered),
+      lost: sum(({ missing }) => missing),
+      duplicate: sum(({ duplicate }) => duplicate),
+      outOfOrder: sum(({ outOfOrder }) => outOfOrder),
+      told: this.#told,
+      connected: this.#hubs.filter(({ state }) => state === 'connected').length,
+    };
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const hub of this.#hubs) hub.close();
+  }
+
+  #start(sender: number, name: string): void {
+    const hub = openOwnHub('chat', true) as ClientHub<Body>;
+    const witness = new Witness();
+    const room = hub.join(name, {
+      onMessage: (message) => witness.saw(message),
+      onLost: () => {
+        this.#told += 1;
+      },
+    });
+    this.#hubs.push(hub);
+    this.#witnesses.push(witness);
+    void this.#publishFrom(sender, room);
+  }
+
+  /** From when everyone had the time to join, so that each may expect every message. */
+  async #publishFrom(sender: number, room: ClientRoom<Body>): Promise<void> {
+    await room.joined.catch(() => undefined);
+    let number = 0;
+    const publish = () => {
+      number += 1;
+      this.#published += 1;
+      room.publish({ sender, number }).then(
+        () => {
+          this.#acknowledged += 1;
+        },
+        () => undefined,
+      );
+    };
+    this.#timers.push(window.setInterval(publish, eachEveryMs));
+  }
+}
+
+/** What one client has had, by the places in the room's log. */
+class Witness {
+  delivered = 0;
+  duplicate = 0;
+  outOfOrder = 0;
+  missing = 0;
+  #epoch: string | undefined;
+  #offset = 0;
+  readonly #ids = new Set<string>();
+
+  saw({ epoch, offset, prev, id }: Message): void {
+    this.delivered += 1;
+    if (this.#ids.has(id)) this.duplicate += 1;
+    this.#ids.add(id);
+    const before = epoch === this.#epoch ? this.#offset : prev?.offset;
+    if (before !== undefined && this.#epoch !== undefined) {
+      if (offset <= before) this.outOfOrder += 1;
+      else this.missing += offset - before - 1;
+    }
+    this.#epoch = epoch;
+    this.#offset = offset;
+  }
+}

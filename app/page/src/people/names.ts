@@ -1,0 +1,61 @@
+/** Guests have no names: each is given one that every window makes of the subject alike. */
+
+const manners = [
+  'Amber',
+  'Brisk',
+  'Calm',
+  'Daring',
+  'Eager',
+  'Fair',
+  'Gentle',
+  'Hardy',
+  'Keen',
+  'Lucid',
+  'Merry',
+  'Noble',
+  'Quiet',
+  'Royal',
+  'Swift',
+  'Witty',
+];
+const animals = [
+  'Badger',
+  'Crane',
+  'Dolphin',
+  'Falcon',
+  'Gecko',
+  'Heron',
+  'Ibis',
+  'Jay',
+  'Lynx',
+  'Marten',
+  'Newt',
+  'Otter',
+  'Puffin',
+  'Raven',
+  'Seal',
+  'Wren',
+];
+const tones = 8;
+
+export function nameOf(subject: string): string {
+  // Of an authenticated user the subject is the name; a guest's is random.
+  if (!isRandom(subject)) return subject;
+  const hash = hashOf(subject);
+  return `${manners[hash % manners.length]} ${animals[(hash >>> 8) % animals.length]}`;
+}
+
+export function toneOf(subject: string): number {
+  return hashOf(subject) % tones;
+}
+
+function isRandom(subject: string): boolean {
+  return subject.startsWith('guest:') || /^[\w-]{20}$/.test(subject);
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return hash >>> 0;
+}

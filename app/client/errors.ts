@@ -13,5 +13,5 @@ export class HubError extends Error {
 
 /** Another try may go through. */
 export function mayRetry(code: ErrorCode): boolean {
-  return code === 'refused' || code === 'uncertain' || code === 'unavailable';
+  return code === 'refused' || code === 'uncertain' || code === 'unavailable' || code === 'rate_limited';
 }

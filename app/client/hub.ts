@@ -1,5 +1,7 @@
 import { Backoff } from './backoff.ts';
+import { call } from './call.ts';
 import { type ConnectOptions, connectHub, type HubSocket } from './connect.ts';
+import { type OnPresence, PresenceList } from './presence.ts';
 import { randomId } from './random-id.ts';
 import { ClientRoom, type JoinOptions, type RoomHandlers } from './room.ts';
 import type { ConnectionState } from './state.ts';
@@ -42,6 +44,7 @@ export class ClientHub<Body = unknown> {
   /** The Socket.IO client below, for events that are not guaranteed. */
   readonly socket: HubSocket;
   readonly #rooms = new Map<string, ClientRoom<Body>>();
+  readonly #presences = new Map<string, PresenceList>();
   readonly #watchers = new Set<(state: ConnectionState) => void>();
   #state: ConnectionState = 'connecting';
   #instance: string | undefined;
@@ -59,6 +62,7 @@ export class ClientHub<Body = unknown> {
     socket.on('degraded', ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'));
     socket.on('message', (message) => this.#rooms.get(message.room)?.heard(message));
     socket.on('expelled', ({ room }) => this.#rooms.get(room)?.expelled());
+    socket.on('presence', (change) => this.#presences.get(change.room)?.heard(change));
     socket.on('gap', (gap) => this.#rooms.get(gap.room)?.gap(gap));
   }
 
@@ -77,6 +81,14 @@ export class ClientHub<Body = unknown> {
     return () => this.#watchers.delete(watcher);
   }
 
+  /**
+   * Calls a method of the hub's own, once, on the connection that is there now.
+   * @throws HubError; `refused` when there is no connection, `uncertain` when no answer came
+   */
+  call<Answer>(method: string, request: object): Promise<Answer> {
+    return call<Answer>(this.socket, method, request);
+  }
+
   /** Joins a room and stays in it through reconnects, until `leave`. Joining it again replaces the handlers. */
   join(room: string, handlers: RoomHandlers<Body>, options: JoinOptions = {}): ClientRoom<Body> {
     this.#rooms.get(room)?.leave();
@@ -85,8 +97,21 @@ export class ClientHub<Body = unknown> {
     return joined;
   }
 
+  /**
+   * Follows who is in a room that this client has joined, through reconnects, until it leaves. A leave shows some
+   * seconds late, and not at all for who comes back meanwhile. Following it again replaces the handler.
+   */
+  presence(room: string, onChange: OnPresence): PresenceList {
+    this.#presences.get(room)?.close();
+    const list = new PresenceList(room, this.socket, onChange);
+    this.#presences.set(room, list);
+    return list;
+  }
+
   leave(room: string): void {
     this.#rooms.get(room)?.leave();
+    this.#presences.get(room)?.close();
+    this.#presences.delete(room);
     if (this.#rooms.delete(room) && this.socket.connected)
       this.socket.emit('leave', { room }, () => undefined);
   }
@@ -94,6 +119,7 @@ export class ClientHub<Body = unknown> {
   close(): void {
     this.#closed = true;
     for (const room of this.#rooms.values()) room.close();
+    for (const list of this.#presences.values()) list.close();
     this.socket.disconnect();
     this.#enter('closed');
   }
@@ -102,6 +128,7 @@ export class ClientHub<Body = unknown> {
     this.#handshakes = new Backoff();
     this.#enter('connected');
     for (const room of this.#rooms.values()) room.rejoin();
+    for (const list of this.#presences.values()) list.ask();
   }
 
   /** @param code why the service refused the handshake; the client below does not try again by itself then */

@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'uncertain'
   /** The room can't be joined now: try again. */
   | 'unavailable'
+  /** Too much in too short a time, and nothing was done: the message says when to try again. */
+  | 'rate_limited'
   /** A fault of the service's own; its log has the details. */
   | 'internal';
 
@@ -55,6 +57,25 @@ export interface Lost {
 
 export interface LeaveRequest {
   readonly room: string;
+}
+
+/** Where the list of a room's members stands: the version counts up by one with each change of an epoch. */
+export interface PresencePlace {
+  readonly epoch: string;
+  readonly version: number;
+}
+
+export interface PresenceRequest {
+  readonly room: string;
+  /** What this client has: the answer holds no members where that is still so. */
+  readonly known?: PresencePlace;
+}
+
+export interface PresenceAnswer extends PresencePlace {
+  /** The subjects in the room, on all instances; absent where `known` is still so. */
+  readonly members?: readonly string[];
+  /** Those on this instance alone: the others can't be asked now. */
+  readonly partial?: true;
 }
 
 export interface TypingRequest {
@@ -98,6 +119,16 @@ export interface Typing {
   readonly from: string;
 }
 
+/**
+ * Who came to a room and who left it since the version before. At most once: who misses one, or sees another
+ * epoch, asks for the members. A leave is told some seconds late, and not at all to who comes back by then.
+ */
+export interface PresenceChange extends PresencePlace {
+  readonly room: string;
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+}
+
 /** Sent once after each connection. */
 export interface Welcome {
   /** The instance that serves this connection. */
@@ -112,6 +143,7 @@ export interface Degraded {
 export interface ClientToServer {
   join: (request: JoinRequest, reply: (answer: Acknowledgement<JoinAnswer>) => void) => void;
   leave: (request: LeaveRequest, reply: (answer: Acknowledgement) => void) => void;
+  presence: (request: PresenceRequest, reply: (answer: Acknowledgement<PresenceAnswer>) => void) => void;
   typing: (request: TypingRequest) => void;
   publish: (request: PublishRequest, reply: (answer: Acknowledgement<Position>) => void) => void;
 }
@@ -121,6 +153,7 @@ export interface ServerToClient {
   message: (message: Message) => void;
   gap: (gap: Gap) => void;
   expelled: (expelled: Expelled) => void;
+  presence: (change: PresenceChange) => void;
   typing: (typing: Typing) => void;
   degraded: (state: Degraded) => void;
 }

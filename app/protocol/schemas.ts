@@ -25,6 +25,11 @@ export const joinRequest = z.object({
 
 export const leaveRequest = z.object({ room });
 
+export const presenceRequest = z.object({
+  room,
+  known: z.object({ epoch: z.string().max(longestId), version: z.int().min(0) }).optional(),
+});
+
 export const typingRequest = z.object({ room });
 
 /**
@@ -42,3 +47,14 @@ export const publishRequest = z.object({
   id: z.string().min(1).max(longestId).optional(),
   body: z.unknown().refine(isJson, 'must be JSON: binary is not taken'),
 });
+
+/** Longest question to a model, in characters; the room's log keeps it as one message. */
+export const longestPrompt = 8_000;
+
+export const askRequest = z.object({
+  room,
+  id: z.string().min(1).max(longestId).optional(),
+  prompt: z.string().trim().min(1, 'must say something').max(longestPrompt),
+});
+
+export const cancelRequest = z.object({ turn: z.string().min(1).max(longestId) });

@@ -1,136 +1,127 @@
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { Server } from 'socket.io';
-import { paths, pingIntervalMs } from '../names.ts';
-import { createAuthenticator } from './auth/authenticator.ts';
-import { closeExpired } from './auth/expiry.ts';
 import { Connections } from './connections.ts';
+import { drain } from './draining/drain.ts';
 import type { Environment } from './environment.ts';
+import { serveBans } from './http/bans.ts';
+import { clientAddress } from './http/client-address.ts';
+import { createHttp } from './http/create.ts';
+import { originGate, rateGate, readinessGate } from './http/gates.ts';
 import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
+import { serveMessages } from './http/messages.ts';
 import { servePage } from './http/page.ts';
-import { backtests } from './hubs/backtests.ts';
-import { bots } from './hubs/bots.ts';
-import { chat } from './hubs/chat.ts';
-import { type HubContext, openHub } from './hubs/open.ts';
+import { serveSession } from './http/session.ts';
+import { openAllHubs } from './hubs/all.ts';
+import type { OpenHub } from './hubs/open.ts';
+import { type Limits, openLimits } from './limits/limits.ts';
+import { endPacketFloods } from './limits/packet-flood.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { Observability } from './observability.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
 import { testRoomPermissions } from './rooms/self-test.ts';
-import { openMemoryStore, openRedisStore, type RoomStore } from './rooms/store.ts';
-import { openSwitchingStore } from './rooms/switching-store.ts';
+import { openSessions, type Sessions } from './sessions/open-sessions.ts';
+import { createSocketServer } from './sockets.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
 export interface Service {
   /** Where it listens, for example `http://127.0.0.1:3000`. */
   readonly url: string;
   readiness(): Readiness;
-  /** Takes no new clients, lets go of those it has, leaves the backplane. */
+  /** Takes no new clients and sends those that it has elsewhere, one after the other. Asked again: the same drain. */
+  drain(): Promise<void>;
+  /** Drains, and leaves the backplane. */
   stop(): Promise<void>;
 }
 
-/** A client sends its answer to the last ping within this time, or is gone. Socket.IO's own default. */
-const pingTimeoutMs = 20_000;
-const largestMessageBytes = 100_000;
-
 export async function startService(environment: Environment, log: Logger): Promise<Service> {
-  const backplane = await openOwnBackplane(environment, log);
-  let draining = false;
+  const { deployment, trustedProxyHops, drainSeconds } = environment;
+  const observability = new Observability(environment, log);
+  const { metrics } = observability;
+  const backplane = await openOwnBackplane(environment, log, metrics);
+  const { links } = backplane;
+  let drained: Promise<void> | undefined;
+  const isDraining = () => drained !== undefined;
   const readiness = () =>
-    readinessOf(backplane.status, { draining, servesAlone: environment.backplane === 'preferred' });
-  const http = createHttp(environment, log);
+    readinessOf(backplane.status, {
+      draining: isDraining(),
+      servesAlone: environment.backplane === 'preferred',
+    });
+  const http = await createHttp({ ...environment, log });
+  metrics.http.watch(http);
   serveHealth(http, readiness);
   await servePage(http);
-  const io = createSocketServer(http, environment, readiness);
+  const limits = openLimits({ links, deployment });
+  const io = createSocketServer(http.server, environment, [
+    readinessGate(() => statusCodeOf(readiness()) === 200, readiness),
+    originGate(environment),
+    rateGate(limits, trustedProxyHops),
+  ]);
+  endPacketFloods(io, (request) => {
+    log.warn({ address: clientAddress(request, trustedProxyHops) }, 'ended a connection that floods');
+  });
   const connections = new Connections(io);
-  if (backplane.links) io.adapter(createBackplaneAdapter(backplane.links, environment.deployment));
-  const closeHubs = openHubs(io, environment, backplane, log);
+  if (links) io.adapter(createBackplaneAdapter(links, deployment));
+  const opened: OpenHub[] = [];
+  const sessions = openSessions({ links, deployment, log, hubs: () => opened });
+  const shared = { environment, backplane, connections, sessions, limits, metrics, log };
+  const { hubs, close: closeHubs } = await openAllHubs({ io, isDraining, ...shared });
+  opened.push(...hubs);
+  await observability.open({ io, http: http.server, backplane, hubs, readiness });
+  serveApi(http, environment, { hubs, sessions, limits });
+  const startDrain = () => {
+    if (drained) return drained;
+    drained = drain({ connections, seconds: drainSeconds });
+    observability.drainStarted();
+    return drained;
+  };
   const url = await http.listen({ port: environment.port, host: environment.host });
   return {
     url,
     readiness,
+    drain: startDrain,
     stop: async () => {
-      draining = true;
-      connections.closeTransports();
+      await startDrain();
       await io.close();
       await http.close();
-      closeHubs();
+      await closeHubs();
+      sessions.close();
+      limits.close();
+      await observability.close();
       await backplane.close();
     },
   };
 }
 
-function openOwnBackplane({ redis, deployment, instanceId }: Environment, log: Logger): Promise<Backplane> {
+function openOwnBackplane(
+  { redis, deployment, instanceId }: Environment,
+  log: Logger,
+  metrics: Metrics,
+): Promise<Backplane> {
   return openBackplane({
     sources: redis,
     deployment,
     instance: instanceId,
     log,
+    observer: metrics.backplane,
     selfTest: (connection) => testRoomPermissions(connection, deployment, instanceId),
   });
 }
 
-function createHttp(environment: Environment, log: Logger): FastifyInstance {
-  return Fastify({
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
-    // The load balancer must be the one that closes an idle connection: else it sends into a closed one, a 502.
-    keepAliveTimeout: (environment.idleTimeoutSeconds + 5) * 1000,
-  }) as unknown as FastifyInstance;
+interface Shared {
+  readonly hubs: readonly OpenHub[];
+  readonly sessions: Sessions;
+  readonly limits: Limits;
 }
 
-function createSocketServer(
-  http: FastifyInstance,
-  environment: Environment,
-  readiness: () => Readiness,
-): Server {
-  return new Server(http.server, {
-    path: paths.socketIo,
-    serveClient: false,
-    pingInterval: pingIntervalMs,
-    pingTimeout: pingTimeoutMs,
-    maxHttpBufferSize: largestMessageBytes,
-    perMessageDeflate: false,
-    cors: corsOf(environment.corsOrigins),
-    allowRequest: (_request, decide) => {
-      const takesClients = statusCodeOf(readiness()) === 200;
-      decide(takesClients ? null : `the instance is ${readiness()}`, takesClients);
-    },
-  });
-}
-
-function corsOf(origins: readonly string[]) {
-  if (origins.length === 0) return undefined;
-  return { origin: origins.includes('*') ? '*' : [...origins], credentials: !origins.includes('*') };
-}
-
-/** @returns closes them */
-function openHubs(io: Server, environment: Environment, backplane: Backplane, log: Logger): () => void {
-  const context: HubContext = {
-    io,
-    backplane,
-    log,
-    store: storeOf(backplane, environment),
-    instance: environment.instanceId,
-    authenticate: createAuthenticator(environment.auth),
-    admit: () => undefined,
-  };
-  const hubs = [chat, bots, backtests].map((definition) => openHub(definition, context));
-  const endExpiry = closeExpired(hubs.map(({ namespace }) => namespace));
-  return () => {
-    endExpiry();
-    for (const hub of hubs) hub.close();
-  };
-}
-
-function storeOf(backplane: Backplane, { deployment, backplane: need }: Environment): RoomStore {
-  const { links } = backplane;
-  if (!links) return openMemoryStore();
-  const shared = openRedisStore({ links, deployment });
-  if (need === 'required') return shared;
-  return openSwitchingStore({
-    shared,
-    alone: openMemoryStore(),
-    available: () => links.available(),
-    onChange: (listener) => backplane.on('status', listener),
+function serveApi(http: FastifyInstance, environment: Environment, { hubs, sessions, limits }: Shared): void {
+  const { serviceTokens } = environment;
+  const rooms = new Map(hubs.map((hub) => [hub.name, hub.rooms]));
+  serveMessages(http, { hubs: rooms, serviceTokens });
+  serveBans(http, { hubs: rooms, serviceTokens, sessions });
+  serveSession(http, {
+    ...environment,
+    limit: (address) => limits.session(address),
+    isRevoked: (identity) => sessions.revocations.isRevoked(identity),
   });
 }

@@ -43,6 +43,8 @@ export interface HubCall {
   readonly socket: Socket;
   /** Has this socket joined the room? */
   isMember(room: string): boolean;
+  /** What the caller may see of a room, as for a join; undefined: nothing. */
+  grantOf(room: string): Promise<Grant | undefined>;
   /** Tells the room's members on all instances one of the hub's events. @throws Error when it does not fit its schema */
   tell(room: string, event: string, payload: unknown): void;
 }

@@ -1,62 +1,90 @@
-import type { Logger } from 'pino';
-import type { Namespace, Server, Socket } from 'socket.io';
-import type { Authenticator } from '../auth/authenticator.ts';
-import { type Admit, authenticateHandshakes } from '../auth/handshake.ts';
-import { hasExpired, identityOf, subjectOf } from '../auth/identity.ts';
-import { grantByClaims } from '../auth/room-claims.ts';
+import type { Namespace, Socket } from 'socket.io';
+import { presenceRequest } from '../../protocol/schemas.ts';
+import { authenticateHandshakes } from '../auth/handshake.ts';
+import { subjectOf } from '../auth/identity.ts';
+import { presenceMethod } from '../presence/method.ts';
+import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
 import { listener, type OnFault } from '../rooms/answer.ts';
 import { type AttachedRooms, attachRooms } from '../rooms/attach.ts';
-import type { Authorize, Grant } from '../rooms/methods.ts';
-import type { RoomStore } from '../rooms/store.ts';
-import { defaultLimits, type HubCall, type HubDefinition } from './define.ts';
-import { logOf } from './thread.ts';
-
-/** What all hubs of a service share. */
-export interface HubContext {
-  readonly io: Server;
-  readonly store: RoomStore;
-  readonly backplane: Backplane;
-  readonly instance: string;
-  readonly log: Logger;
-  /** Undefined: nobody is authenticated. */
-  readonly authenticate: Authenticator | undefined;
-  readonly admit: Admit;
-}
+import { authorizeBy } from './authorize.ts';
+import type { HubContext } from './context.ts';
+import { defaultLimits, type HubDefinition } from './define.ts';
+import { serveMethods } from './methods.ts';
+import { logOf, tellConnections } from './thread.ts';
 
 export interface OpenHub {
   readonly name: string;
   readonly namespace: Namespace;
   readonly rooms: AttachedRooms;
-  close(): void;
+  /** Says what is left to say to the other instances. */
+  close(): Promise<void>;
 }
 
 /** Opens a hub's namespace on this instance. */
 export function openHub(definition: HubDefinition, context: HubContext): OpenHub {
-  const { io, store, log } = context;
+  const { io, store, log, charge } = context;
   const { name } = definition;
   const namespace = io.of(`/${name}`);
   namespace.use(authenticateHandshakes(context.authenticate, context.admit));
   namespace.on('connection', (socket) => welcome(socket, context));
+  tellConnections(namespace, log, context.addressOf);
   const endTelling = tellWhenDegraded(namespace, context.backplane);
-  const onFault: OnFault = (error, socket) => logOf(log, socket).error({ err: error }, 'a hub method failed');
+  const onFault: OnFault = (error, socket, room) =>
+    logOf(log, socket, room).error({ err: error }, 'a hub method failed');
+  const authorize = authorizeBy(definition, context.isBanned);
+  const presence = openPresence(definition, context, (...said) => rooms.whisper(...said));
   const rooms = attachRooms(namespace, {
     store,
     onFault,
     subjectOf,
-    authorize: authorizeBy(definition),
+    authorize,
     limits: { ...defaultLimits, ...definition.limits },
+    ...(charge && { charge }),
+    ...(presence && { membership: presence }),
+    ...(context.countersOf && { counters: context.countersOf(name) }),
   });
-  serveMethods(definition, namespace, rooms, onFault);
+  serveMethods(definition, { namespace, rooms, authorize, onFault, charge });
+  if (presence) servePresence({ namespace, rooms, presence, onFault, charge });
   return {
     name,
     namespace,
     rooms,
-    close: () => {
+    close: async () => {
       endTelling();
+      await presence?.close();
       rooms.close();
     },
   };
+}
+
+function openPresence(
+  { name, presence = true }: HubDefinition,
+  { presenceOf }: HubContext,
+  whisper: AttachedRooms['whisper'],
+): Presence | undefined {
+  return presence ? presenceOf?.(name, whisper) : undefined;
+}
+
+interface ServedPresence extends Pick<HubContext, 'charge'> {
+  readonly namespace: Namespace;
+  readonly rooms: AttachedRooms;
+  readonly presence: Presence;
+  readonly onFault: OnFault;
+}
+
+/** Asked for in each room that is joined: it counts as a join does. */
+function servePresence({ namespace, rooms, presence, onFault, charge }: ServedPresence): void {
+  const answer = presenceMethod(presence, (socket, room) => rooms.isMember(socket, room));
+  const listen = listener(
+    presenceRequest,
+    async (socket, request) => {
+      charge?.(socket, 'join');
+      return answer(socket, request);
+    },
+    onFault,
+  );
+  namespace.on('connection', (socket) => socket.on('presence', listen));
 }
 
 function welcome(socket: Socket, { instance, backplane }: HubContext): void {
@@ -68,45 +96,4 @@ function tellWhenDegraded(namespace: Namespace, backplane: Backplane): () => voi
   const tell = () => namespace.local.emit('degraded', { degraded: backplane.status !== 'joined' });
   backplane.on('status', tell);
   return () => backplane.off('status', tell);
-}
-
-/** The token first, then the hub: each can only say no. */
-function authorizeBy({ name, authorize, publishers = 'clients' }: HubDefinition): Authorize {
-  return (socket, action, room) => {
-    const identity = identityOf(socket);
-    if (hasExpired(identity)) return undefined;
-    if (action === 'publish' && publishers === 'backends') return undefined;
-    const granted = grantByClaims(identity, name, room);
-    if (!granted || !authorize) return granted;
-    const said = authorize(identity, action, room);
-    return said instanceof Promise ? said.then((grant) => stricter(granted, grant)) : stricter(granted, said);
-  };
-}
-
-function stricter(one: Grant, other: Grant | undefined): Grant | undefined {
-  return other && { visibleFrom: Math.max(one.visibleFrom ?? 1, other.visibleFrom ?? 1) };
-}
-
-function serveMethods(
-  { methods = {}, events = {} }: HubDefinition,
-  namespace: Namespace,
-  rooms: AttachedRooms,
-  onFault: OnFault,
-): void {
-  const tell: HubCall['tell'] = (room, event, payload) => {
-    const schema = Object.hasOwn(events, event) ? events[event] : undefined;
-    if (!schema) throw new Error(`the hub defines no event ${event}`);
-    rooms.whisper(room, event, schema.parse(payload));
-  };
-  const listeners = Object.entries(methods).map(([name, { schema, run }]) => {
-    const answer = async (socket: Socket, request: unknown) => {
-      const isMember = (room: string) => rooms.isMember(socket, room);
-      const result = await run({ identity: identityOf(socket), socket, isMember, tell }, request);
-      return { ok: true as const, ...result };
-    };
-    return [name, listener(schema, answer, onFault)] as const;
-  });
-  namespace.on('connection', (socket) => {
-    for (const [name, listen] of listeners) socket.on(name, listen);
-  });
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { Channels } from './channels.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { RedisLink, type RedisLinkOptions } from './link.ts';
+import type { BackplaneObserver } from './observer.ts';
 import { inspectServer } from './self-test.ts';
 import type { RedisSetting } from './setting.ts';
 import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './source.ts';
@@ -19,6 +20,8 @@ export interface BackplaneOptions {
   readonly log: Logger;
   /** Tries, on each new connection for commands, what the service will ask of it. @throws Error what is denied */
   readonly selfTest?: (connection: Redis) => Promise<void>;
+  /** @default nobody is told */
+  readonly observer?: BackplaneObserver;
 }
 
 /** What joins this instance to the others. */
@@ -68,6 +71,8 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
       channels,
       channel: `${options.deployment}:heartbeat:${options.instance}`,
       onChange: (beating) => this.#changed(beating, describe(found)),
+      onRoundTrip: (milliseconds) => options.observer?.roundTrip(milliseconds),
+      onOverdue: () => options.observer?.failed('heartbeat', 'overdue', new Error('no beat within 0.8 s')),
     });
     this.links = {
       commands,
@@ -101,11 +106,12 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
 
   #createLink(
     purpose: string,
-    { sources, instance, log }: BackplaneOptions,
+    { sources, instance, log, observer }: BackplaneOptions,
     inspect: RedisLinkOptions['inspect'],
   ): RedisLink {
     const resolve = () => settingOf(sources);
-    const link = new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log });
+    const onFault: RedisLinkOptions['onFault'] = (fault, reason) => observer?.failed(purpose, fault, reason);
+    const link = new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log, onFault });
     this.#opened.push(link);
     return link;
   }

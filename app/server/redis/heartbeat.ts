@@ -1,3 +1,4 @@
+import { demotedReason } from '../../metric-names.ts';
 import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 
@@ -9,6 +10,10 @@ export interface HeartbeatOptions {
   readonly channel: string;
   /** Told of each change: can a message go round through Redis? */
   readonly onChange: (beating: boolean) => void;
+  /** Is told how long each beat was on its way, in milliseconds. @default nobody is */
+  readonly onRoundTrip?: ((milliseconds: number) => void) | undefined;
+  /** A beat did not come in time. @default nobody is told */
+  readonly onOverdue?: (() => void) | undefined;
 }
 
 /** Clients are told within 2 s that Redis is away: one beat, and the time that it may take. */
@@ -32,6 +37,7 @@ export class Heartbeat {
   #heardAt = 0;
   #answeredAt = 0;
   #dueAt = 0;
+  #sentAt = 0;
   #asking = false;
 
   constructor(options: HeartbeatOptions) {
@@ -85,7 +91,9 @@ export class Heartbeat {
   /** After a look at what has arrived: a process that was busy itself finds the timer before the answer. */
   #expect(beatAt: number): void {
     setImmediate(() => {
-      if (this.#heardAt < beatAt) this.#change(false);
+      if (this.#heardAt >= beatAt) return;
+      this.#options.onOverdue?.();
+      this.#change(false);
     });
   }
 
@@ -93,6 +101,7 @@ export class Heartbeat {
     const redis = this.#options.commands.connection;
     if (!redis || this.#asking) return;
     this.#asking = true;
+    this.#sentAt = performance.now();
     try {
       const [replication, receivers] = await Promise.all([
         redis.info('replication'),
@@ -109,8 +118,8 @@ export class Heartbeat {
   }
 
   #demoted(): void {
-    this.#renew('commands', 'the server is a replica now');
-    this.#renew('subscriptions', 'the server is a replica now');
+    this.#renew('commands', demotedReason);
+    this.#renew('subscriptions', demotedReason);
   }
 
   #renew(link: 'commands' | 'subscriptions', reason: string): void {
@@ -123,8 +132,15 @@ export class Heartbeat {
     // What was under way when a connection ended says nothing of the next one.
     if (!this.#timer) return;
     this.#heardAt = Date.now();
+    this.#tellRoundTrip();
     clearTimeout(this.#overdue);
     this.#change(true);
+  }
+
+  #tellRoundTrip(): void {
+    if (this.#sentAt === 0) return;
+    this.#options.onRoundTrip?.(performance.now() - this.#sentAt);
+    this.#sentAt = 0;
   }
 
   #change(beating: boolean): void {

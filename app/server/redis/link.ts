@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { BatchingRedis } from './batching-redis.ts';
 import { explainConnectFailure } from './diagnosis.ts';
 import type { RedisEndpoint, RedisSetting } from './setting.ts';
 
@@ -13,6 +14,8 @@ export interface RedisLinkOptions {
   /** Looks at each new connection's server. @throws Error when it is not to be used @returns remarks for the log */
   readonly inspect: (connection: Redis) => Promise<string[]>;
   readonly log: Logger;
+  /** Is told of each connection that can't be made, or is lost. @default nobody is */
+  readonly onFault?: (fault: 'connect' | 'lost', reason: Error) => void;
 }
 
 interface LinkEvents {
@@ -78,6 +81,7 @@ export class RedisLink extends EventEmitter<LinkEvents> {
         await this.#liveOnce();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
+        this.#options.onFault?.('connect', error as Error);
         this.#report(error as Error);
       }
       await this.#pause();
@@ -106,6 +110,7 @@ export class RedisLink extends EventEmitter<LinkEvents> {
     if (Date.now() - since > longestBackoffMs) this.#attempt = this.#lastReport = 0;
     if (this.#stop.signal.aborted) return;
     this.#options.log.warn({ link: this.#options.name, reason: reason.message }, 'lost Redis, reconnecting');
+    this.#options.onFault?.('lost', reason);
     this.emit('down', reason);
   }
 
@@ -130,7 +135,7 @@ async function openConnection(
   endpoint: RedisEndpoint,
   { name, inspect, log }: RedisLinkOptions,
 ): Promise<Redis> {
-  const redis = new Redis({
+  const redis = new BatchingRedis({
     ...endpoint,
     ...(setting.username === undefined ? {} : { username: setting.username }),
     ...(setting.password === undefined ? {} : { password: setting.password }),
@@ -143,8 +148,6 @@ async function openConnection(
     commandTimeout: commandTimeoutMs,
     keepAlive: 10_000,
     disconnectTimeout: 500,
-    // Appends of one tick go out in one write.
-    enableAutoPipelining: true,
     retryStrategy: null,
     enableOfflineQueue: false,
     autoResubscribe: false,

@@ -7,9 +7,9 @@ export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  /** @param file for example `new URL('./scripts/append.lua', import.meta.url)` */
-  constructor(file: URL) {
-    this.#text = readFileSync(file, 'utf8');
+  /** @param source a file, for example `new URL('./scripts/append.lua', import.meta.url)`, or the text itself */
+  constructor(source: URL | string) {
+    this.#text = typeof source === 'string' ? source : readFileSync(source, 'utf8');
     this.#hash = createHash('sha1').update(this.#text).digest('hex');
   }
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 import type { Acknowledgement, ErrorCode, Refusal } from '../../protocol/hub.ts';
+import { type Reply, sendReply } from './direct-reply.ts';
 
-type Reply = (answer: Acknowledgement<unknown>) => void;
 type Method<S extends z.ZodType> = (socket: Socket, request: z.infer<S>) => Promise<Acknowledgement<unknown>>;
 
 /** A method's no: it goes to the caller as it is, and is no fault of the service. */
@@ -16,7 +16,8 @@ export class MethodRefusal extends Error {
   }
 }
 
-export type OnFault = (fault: Error, socket: Socket) => void;
+/** @param room what the request says, where it names one */
+export type OnFault = (fault: Error, socket: Socket, room?: string) => void;
 
 /**
  * Makes a method a listener: it checks the payload, answers exactly once, and turns a fault into an answer,
@@ -25,16 +26,22 @@ export type OnFault = (fault: Error, socket: Socket) => void;
  * One listener serves all sockets and finds its own in `this`: a closure for each would be a tenth of what a
  * connection takes.
  */
-export function listener<S extends z.ZodType>(schema: S, method: Method<S>, onFault: OnFault) {
+export function listener<S extends z.ZodType>(
+  schema: S,
+  method: Method<S>,
+  onFault: OnFault,
+  onRefusal?: (code: ErrorCode) => void,
+) {
   return async function (this: Socket, ...parts: unknown[]): Promise<void> {
     // `emitWithAck('join')` without a payload puts the reply first.
     const reply = typeof parts.at(-1) === 'function' ? (parts.pop() as Reply) : undefined;
     const result = await attempt(this, schema, method, parts[0]).catch((fault: Error) => {
       if (fault instanceof MethodRefusal) return refuse(fault.code, fault.message);
-      onFault(fault, this);
+      onFault(fault, this, roomIn(parts[0]));
       return refuse('internal', 'the service failed to do this; its log says why');
     });
-    reply?.(result);
+    if (!result.ok) onRefusal?.(result.error.code);
+    if (reply) sendReply(this, reply, result);
   };
 }
 
@@ -50,6 +57,11 @@ async function attempt<S extends z.ZodType>(
 
 export function refuse(code: ErrorCode, message: string): Refusal {
   return { ok: false, error: { code, message } };
+}
+
+function roomIn(request: unknown): string | undefined {
+  const room = (request as { room?: unknown } | undefined)?.room;
+  return typeof room === 'string' ? room : undefined;
 }
 
 function explain(error: z.ZodError): string {

@@ -15,9 +15,8 @@ export class Frame {
 
   /** @param packet Engine.IO's text of the message, `42/chat,["message",{…}]` */
   static of(position: Position, packet: Buffer): Frame {
-    const headerLength = packet.length < 126 ? 2 : packet.length < 65_536 ? 4 : 10;
-    const bytes = Buffer.allocUnsafe(headerLength + packet.length);
-    writeHeader(bytes, packet.length);
+    const bytes = Buffer.allocUnsafe(headerLengthOf(packet.length) + packet.length);
+    const headerLength = writeHeader(bytes, packet.length);
     packet.copy(bytes, headerLength);
     return new Frame(position, bytes, headerLength);
   }
@@ -34,8 +33,21 @@ export class Frame {
   }
 }
 
-/** A final, unmasked text frame (RFC 6455, 5.2). */
-function writeHeader(bytes: Buffer, payloadLength: number): void {
+/** Any text as one buffer to be written to a WebSocket. */
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(headerLengthOf(length) + length);
+  bytes.write(text, writeHeader(bytes, length));
+  return bytes;
+}
+
+function headerLengthOf(payloadLength: number): number {
+  if (payloadLength < 126) return 2;
+  return payloadLength < 65_536 ? 4 : 10;
+}
+
+/** A final, unmasked text frame (RFC 6455, 5.2). @returns where the payload starts */
+function writeHeader(bytes: Buffer, payloadLength: number): number {
   bytes[0] = 0x81;
   if (payloadLength < 126) {
     bytes[1] = payloadLength;
@@ -46,4 +58,5 @@ function writeHeader(bytes: Buffer, payloadLength: number): void {
     bytes[1] = 127;
     bytes.writeBigUInt64BE(BigInt(payloadLength), 2);
   }
+  return headerLengthOf(payloadLength);
 }

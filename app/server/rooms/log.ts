@@ -1,3 +1,4 @@
+import type { Condition, Withheld } from './condition.ts';
 import type { Position } from './position.ts';
 
 /** How much of a room is kept, and for how long. A log is a delivery window, not a database. */
@@ -35,6 +36,13 @@ export interface AppendRequest {
 export interface Appended extends Position {
   /** This id was appended before: the position is the first one's, and nothing was written. */
   readonly repeated: boolean;
+}
+
+/** An append whose body the condition decides. */
+export interface ConditionalRequest {
+  readonly room: string;
+  /** The fields behind the position up to the body, as JSON text: `"id":…,"body":`. */
+  readonly beforeBody: string;
 }
 
 export interface ReadRequest {
@@ -75,6 +83,11 @@ export interface RoomLog {
    * @throws UncertainError when it may have been: a repeat with the same id settles it
    */
   append(request: AppendRequest): Promise<Appended>;
+  /**
+   * Asks the condition in the same step as it appends, and appends nothing where that says so.
+   * @throws as `append`: after an `UncertainError` only the condition's own state settles it
+   */
+  appendIf(request: ConditionalRequest, condition: Condition): Promise<Appended | Withheld>;
   /** @throws Error when the log can't be read now */
   read(request: ReadRequest): Promise<Page>;
 }

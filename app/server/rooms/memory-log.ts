@@ -1,6 +1,8 @@
+import type { Condition, Withheld } from './condition.ts';
 import {
   type Appended,
   type AppendRequest,
+  type ConditionalRequest,
   type LogBounds,
   type Page,
   pageBytes,
@@ -53,14 +55,19 @@ export class MemoryLog implements RoomLog {
     const idKey = id === undefined ? undefined : `${subject.length}:${subject}:${id}`;
     const first = this.#firstOf(stored, idKey, now);
     if (first !== undefined) return { epoch: stored.epoch, offset: first, repeated: true };
-    const position = { epoch: stored.epoch, offset: stored.head + 1 };
-    const message = messageHead(room) + messagePosition(position) + rest;
-    stored.head = position.offset;
-    stored.bytes += Buffer.byteLength(message);
-    stored.entries.push({ offset: position.offset, message, time: now });
+    const position = this.#add(stored, room, rest, now);
     if (idKey !== undefined) stored.ids.set(idKey, { offset: position.offset, time: now });
-    this.#trim(stored, now);
-    this.#options.onAppend(room, position, message);
+    return { ...position, repeated: false };
+  }
+
+  async appendIf(
+    { room, beforeBody }: ConditionalRequest,
+    condition: Condition,
+  ): Promise<Appended | Withheld> {
+    const decision = condition.decide();
+    if ('withheld' in decision) return decision;
+    const now = this.#now();
+    const position = this.#add(this.#use(room, now), room, `${beforeBody}${decision.body}}`, now);
     return { ...position, repeated: false };
   }
 
@@ -77,6 +84,17 @@ export class MemoryLog implements RoomLog {
     const missing = visible < head.offset ? first - visible - 1 : 0;
     const lost = since.offset - from + missing;
     return { head, ackedKept, complete: lost === 0, lost, messages, end, more };
+  }
+
+  #add(stored: StoredRoom, room: string, rest: string, now: number): Position {
+    const position = { epoch: stored.epoch, offset: stored.head + 1 };
+    const message = messageHead(room) + messagePosition(position) + rest;
+    stored.head = position.offset;
+    stored.bytes += Buffer.byteLength(message);
+    stored.entries.push({ offset: position.offset, message, time: now });
+    this.#trim(stored, now);
+    this.#options.onAppend(room, position, message);
+    return position;
   }
 
   #use(room: string, now: number): StoredRoom {

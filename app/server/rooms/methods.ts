@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Acknowledgement, JoinAnswer, Lost, Message, Position } from '../../protocol/hub.ts';
 import type { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
 import { refuse } from './answer.ts';
+import { countAppended, countFailedAppend, type RoomCounters } from './counters.ts';
 import { type Page, RefusedError, type RoomLog, UncertainError } from './log.ts';
 import { messageRest } from './packet.ts';
 import type { Rooms } from './rooms.ts';
@@ -15,6 +16,12 @@ export type Authorize = (
   action: 'join' | 'publish',
   room: string,
 ) => Grant | undefined | Promise<Grant | undefined>;
+
+/**
+ * Counts a call against its sender's limits, before anything is done for it.
+ * @throws MethodRefusal `rate_limited`
+ */
+export type Charge = (socket: Socket, action: 'join' | 'publish' | 'call') => void;
 
 export interface Grant {
   /** The earliest offset that the socket may see. @default 1 */
@@ -41,7 +48,9 @@ export interface RoomMethodsOptions {
   readonly rooms: Rooms;
   readonly subjectOf: (socket: Socket) => string;
   readonly authorize: Authorize;
+  readonly counters: RoomCounters;
   readonly keep: Keep | undefined;
+  readonly charge: Charge | undefined;
   readonly limits: MemberLimits;
 }
 
@@ -66,7 +75,8 @@ export class RoomMethods {
   }
 
   async publish(socket: Socket, request: z.infer<typeof publishRequest>): Promise<Acknowledgement<Position>> {
-    const { authorize, subjectOf, limits } = this.#options;
+    const { authorize, subjectOf, limits, charge } = this.#options;
+    charge?.(socket, 'publish');
     const text = JSON.stringify(request.body);
     if (Buffer.byteLength(text) > limits.bodyBytes) {
       return refuse('bad_request', `body: must have at most ${limits.bodyBytes} bytes as JSON`);
@@ -92,9 +102,16 @@ export class RoomMethods {
     const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
     const rest = messageRest(said.id, said.from, said.at, text);
     const request = { room, subject, rest, ...(id === undefined ? {} : { id }) };
-    const { epoch, offset } = await this.#options.log.append(request);
-    await this.#keep({ room, epoch, offset, ...said, body });
-    return { epoch, offset };
+    const { log, counters } = this.#options;
+    try {
+      const { epoch, offset, repeated } = await log.append(request);
+      await this.#keep({ room, epoch, offset, ...said, body });
+      countAppended(counters, repeated);
+      return { epoch, offset };
+    } catch (error) {
+      countFailedAppend(counters, error);
+      throw error;
+    }
   }
 
   async #keep(message: Message): Promise<void> {
@@ -109,7 +126,8 @@ export class RoomMethods {
     socket: Socket,
     { room, since, acked }: z.infer<typeof joinRequest>,
   ): Promise<Acknowledgement<JoinAnswer>> {
-    const { authorize, rooms, limits } = this.#options;
+    const { authorize, rooms, limits, charge } = this.#options;
+    charge?.(socket, 'join');
     if (rooms.countOf(socket) >= limits.rooms && !rooms.has(socket, room)) {
       return refuse('forbidden', `a connection may be in ${limits.rooms} rooms at once: leave some`);
     }
@@ -122,11 +140,20 @@ export class RoomMethods {
         ...(acked && { acked }),
         visibleFrom: grant.visibleFrom ?? 1,
       });
-      return page ? { ok: true, ...joinAnswer(page) } : refuse('unavailable', 'the connection ended');
+      if (!page) return refuse('unavailable', 'the connection ended');
+      countJoin(this.#options.counters, page);
+      return { ok: true, ...joinAnswer(page) };
     } catch (error) {
       return refuse('unavailable', `the room can't be joined now: ${(error as Error).message}`);
     }
   }
+}
+
+function countJoin(counters: RoomCounters, { messages, more, complete, ackedKept }: Page): void {
+  if (!more) counters.joins += 1;
+  if (messages.length > 0) counters.replays += 1;
+  counters.replayedMessages += messages.length;
+  if (!complete || !ackedKept) counters.lossesTold += 1;
 }
 
 function joinAnswer(page: Page): JoinAnswer {

@@ -15,6 +15,11 @@ export function packetPrefix(namespace: string): string {
   return namespace === '/' ? '42["message",' : `42${namespace},["message",`;
 }
 
+/** The text of a JSON answer to a client's event: `43/chat,7[{…}]`. 3 is Socket.IO's acknowledgement. */
+export function acknowledgement(namespace: string, packetId: number, answer: object): string {
+  return `43${namespace === '/' ? '' : `${namespace},`}${packetId}[${JSON.stringify(answer)}]`;
+}
+
 /** The message up to its position: `{"room":"lobby",`. */
 export function messageHead(room: string): string {
   return `{"room":${JSON.stringify(room)},`;
@@ -22,7 +27,12 @@ export function messageHead(room: string): string {
 
 /** The fields behind the position. `body` is JSON text. */
 export function messageRest(id: string, from: string, at: number, body: string): string {
-  return `"id":${JSON.stringify(id)},"from":${JSON.stringify(from)},"at":${at},"body":${body}}`;
+  return `${messageBeforeBody(id, from, at)}${body}}`;
+}
+
+/** The same up to the body, where that is not known yet: it and a closing brace follow. */
+export function messageBeforeBody(id: string, from: string, at: number): string {
+  return `"id":${JSON.stringify(id)},"from":${JSON.stringify(from)},"at":${at},"body":`;
 }
 
 /** `"epoch":"…","offset":…,` and, in the first message of an epoch, where the one before ended. */

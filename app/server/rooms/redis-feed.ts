@@ -11,7 +11,8 @@ export interface RedisFeedOptions {
   readonly publish: (channel: string, payload: string) => Promise<unknown>;
 }
 
-const colon = 0x3a;
+/** Bytes: an epoch, an offset and their colons are shorter. One slice costs less than two searches and two slices. */
+const longestHead = 64;
 /** No epoch starts with it. */
 const whisperMark = '!';
 
@@ -67,13 +68,14 @@ function ofChannel(listener: FeedListener): ChannelListener {
 
 /** Undefined for what no script of ours has published. */
 function parse(payload: Buffer): { position: Position; packet: Buffer } | undefined {
-  const first = payload.indexOf(colon);
-  const second = payload.indexOf(colon, first + 1);
+  const head = payload.toString('latin1', 0, longestHead);
+  const first = head.indexOf(':');
+  const second = head.indexOf(':', first + 1);
   if (first <= 0 || second < 0) return undefined;
-  const offset = Number(payload.toString('latin1', first + 1, second));
+  const offset = Number(head.slice(first + 1, second));
   if (!Number.isSafeInteger(offset) || offset < 1) return undefined;
   return {
-    position: { epoch: payload.toString('latin1', 0, first), offset },
+    position: { epoch: head.slice(0, first), offset },
     packet: payload.subarray(second + 1),
   };
 }

@@ -1,9 +1,12 @@
+import type { Redis } from 'ioredis';
 import type { RedisLink } from '../redis/link.ts';
 import { Script } from '../redis/script.ts';
-import { roomKeys } from './keys.ts';
+import type { Condition, Withheld } from './condition.ts';
+import { type RoomKeys, roomKeys } from './keys.ts';
 import {
   type Appended,
   type AppendRequest,
+  type ConditionalRequest,
   type LogBounds,
   type Page,
   pageBytes,
@@ -43,16 +46,45 @@ export class RedisLog implements RoomLog {
   }
 
   async append({ room, subject, id, rest }: AppendRequest): Promise<Appended> {
-    const { links, bounds } = this.#options;
+    const keys = this.#keys(room);
+    const named = id === undefined ? [] : [keys.id(subject, id)];
+    const args = this.#argumentsOf(room, keys, rest);
+    return this.#write((redis) =>
+      append.run(redis, [keys.meta, keys.log, ...named], args),
+    ) as Promise<Appended>;
+  }
+
+  async appendIf(
+    { room, beforeBody }: ConditionalRequest,
+    condition: Condition,
+  ): Promise<Appended | Withheld> {
+    const keys = this.#keys(room);
+    const args = this.#argumentsOf(room, keys, beforeBody);
+    return this.#write((redis) => condition.script.run(redis, condition, [keys.meta, keys.log], args));
+  }
+
+  async #write(run: (redis: Redis) => Promise<unknown>): Promise<Appended | Withheld> {
+    const { links, acks } = this.#options;
     const redis = links.commands.connection;
     // A server that stalls still takes commands, and nobody knows which: better to write none.
     if (!redis || !links.available()) throw new RefusedError('Redis is away: nothing was written');
-    const keys = this.#keys(room);
-    const named = id === undefined ? [] : [keys.id(subject, id)];
-    const args = [
+    try {
+      const answer = (await run(redis)) as string | [string, number, 0 | 1];
+      if (typeof answer === 'string') return { withheld: answer };
+      await acks?.confirm();
+      const [epoch, offset, repeated] = answer;
+      return { epoch, offset, repeated: repeated === 1 };
+    } catch (error) {
+      throw explainFailedAppend(error as Error);
+    }
+  }
+
+  #argumentsOf(room: string, keys: RoomKeys, rest: string): (string | number)[] {
+    const { bounds, packetPrefix } = this.#options;
+    return [
       keys.channel,
       makeEpoch(),
-      this.#options.packetPrefix,
+      packetPrefix,
       messageHead(room),
       rest,
       bounds.maxLength,
@@ -61,14 +93,6 @@ export class RedisLog implements RoomLog {
       bounds.metaAgeMs,
       bounds.idWindowMs,
     ];
-    try {
-      const answer = await append.run(redis, [keys.meta, keys.log, ...named], args);
-      const [epoch, offset, repeated] = answer as [string, number, 0 | 1];
-      await this.#options.acks?.confirm();
-      return { epoch, offset, repeated: repeated === 1 };
-    } catch (error) {
-      throw explainFailedAppend(error as Error);
-    }
   }
 
   async read({ room, since, acked, visibleFrom = 1 }: ReadRequest): Promise<Page> {

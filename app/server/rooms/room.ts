@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
+import { countFrame, type RoomCounters } from './counters.ts';
 import type { Fanout } from './fanout.ts';
 import type { FeedListener, RoomFeed, Whisper } from './feed.ts';
 import { Frame } from './frame.ts';
@@ -7,11 +8,13 @@ import type { Page, ReadRequest, RoomLog } from './log.ts';
 import { messageHead, positionIn } from './packet.ts';
 import type { Position } from './position.ts';
 import { Tail } from './tail.ts';
+import { within } from './within.ts';
 
 export interface RoomContext {
   readonly log: RoomLog;
   readonly feed: RoomFeed;
   readonly fanout: Fanout;
+  readonly counters: RoomCounters;
   /** What goes before a message to make it a packet of this namespace. */
   readonly packetPrefix: string;
   /** Members are told that what they have may not be what the log has. */
@@ -23,6 +26,8 @@ export interface RoomContext {
 /** What waits while the log is read; beyond it the log is read once more instead. */
 const mostHeldBytes = 1_000_000;
 const retryReadMs = 500;
+/** Who joins is turned away then, and tries again; the room goes on trying. */
+const longestCatchUpMs = 3_000;
 
 /**
  * One room on this instance: who is in it, and how far its members have been served.
@@ -64,6 +69,10 @@ export class Room implements FeedListener {
     this.#serveHeld();
   }
 
+  get cursor(): Position | undefined {
+    return this.#cursor;
+  }
+
   close(): void {
     this.#closed = true;
     this.#context.feed.unsubscribe(this.name);
@@ -72,6 +81,7 @@ export class Room implements FeedListener {
   received(position: Position, packet: Buffer): void {
     const cursor = this.#cursor;
     if (cursor?.epoch === position.epoch && position.offset <= cursor.offset) return;
+    countFrame(this.#context.counters, packet);
     const frame = Frame.of(position, packet);
     if (cursor && !this.#catchingUp && follows(cursor, position)) {
       this.#deliver(frame);
@@ -101,6 +111,7 @@ export class Room implements FeedListener {
   /**
    * A page for a client that joins. Behind the last one it is a member: in the same step in which its
    * position equals the cursor, so that it misses nothing and gets nothing twice.
+   * @throws Error when the log is away
    */
   async join(member: Socket, request: Omit<ReadRequest, 'room'>): Promise<Page | undefined> {
     const hot = this.#joinFromTail(member, request);
@@ -109,7 +120,9 @@ export class Room implements FeedListener {
     const page = await this.#context.log.read({ room: this.name, ...request });
     if (page.more || !member.connected) return page;
     const position = { epoch: page.head.epoch, offset: page.end };
-    if (isBehind(this.#cursor, position) || isAhead(before, page.head)) await this.catchUp();
+    if (isBehind(this.#cursor, position) || isAhead(before, page.head)) {
+      await within(longestCatchUpMs, this.catchUp(), 'the log does not answer');
+    }
     const cursor = this.#cursor;
     if (!member.connected || !cursor) return undefined;
     const newer = this.#tail.between(position, cursor);
@@ -180,7 +193,9 @@ export class Room implements FeedListener {
   #deliver(frame: Frame): void {
     this.#cursor = frame.position;
     this.#tail.push(frame);
-    if (this.members.size > 0) this.#context.fanout(this.members, frame);
+    if (this.members.size === 0) return;
+    this.#context.counters.deliveries += this.members.size;
+    this.#context.fanout(this.members, frame);
   }
 
   #hold(frame: Frame): void {

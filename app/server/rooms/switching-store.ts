@@ -26,6 +26,7 @@ export function openSwitchingStore({ shared, alone, available, onChange }: Switc
       const now = () => (available() ? one : other);
       const log: RoomLog = {
         append: (request) => now().log.append(request),
+        appendIf: (request, condition) => now().log.appendIf(request, condition),
         read: (request) => now().log.read(request),
       };
       return { log, feed: new SwitchingFeed(one.feed, other.feed, onChange) };

@@ -4,6 +4,8 @@ import type { Position } from './position.ts';
 /** Kept for each room that has members: a client that comes back soon costs Redis nothing. */
 const mostFrames = 64;
 const mostBytes = 64_000;
+/** Let go of together: taking one off the front moves all the others. */
+const blockFrames = 16;
 
 /** The newest messages of a room, contiguous and of one epoch. */
 export class Tail {
@@ -16,9 +18,12 @@ export class Tail {
       this.clear();
     this.#frames.push(frame);
     this.#bytes += frame.bytes.length;
-    while (this.#frames.length > mostFrames || (this.#bytes > mostBytes && this.#frames.length > 0)) {
-      this.#bytes -= (this.#frames.shift() as Frame).bytes.length;
-    }
+    if (this.#frames.length >= mostFrames + blockFrames) this.#drop(blockFrames);
+    while (this.#bytes > mostBytes && this.#frames.length > 0) this.#drop(1);
+  }
+
+  #drop(count: number): void {
+    for (const { bytes } of this.#frames.splice(0, count)) this.#bytes -= bytes.length;
   }
 
   clear(): void {

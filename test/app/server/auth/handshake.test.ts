@@ -35,7 +35,7 @@ function refusal(socket: Socket): Promise<string> {
   });
 }
 
-test.each(['chat', 'bots', 'backtests'])(
+test.each(['chat', 'llm', 'bots', 'backtests'])(
   'the hub %s takes nobody without a valid token',
   async (hub) => {
     expect(await refusal(connect(hub))).toBe('missing');

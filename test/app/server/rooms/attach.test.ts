@@ -4,6 +4,7 @@ import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
 import type { Message } from '../../../../app/protocol/hub.ts';
 import type { AttachRoomsOptions } from '../../../../app/server/rooms/attach.ts';
 import { openStore } from '../../../../app/server/rooms/open-store.ts';
+import { openMemoryStore, type RoomStore } from '../../../../app/server/rooms/store.ts';
 import { silent } from '../../../support/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { type RoomsServer, startRoomsServer } from '../../../support/rooms-server.ts';
@@ -367,4 +368,38 @@ test('what is kept elsewhere is kept before it is acknowledged; a keeper that fa
   expect(kept).toEqual([
     expect.objectContaining({ room: 'r', offset: 1, id: 'one', body: 1, epoch: answer.epoch }),
   ]);
+});
+
+test('a room whose log does not answer any more: who joins is told to try again, and can later', async () => {
+  const memory = openMemoryStore();
+  let away = false;
+  let reads = 0;
+  const store: RoomStore = {
+    open: (hub) => {
+      const { log, feed } = memory.open(hub);
+      const read: typeof log.read = async (request) => {
+        reads += 1;
+        // The join's own read is answered, and no other behind it.
+        if (away && reads > 1) throw new Error('Redis is away');
+        return log.read(request);
+      };
+      const deaf: typeof feed.subscribe = async () => undefined;
+      return {
+        log: { append: (request) => log.append(request), appendIf: log.appendIf.bind(log), read },
+        feed: { subscribe: deaf, follow: deaf, unsubscribe: () => undefined, whisper: () => undefined },
+      };
+    },
+  };
+  const server = await startRoomsServer({ store });
+  closing.push(() => server.close());
+  const [first, second] = [plain(server), plain(server)];
+  const { epoch } = await first.emitWithAck('join', { room: 'r' });
+  await server.rooms.publish('r', 1);
+  away = true;
+  reads = 0;
+  const request = { room: 'r', since: { epoch, offset: 0 }, acked: { epoch, offset: 1 } };
+  const join = () => second.emitWithAck('join', request);
+  expect(await join()).toMatchObject({ ok: false, error: { code: 'unavailable' } });
+  away = false;
+  await eventually('the room to be joined', async () => (await join()).ok);
 });

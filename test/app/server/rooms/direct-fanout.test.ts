@@ -57,6 +57,20 @@ describe('what the direct fan-out reads', () => {
     await eventually('the end', () => engine.readyState === 'closed');
   });
 
+  test('a reply tells which packet it answers, and binary goes through it all the same', async () => {
+    const { client } = await engineOf(['websocket']);
+    const socket = server.io.of('/chat').sockets.get(client.id as string);
+    const ids: unknown[] = [];
+    socket?.on('echo', (value, reply) => {
+      ids.push(reply.packetId);
+      reply(value);
+    });
+    expect(await client.emitWithAck('echo', 'text')).toBe('text');
+    expect(await client.emitWithAck('echo', Buffer.from('12'))).toEqual(Buffer.from('12'));
+    expect(ids).toEqual([0, 1]);
+    client.disconnect();
+  });
+
   test('polling: no socket to write to', async () => {
     const { client, engine } = await engineOf(['polling']);
     expect(engine.transport.name).toBe('polling');

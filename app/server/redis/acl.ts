@@ -1,0 +1,55 @@
+/**
+ * What the service may do in Redis, for whoever makes its user: the stack, the local topology. Constants and pure
+ * functions alone, so that `lib/` can import them.
+ */
+
+/** A Redis user's permissions, in the words of `ACL SETUSER`. */
+export interface AclRules {
+  /** Key patterns. */
+  readonly keys: readonly string[];
+  /** Pub/Sub channel patterns. */
+  readonly channels: readonly string[];
+  /** Commands, or commands with a subcommand, such as `xinfo|stream`. */
+  readonly commands: readonly string[];
+}
+
+/** Commands that the service sends, alone or in its scripts. */
+const commands = {
+  connection: ['client|setname', 'info', 'ping', 'select', 'time', 'wait'],
+  scripts: ['eval', 'evalsha'],
+  channels: [
+    'publish',
+    'pubsub|shardnumsub',
+    'spublish',
+    'ssubscribe',
+    'subscribe',
+    'sunsubscribe',
+    'unsubscribe',
+  ],
+  keys: ['del', 'exists', 'pexpire', 'pttl'],
+  strings: ['append', 'get', 'set'],
+  hashes: ['hdel', 'hexists', 'hget', 'hincrby', 'hkeys', 'hlen', 'hmget', 'hset'],
+  sets: ['sadd', 'scard', 'smembers', 'spop', 'srem'],
+  sortedSets: ['zadd', 'zcard', 'zrange', 'zrangebyscore', 'zrem', 'zremrangebyscore', 'zscore'],
+  streams: ['xadd', 'xinfo|stream', 'xrange', 'xtrim'],
+} as const;
+
+/** @param deployment prefix of every key and channel, as in `DEPLOYMENT` */
+export function serviceAcl(deployment: string): AclRules {
+  return {
+    keys: [`${deployment}:*`],
+    channels: [`${deployment}:*`],
+    commands: Object.values(commands).flat(),
+  };
+}
+
+/** The rules as one line of an ACL file, after the user's name and before its password. */
+export function renderAcl({ keys, channels, commands: allowed }: AclRules): string {
+  return [
+    'on',
+    ...keys.map((pattern) => `~${pattern}`),
+    ...channels.map((pattern) => `&${pattern}`),
+    '-@all',
+    ...allowed.map((command) => `+${command}`),
+  ].join(' ');
+}

@@ -9,7 +9,7 @@ export interface HeaderOptions {
   readonly connectTo?: readonly string[];
 }
 
-/** A year. Of this host alone: its subdomains can be someone else's. */
+/** A year, in seconds. Of this host alone: its subdomains can be someone else's. */
 const hstsSeconds = 31_536_000;
 
 /**

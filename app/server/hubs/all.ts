@@ -98,6 +98,7 @@ function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
       sessions.revocations.admit(identity);
       connectionLimit.admit(identity, socket);
     },
+    onRefused: (hub, code) => metrics.connections.refused(hub, code),
     presenceOf: (hub, whisper) => openPresence({ store, hub, leases, subjectOf, whisper, log }),
     countersOf: (hub) => metrics.rooms.countersOf(hub),
     addressOf: (socket) => addressOf(socket, trustedProxyHops),

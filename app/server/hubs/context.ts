@@ -19,6 +19,8 @@ export interface HubContext {
   /** Undefined: nobody is authenticated. */
   readonly authenticate: Authenticator | undefined;
   readonly admit: Admit;
+  /** A hub did not take a client. @default nobody counts */
+  readonly onRefused?: (hub: string, code: string) => void;
   /** Who is in a hub's rooms. @default the hub has no presence */
   readonly presenceOf?: (hub: string, whisper: Whisper) => Presence;
   /** Where a hub's rooms count what happens. @default it is not looked at */

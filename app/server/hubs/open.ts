@@ -1,6 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import { presenceRequest } from '../../protocol/schemas.ts';
-import { authenticateHandshakes } from '../auth/handshake.ts';
+import { AuthenticationError } from '../auth/errors.ts';
+import { authenticateHandshakes, type OnRefusal } from '../auth/handshake.ts';
 import { subjectOf } from '../auth/identity.ts';
 import { presenceMethod } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
@@ -26,7 +27,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const { io, store, log, charge } = context;
   const { name } = definition;
   const namespace = io.of(`/${name}`);
-  namespace.use(authenticateHandshakes(context.authenticate, context.admit));
+  namespace.use(authenticateHandshakes(context.authenticate, context.admit, refusalsOf(name, context)));
   namespace.on('connection', (socket) => welcome(socket, context));
   tellConnections(namespace, log, context.addressOf);
   const endTelling = tellWhenDegraded(namespace, context.backplane);
@@ -55,6 +56,16 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
       await presence?.close();
       rooms.close();
     },
+  };
+}
+
+/** A token that is not taken is counted; a fault of ours stands in the log too. */
+function refusalsOf(hub: string, { log, onRefused }: HubContext): OnRefusal {
+  return (error, code, socket) => {
+    onRefused?.(hub, code);
+    if (!(error instanceof AuthenticationError)) {
+      log.error({ hub, connection: socket.id, err: error }, 'a client could not be authenticated');
+    }
   };
 }
 

@@ -38,6 +38,7 @@ export class ConnectionMetrics {
   readonly #lifetime: Histogram;
   readonly #upgradeFailures: Counter;
   readonly #handshakeFailures: Counter;
+  readonly #refusals: Counter;
   opened = 0;
   closed = 0;
   upgradeFailures = 0;
@@ -84,6 +85,17 @@ export class ConnectionMetrics {
       labelNames: ['reason'],
       registers: [registry],
     });
+    this.#refusals = new Counter({
+      name: 'realtime_authentication_refusals_total',
+      help: "Clients that a hub did not take, by reason. A rise of expired: clients that keep a token too long; of invalid: a key that was replaced, or someone who tries; of unavailable: the identity provider's keys, or a fault of the service",
+      labelNames: ['hub', 'reason'],
+      registers: [registry],
+    });
+  }
+
+  /** A hub's middleware did not take a client. @param code as the client is told */
+  refused(hub: string, code: string): void {
+    this.#refusals.inc({ hub, reason: code });
   }
 
   watch(io: Server, http: HttpServer): void {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { io, type Socket } from 'socket.io-client';
 import { longestStopMs } from '../../../../app/server/draining/signals.ts';
 import { readiness, startInstance, type TestInstance } from '../../../support/service.ts';
@@ -31,20 +30,27 @@ async function connect({ url }: TestInstance, count = 1): Promise<Socket[]> {
     io(`${url}/chat`, { transports: ['websocket'], forceNew: true, reconnectionDelay: 50 }),
   );
   clients.push(...joined);
-  await Promise.all(joined.map((socket) => once(socket, 'connect')));
+  await Promise.all(joined.map((socket) => heard(socket, 'connect')));
   return joined;
+}
+
+/** @returns the first thing that it is emitted with */
+function heard(emitter: object, name: string): Promise<unknown> {
+  return new Promise((resolve) => (emitter as Socket).once(name as never, resolve as never));
 }
 
 test('SIGUSR2: not ready, clients are let go, handshakes are refused, and it stays until SIGTERM', async () => {
   const instance = await start();
   const [socket] = (await connect(instance)) as [Socket];
+  const gone = heard(socket, 'disconnect');
+  const refused = heard(socket.io, 'reconnect_error');
   instance.process.kill('SIGUSR2');
-  const [reason] = await once(socket, 'disconnect');
+  const reason = await gone;
   expect(reason).toBe('transport close');
   await eventually('it to be draining', async () => (await readiness(instance)).status === 'draining');
   expect((await readiness(instance)).code).toBe(503);
   // It tries again by itself, and is refused here: a load balancer would have sent it elsewhere.
-  await once(socket.io, 'reconnect_error');
+  await refused;
   const polled = await fetch(`${instance.url}/socket.io/?EIO=4&transport=polling`);
   expect([polled.status, polled.headers.get('retry-after')]).toEqual([503, '1']);
   expect(instance.process.exitCode).toBeNull();
@@ -75,9 +81,9 @@ test('on ECS: it drains once its task is deactivating, and ends at SIGTERM', asy
     AWS_SECRET_ACCESS_KEY: 'none',
   });
   const [socket] = (await connect(instance)) as [Socket];
-  const gone = once(socket, 'disconnect');
+  const gone = heard(socket, 'disconnect');
   ecs.answer = task('DEACTIVATING', 'STOPPED');
-  expect((await gone)[0]).toBe('transport close');
+  expect(await gone).toBe('transport close');
   expect(instance.output()).toContain('ECS takes this task out (DEACTIVATING, to be STOPPED): draining');
   expect((await readiness(instance)).status).toBe('draining');
   instance.process.kill('SIGTERM');

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { seededRandom } from '../../../support/random.ts';
 import { eventually } from '../../../support/wait.ts';
 import { RawSocket } from './raw.ts';
 import { privateRoom, Target, tokenOf } from './target.ts';
@@ -215,6 +217,40 @@ test('who floods is refused, with when to come back, and honest clients go on', 
   expect(limited[0]).toMatch(/try again in \d+ ms/);
   raw.close();
 });
+
+test('frames with bytes changed, left out, doubled and swapped, by chance', async () => {
+  const random = seededRandom(Number(process.env.SEED ?? 7));
+  const sound = [
+    `40/chat,${JSON.stringify({ token: mine() })}`,
+    '42/chat,1["join",{"room":"open","since":{"epoch":"x","offset":3},"acked":{"epoch":"x","offset":4}}]',
+    '42/chat,2["publish",{"room":"open","id":"i","body":{"a":[1,2,{"b":null}]}}]',
+    '42/chat,3["leave",{"room":"open"}]',
+    '42/chat,4["typing",{"room":"open"}]',
+    '42/chat,5["presence",{"room":"open"}]',
+    '451-/chat,6["publish",{"_placeholder":true,"num":0}]',
+    '43/chat,7[]',
+    '41/chat,',
+    '2probe',
+  ];
+  let raw = await open();
+  for (let n = 0; n < 3_000; n += 1) {
+    if (!raw.isOpen) raw = await open();
+    const bytes = [...Buffer.from(random.pick(sound))];
+    for (let changes = random.below(4); changes >= 0; changes -= 1) {
+      const at = random.below(bytes.length + 1);
+      const change = random.pick(['replace', 'omit', 'repeat', 'cut'] as const);
+      if (change === 'replace') bytes[at] = random.below(128);
+      if (change === 'omit') bytes.splice(at, 1 + random.below(3));
+      if (change === 'repeat') bytes.splice(at, 0, ...bytes.slice(at, at + random.below(20)));
+      if (change === 'cut') bytes.length = Math.min(bytes.length, at);
+    }
+    const frame = Buffer.from(bytes);
+    raw.send(random.chance(0.1) ? frame : frame.toString());
+    // So that what ends the connection swallows few of those behind it.
+    if (n % 4 === 0) await delay(1);
+  }
+  raw.close();
+}, 30_000);
 
 test('a connection that sends faster than any client has reason to is ended, whatever it sends', async () => {
   const raw = await open();

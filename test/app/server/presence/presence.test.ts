@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket as ServerSocket } from 'socket.io';
 import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
-import type { PresenceDifference } from '../../../../app/client/presence.ts';
+import type { PresenceDifference, PresenceList } from '../../../../app/client/presence.ts';
 import { presenceRequest } from '../../../../app/protocol/schemas.ts';
 import type { Leases } from '../../../../app/server/leases/leases.ts';
 import { openMemoryLeases } from '../../../../app/server/leases/memory-leases.ts';
@@ -115,6 +115,7 @@ async function startJoined(port: number, id: string, settleMs = 100): Promise<In
 /** A client in the room `r`, and all that it was told of who is there. */
 interface Person {
   readonly hub: ClientHub;
+  readonly list: PresenceList;
   readonly told: PresenceDifference[];
   now(): string[];
 }
@@ -125,7 +126,7 @@ function enter(instance: Instance, subject: string): Person {
   const told: PresenceDifference[] = [];
   hub.join('r', { onMessage: () => undefined });
   const list = hub.presence('r', (_members, difference) => told.push(difference));
-  return { hub, told, now: () => [...list.members].sort() };
+  return { hub, list, told, now: () => [...list.members].sort() };
 }
 
 async function untilAllSee(people: readonly Person[], subjects: readonly string[]): Promise<void> {
@@ -195,6 +196,11 @@ test('Redis restarts empty: nobody is told to have left', async () => {
     instances.every(({ backplane }) => backplane?.status === 'degraded'),
   );
   leaver.hub.close();
+  // Whoever asks too early must not be told of half of them.
+  const asking = setInterval(() => {
+    for (const { list } of people) list.ask();
+  }, 20);
+  opened.push({ close: async () => clearInterval(asking) });
   const second = await startRedis([], port);
   opened.push({ close: () => second.stop() });
   await untilAllSee([...people, late], ['ann', 'bob', 'dan']);
@@ -205,16 +211,22 @@ test('what Redis has lost of it is registered again when the connection is', asy
   const redis = await startRedis();
   opened.push({ close: () => redis.stop() });
   const ann = enter(await startJoined(redis.port, 'one'), 'ann');
+  const { counts } = presenceKeys(deployment, 'chat', 'r');
+  const untilRegistered = () =>
+    eventually('her entry', () => onRedis(redis.port, async (each) => (await each.hlen(counts)) === 1));
+  await untilRegistered();
   await untilAllSee([ann], ['ann']);
   await onRedis(redis.port, async (connection) => {
     await connection.del(await connection.keys('d:room:*:presence:*'));
     await connection.call('CLIENT', 'KILL', 'SKIPME', 'yes');
   });
-  const { counts } = presenceKeys(deployment, 'chat', 'r');
-  await eventually('her entry', () =>
-    onRedis(redis.port, async (connection) => (await connection.hlen(counts)) === 1),
-  );
+  await untilRegistered();
   expect(leftOf([ann])).toEqual([]);
+});
+
+test('a room that nobody is registered in: those of this instance, as a part', async () => {
+  const { presence } = await startAlone();
+  expect(await presence.members('r')).toEqual({ epoch: '', version: 0, members: [], partial: true });
 });
 
 test('only members of the room may ask', async () => {

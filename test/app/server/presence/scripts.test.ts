@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { PresenceChange } from '../../../../app/protocol/hub.ts';
 import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
 import { presenceKeys } from '../../../../app/server/presence/keys.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
+import { testPresencePermissions } from '../../../../app/server/presence/self-test.ts';
 import type { HubPresence } from '../../../../app/server/presence/store.ts';
+import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
 import type { RedisLink } from '../../../../app/server/redis/link.ts';
-import { linkTo } from '../../../support/link.ts';
+import { linkTo, silent } from '../../../support/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { connectRedis } from '../../../support/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -108,4 +111,49 @@ test('every key has an age, and a room that is left leaves only its state', asyn
   const { state } = presenceKeys(deployment, 'chat', 'r');
   const left = (await redis.keys(`${deployment}:*presence*`)).filter((key) => !key.endsWith(':beat'));
   expect(left).toEqual([state]);
+});
+
+/** A connection as a user with these rules. */
+async function connectAs(rules: string): Promise<RedisLink> {
+  await redis.call('ACL', 'SETUSER', 'u', 'reset', '>secret', ...rules.split(' '));
+  return linkTo(`redis://u:secret@127.0.0.1:${server.port}`);
+}
+
+test('the permissions of the service suffice', async () => {
+  const limited = await connectAs(renderAcl(serviceAcl(deployment)));
+  await testPresencePermissions(limited.connection as Redis, deployment, 'i');
+  const links = { commands: limited, available: () => true };
+  const its = openRedisPresence({ links, deployment, settleMs: 0 }).open({
+    hub: 'chat',
+    whisper: () => undefined,
+    graceMs: 0,
+  });
+  const leases = openRedisLeases({ links, deployment, instance: 'i', log: silent });
+  await eventually(
+    'the lease',
+    async () => (await redis.zscore(leaseKeys(deployment).owners, leases.owner)) !== null,
+  );
+  await its.change('r', { owner: leases.owner, joined: ['ann', 'bob'], left: [] });
+  expect(await its.registered('r', leases.owner)).toHaveLength(2);
+  await its.release(leases.owner, 0, 'all');
+  await eventually('both to be told', async () => {
+    await its.tellDue();
+    return (await its.members('r')).members?.length === 0;
+  });
+  await leases.close();
+  expect(await redis.zcard(leaseKeys(deployment).dead)).toBe(1);
+  await limited.close();
+});
+
+test('a permission that is missing shows by name, and a self-test leaves nothing for good', async () => {
+  const limited = await connectAs('on ~* &* +@all -zadd -spop');
+  const connection = limited.connection as Redis;
+  await expect(testPresencePermissions(connection, deployment, 'i')).rejects.toThrow(
+    /^NOPERM spop: .*; zadd: /,
+  );
+  await limited.close();
+  await testPresencePermissions(redis, deployment, 'i');
+  for (const key of await redis.keys(`${deployment}:presence:*`)) {
+    expect([key, (await redis.pttl(key)) > 0]).toEqual([key, true]);
+  }
 });

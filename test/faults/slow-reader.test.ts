@@ -8,14 +8,14 @@ import { stoppedAfterwards } from '../support/stopping.ts';
 import { eventually } from '../support/wait.ts';
 
 const keep = stoppedAfterwards();
-const messages = 200;
-const body = 'x'.repeat(80_000);
+const messages = 260;
+const body = 'x'.repeat(62_000);
 
 /**
  * Four clients stop reading while 16 MB are published in their room. The instance ends their connections
- * while they still stand there, and so keeps no more than its bound for each. Six who read have all 201
+ * while they still stand there, and so keeps no more than its bound for each. Six who read have all 261
  * messages, once and in order, and are told nothing. The four read on, come back by themselves and join: what
- * each delivers and what it is told to have lost are the 201 together, once and in order.
+ * each delivers and what it is told to have lost are the 261 together, once and in order.
  */
 test('clients that stop reading: they alone are dropped, and what they miss is told', async () => {
   const redis = await keep(startRedis());

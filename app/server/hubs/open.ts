@@ -41,6 +41,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     subjectOf,
     authorize,
     limits: { ...defaultLimits, ...definition.limits },
+    slimConnections: true,
     ...(charge && { charge }),
     ...(presence && { membership: presence }),
     ...(context.countersOf && { counters: context.countersOf(name) }),

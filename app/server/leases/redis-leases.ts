@@ -110,7 +110,10 @@ class RedisLeases implements Leases {
     const isRenewal = this.#wasHeld;
     this.#wasHeld = true;
     if (!isRenewal || this.#closed) return;
-    this.#options.log.warn({ owner: this.owner }, 'this instance was given up by the others and is back');
+    this.#options.log.warn(
+      { owner: this.owner },
+      'the lease is taken anew: others had ended it, or Redis has lost it',
+    );
     for (const handler of this.#renewalHandlers) {
       try {
         handler();

@@ -22,7 +22,7 @@ export interface LimitRules {
  * is one for each connection; after a deploy, all of an office come back within seconds.
  */
 export const defaultRules: LimitRules = {
-  publishesByUser: rule('publish', 100, 50),
+  publishesByUser: rule('publish', 300, 100),
   publishesByAddress: rule('publish-address', 5_000, 2_500),
   // A client that comes back joins all its rooms at once, as many as a connection may be in, and asks who is there.
   joinsByUser: rule('join', 4_000, 200),

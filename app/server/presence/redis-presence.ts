@@ -125,14 +125,8 @@ class RedisPresence implements HubPresence {
   }
 
   async release(owner: string, graceMs: number, hubs: 'own' | 'all'): Promise<void> {
-    const key = this.#shared.of(owner);
-    for (let cursor = ''; cursor !== '0'; ) {
-      const [next, places] = await this.#redis().sscan(key, cursor || '0', 'COUNT', 100);
-      for (const place of places) {
-        if (hubs === 'all' || partsOf(place).hub === this.#hub)
-          await this.#releaseRoom(place, owner, graceMs);
-      }
-      cursor = next;
+    for (const place of await this.#redis().smembers(this.#shared.of(owner))) {
+      if (hubs === 'all' || partsOf(place).hub === this.#hub) await this.#releaseRoom(place, owner, graceMs);
     }
   }
 

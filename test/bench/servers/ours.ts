@@ -6,7 +6,7 @@ import { openRedisStore } from '../../../app/server/rooms/store.ts';
 import { readServerEnvironment, serve } from './report.ts';
 import { serviceLog } from './service-log.ts';
 
-/** The delivery contract on an ordinary Socket.IO server, all options at their defaults. */
+/** The delivery contract on an ordinary Socket.IO server, as the service has it. */
 const { redisUrl, instance } = readServerEnvironment();
 const backplane = await openBackplane({
   sources: { url: redisUrl },
@@ -19,6 +19,7 @@ const http = createServer();
 const io = new Server(http, { perMessageDeflate: false });
 const rooms = attachRooms(hub('/chat'), {
   store: openRedisStore({ links: backplane.links, deployment: 'bench' }),
+  slimConnections: true,
 });
 
 await serve(http, async () => {

@@ -5,6 +5,8 @@ export interface LocalOptions {
   readonly instances: number;
   /** The load balancer's port; when absent, 8080 or the next free one. */
   readonly port?: number;
+  /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
+  readonly drainSeconds: number;
   /** Show every line that the parts log; else warnings and errors. @default false */
   readonly verbose: boolean;
   /** The service's entry, a JavaScript file. @default app/dist/server/main.js */
@@ -14,7 +16,8 @@ export interface LocalOptions {
 /** A mistake in how the command was called; its message says the fix. */
 export class UsageError extends Error {}
 
-const maxInstances = 16;
+export const maxInstances = 16;
+export const defaultDrainSeconds = 2;
 
 export const usage = `Usage: npm start -- [options]
 
@@ -22,6 +25,7 @@ Starts the whole topology on this machine: Redis, the service's instances and a 
 
   --instances <n>  instances of the service, 1 to ${maxInstances} (default 2)
   --port <n>       port of the load balancer (default 8080, or the next free one)
+  --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
   --entry <file>   the service to run (default app/dist/server/main.js)
   --verbose        show every line that the parts log (default: warnings and errors)
   --help           show this text
@@ -35,6 +39,7 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
   return {
     instances: wholeNumber('--instances', values.instances ?? '2', 1, maxInstances),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
+    drainSeconds: wholeNumber('--drain', values.drain ?? String(defaultDrainSeconds), 0, 60),
     verbose: values.verbose ?? false,
     entry: values.entry,
   };
@@ -47,6 +52,7 @@ function parse(args: readonly string[]) {
       options: {
         instances: { type: 'string' },
         port: { type: 'string' },
+        drain: { type: 'string' },
         entry: { type: 'string' },
         verbose: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

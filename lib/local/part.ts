@@ -14,6 +14,8 @@ export interface Launch {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly port: number;
+  /** Where it answers operators. */
+  readonly adminPort?: number;
   /** Text for its standard input, where a program reads what is not for the process list. */
   readonly input?: string;
 }
@@ -60,6 +62,7 @@ export class Part extends EventEmitter<PartEvents> {
   readonly #options: PartOptions;
   #child?: ChildProcess;
   #port?: number;
+  #adminPort?: number;
   #stopping = new AbortController();
   #deaths = 0;
   #everReady = false;
@@ -80,10 +83,16 @@ export class Part extends EventEmitter<PartEvents> {
     return this.#port;
   }
 
+  get adminPort(): number | undefined {
+    return this.#adminPort;
+  }
+
   async start(): Promise<void> {
+    const stopping = this.#stopping.signal;
     const launch = await this.#options.launch(this.#port);
-    if (this.#stopping.signal.aborted) return;
+    if (stopping.aborted) return;
     this.#port = launch.port;
+    this.#adminPort = launch.adminPort;
     // A group of its own: a Ctrl-C in the terminal reaches the parent alone, which ends the parts in order.
     const child = spawn(launch.command, launch.args, {
       env: launch.env,
@@ -109,18 +118,32 @@ export class Part extends EventEmitter<PartEvents> {
     const child = this.#child;
     if (!child || hasEnded(child)) return;
     const exited = once(child, 'exit');
-    this.#signal('SIGTERM');
-    const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs);
+    this.signal('SIGTERM');
+    // One that stands still hears nothing else.
+    this.signal('SIGCONT');
+    const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);
     await exited;
     clearTimeout(timer);
   }
 
-  /** Ends it at once, as a crash would. */
-  kill(): void {
-    this.#signal('SIGKILL');
+  /** From now on it is not started again when it ends. */
+  retire(): void {
+    this.#stopping.abort();
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  /** Starts what was stopped. */
+  async startAgain(): Promise<void> {
+    this.#stopping = new AbortController();
+    this.#deaths = 0;
+    await this.start();
+  }
+
+  /** Ends it at once, as a crash would. */
+  kill(): void {
+    this.signal('SIGKILL');
+  }
+
+  signal(signal: NodeJS.Signals): void {
     const child = this.#child;
     if (child?.pid === undefined || hasEnded(child)) return;
     signalGroup(child.pid, signal);

@@ -1,7 +1,9 @@
 import { type LocalOptions, parseArguments, UsageError, usage } from './arguments.ts';
+import { npmParents } from './npm-parent.ts';
 import { findRedis, installCommand, packageManager } from './programs.mjs';
 import { readyScreen, seconds } from './screen.ts';
 import { StartError } from './start-error.ts';
+import { isAlive } from './state.ts';
 import { Topology } from './topology.ts';
 
 /** A second signal counts only after this many milliseconds: npm passes on what the terminal sent already. */
@@ -83,7 +85,7 @@ async function reportFirstMessage(topology: Topology): Promise<void> {
     const route = across ? 'across instances' : 'through the load balancer';
     console.log(`first message ${route} after ${seconds(performance.now())}`);
   } catch (error) {
-    console.error(`FAILED: the first message ${across ? 'across instances' : ''} did not arrive.`);
+    console.error(`FAILED: the first message${across ? ' across instances' : ''} did not arrive.`);
     console.error(`  ${(error as Error).message}`);
     console.error('  The topology runs on; `npm run verify` looks closer.');
   }
@@ -111,11 +113,12 @@ function stopAsked(topology: Topology, underNpm: boolean): Promise<void> {
   });
 }
 
-/** npm runs its scripts in a shell, and a SIGTERM ends these two alone. */
+/** npm runs its scripts in a shell; a SIGTERM ends these two alone, and a SIGKILL one of them. */
 function onParentGone(stop: () => void): void {
   const parent = process.ppid;
+  const parents = npmParents(parent);
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === parent && parents.every(isAlive)) return;
     clearInterval(timer);
     stop();
   }, parentCheckMs);

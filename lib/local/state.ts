@@ -9,6 +9,8 @@ export interface PartState {
   /** Undefined while a part that died is not yet started again. */
   readonly pid?: number;
   readonly port?: number;
+  /** Where an instance answers operators. */
+  readonly adminPort?: number;
 }
 
 /** What a running topology tells about itself. */
@@ -20,6 +22,8 @@ export interface TopologyState {
   /** The topology's own process, which is the load balancer too. */
   readonly pid: number;
   readonly control: { readonly url: string; readonly token: string };
+  /** Opens the service's HTTP API, and its metrics. */
+  readonly serviceToken?: string;
   readonly parts: readonly PartState[];
 }
 
@@ -84,7 +88,7 @@ function readState(file: string): TopologyState | undefined {
   }
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,16 +1,22 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Control, ControlError } from './control.ts';
+import { type Access, accessOf } from './access.ts';
+import { defaultDrainSeconds } from './arguments.ts';
+import { Control } from './control.ts';
 import type { PartStatus, TopologyStatus } from './control-client.ts';
+import { operationRoutes, removalRoute } from './control-routes.ts';
 import { firstMessage, loadClient } from './first-message.ts';
 import { Guard } from './guard.ts';
 import { Instances } from './instances.ts';
 import { renderLine } from './log-lines.ts';
+import { PageRoutes } from './page-routes.ts';
 import type { Part } from './part.ts';
 import { firstFree } from './ports.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
+import { RedisPower } from './redis-power.ts';
 import { prepareRedis, type RedisServer, redisReady } from './redis-server.ts';
-import { cannotListen, diedAtBoot, noEntry, notReady, readyMs, StartError } from './start-error.ts';
+import { settled } from './settled.ts';
+import { cannotListen, noEntry, StartError } from './start-error.ts';
 import {
   type PartState,
   removeState,
@@ -19,6 +25,7 @@ import {
   type TopologyState,
   writeState,
 } from './state.ts';
+import { TopologyOperations } from './topology-operations.ts';
 
 export interface TopologyOptions {
   /** Instances of the service. With no Redis it is one, whatever is asked for. */
@@ -29,9 +36,11 @@ export interface TopologyOptions {
   readonly redisBinary: string | undefined;
   /** The service's entry. @default app/dist/server/main.js */
   readonly entry?: string;
+  /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
+  readonly drainSeconds?: number;
   /** Show every line that the parts log. @default false */
   readonly verbose?: boolean;
-  /** What the instances inherit. */
+  /** What the instances inherit, secrets of theirs too. */
   readonly environment: NodeJS.ProcessEnv;
   /** Where the state file goes. @default .local in the project's root */
   readonly folder?: string;
@@ -42,9 +51,8 @@ export interface TopologyOptions {
 const defaultPort = 8080;
 const defaultEntry = fileURLToPath(new URL('../../app/dist/server/main.js', import.meta.url));
 const redisStopGraceMs = 2_000;
-/** On AWS it is minutes; here who removes an instance waits for it. */
-const defaultDeregistrationDelayMs = 1_000;
-const longestDeregistrationDelayMs = 3_600_000;
+/** The load balancer waits so much longer than a drain takes, in milliseconds; on AWS it is 30 s. */
+const afterDrainMs = 1_000;
 
 /** Redis, the service's instances and a load balancer in front, with one control. */
 export class Topology {
@@ -52,18 +60,12 @@ export class Topology {
   readonly #entry: string;
   readonly #startedAt = new Date();
   readonly #guard = new Guard();
-  readonly #balancer = new LoadBalancer();
+  readonly #balancer: LoadBalancer;
   readonly #instances: Instances;
-  readonly #control = new Control([
-    { method: 'GET', path: /^\/state$/, answer: () => this.status() },
-    { method: 'POST', path: /^\/instances$/, answer: () => this.addInstance() },
-    {
-      method: 'DELETE',
-      path: /^\/instances\/([^/]+)$/,
-      answer: ([id = ''], query) => this.removeInstance(id, delayOf(query)),
-    },
-    { method: 'POST', path: /^\/instances\/([^/]+)\/kill$/, answer: ([id = '']) => this.killInstance(id) },
-  ]);
+  readonly #access: Access;
+  readonly #redisPower: RedisPower;
+  readonly #control: Control;
+  readonly #pageRoutes: PageRoutes;
   readonly #stopped = new AbortController();
   #redis?: RedisServer;
   #redisName?: string;
@@ -74,14 +76,37 @@ export class Topology {
   constructor(options: TopologyOptions) {
     this.#options = options;
     this.#entry = options.entry ?? defaultEntry;
+    this.#access = accessOf(options.environment);
+    const { print, drainSeconds = defaultDrainSeconds } = options;
+    this.#redisPower = new RedisPower(
+      () => this.#redis,
+      () => this.#redisReady(),
+      print,
+    );
+    this.#balancer = new LoadBalancer({
+      ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
+    });
     this.#instances = new Instances({
       entry: this.#entry,
       redisUrl: () => this.#redisUrl,
       environment: options.environment,
+      access: this.#access,
+      drainSeconds,
       balancer: this.#balancer,
       guard: this.#guard,
       onPart: (part) => this.#attend(part),
     });
+    const operations = this.#operations(drainSeconds * 1_000 + afterDrainMs);
+    const shared = operationRoutes(operations);
+    this.#control = new Control([
+      { method: 'GET', path: /^\/state$/, answer: () => this.status() },
+      removalRoute(operations),
+      ...shared,
+    ]);
+    this.#pageRoutes = new PageRoutes(
+      [{ method: 'GET', path: /^\/state$/, answer: () => this.#publicStatus() }, ...shared],
+      () => this.#port,
+    );
   }
 
   get url(): string {
@@ -141,46 +166,48 @@ export class Topology {
 
   parts(): PartState[] {
     const proxy: PartState = { id: 'proxy', kind: 'proxy', pid: process.pid, port: this.#port };
-    return [proxy, ...this.#parts().map(({ id, kind, pid, port }) => ({ id, kind, pid, port }))];
+    return [
+      proxy,
+      ...this.#parts().map(({ id, kind, pid, port, adminPort }) => ({
+        id,
+        kind,
+        pid,
+        port,
+        ...(adminPort === undefined ? {} : { adminPort }),
+      })),
+    ];
   }
 
   status(): TopologyStatus {
     const targets = new Map(this.#balancer.status().map((target) => [target.id, target]));
     const parts = this.parts().map((part): PartStatus => {
       const target = targets.get(part.id);
+      if (part.kind === 'redis' && this.#redisPower.isStalled) return { ...part, stalled: true };
       return target ? { ...part, health: target.health, connections: target.connections } : part;
     });
     return { ...this.#state(), parts };
   }
 
-  async addInstance(): Promise<PartStatus> {
-    if (!this.#redis)
-      throw new ControlError(409, 'without Redis there can be one instance only: install Redis');
-    const part = this.#instances.add();
-    try {
-      await this.#healthy(part);
-    } catch (error) {
-      await this.#instances.remove(part, 0);
-      throw new ControlError(500, (error as Error).message);
-    }
-    this.#saveState();
-    return this.#statusOf(part.id);
+  /** Without what is secret: the page reads it, and whatever else runs on this machine. */
+  #publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'parts'> {
+    const { url, startedAt, parts } = this.status();
+    return { url, startedAt, parts };
   }
 
-  async removeInstance(id: string, delayMs: number): Promise<{ id: string }> {
-    const part = this.#instance(id);
-    this.#options.print(`${id} is deregistered and will end`);
-    await this.#instances.remove(part, delayMs);
-    this.#saveState();
-    return { id };
-  }
-
-  killInstance(id: string): { id: string; pid: number } {
-    const part = this.#instance(id);
-    const { pid } = part;
-    if (pid === undefined) throw new ControlError(409, `${id} is not running at the moment`);
-    part.kill();
-    return { id, pid };
+  #operations(deregistrationDelayMs: number): TopologyOperations {
+    return new TopologyOperations({
+      instances: this.#instances,
+      redis: this.#redisPower,
+      hasRedis: () => this.#redis !== undefined,
+      healthy: (part) => this.#healthy(part),
+      statusOf: (id) => this.#statusOf(id),
+      onChange: () => this.#saveState(),
+      print: this.#options.print,
+      url: () => this.url,
+      serviceToken: this.#access.serviceToken,
+      stopped: this.#stopped.signal,
+      deregistrationDelayMs,
+    });
   }
 
   get #stateFile(): string {
@@ -210,7 +237,7 @@ export class Topology {
   async #redisReady(): Promise<void> {
     const redis = this.#redis;
     if (!redis) return;
-    await this.#settled(redis.part, async (signal) => {
+    await settled(redis.part, this.#stopped.signal, async (signal) => {
       this.#redisName = await redisReady(redis.port, signal);
       redis.part.markReady();
     });
@@ -218,8 +245,9 @@ export class Topology {
 
   /** Resolves once the load balancer sends this instance requests. */
   #healthy(part: Part): Promise<void> {
-    return this.#settled(
+    return settled(
       part,
+      this.#stopped.signal,
       (signal) =>
         new Promise((resolve) => {
           const off = this.#balancer.onHealth(
@@ -228,24 +256,6 @@ export class Topology {
           signal.addEventListener('abort', off, { once: true });
         }),
     );
-  }
-
-  /** Waits for a part, unless it is given up, takes too long, or everything is stopped meanwhile. */
-  async #settled(part: Part, ready: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const over = new AbortController();
-    const failed = new Promise<never>((_resolve, reject) => {
-      part.on('died', ({ reason, restartInMs }) => {
-        if (restartInMs === undefined) reject(new StartError(diedAtBoot(part, reason)));
-      });
-      const timer = setTimeout(() => reject(new StartError(notReady(part))), readyMs);
-      over.signal.addEventListener('abort', () => clearTimeout(timer));
-      this.#stopped.signal.addEventListener('abort', () => reject(new StartError('stopped')), { once: true });
-    });
-    try {
-      await Promise.race([ready(over.signal), failed]);
-    } finally {
-      over.abort();
-    }
   }
 
   /** Reports what becomes of a part. */
@@ -268,13 +278,6 @@ export class Topology {
     return [...(this.#redis ? [this.#redis.part] : []), ...this.#instances.all()];
   }
 
-  #instance(id: string): Part {
-    const part = this.#instances.get(id);
-    if (part) return part;
-    const known = this.#instances.all().map((each) => each.id);
-    throw new ControlError(404, `no instance "${id}"; there are: ${known.join(', ') || 'none'}`);
-  }
-
   #statusOf(id: string): PartStatus {
     return this.status().parts.find((part) => part.id === id) as PartStatus;
   }
@@ -285,6 +288,7 @@ export class Topology {
       startedAt: this.#startedAt.toISOString(),
       pid: process.pid,
       control: { url: this.#controlUrl ?? '', token: this.#control.token },
+      serviceToken: this.#access.serviceToken,
       parts: this.parts(),
     };
   }
@@ -292,14 +296,4 @@ export class Topology {
   #saveState(): void {
     if (this.#controlUrl && !this.#stopped.signal.aborted) writeState(this.#stateFile, this.#state());
   }
-}
-
-function delayOf(query: URLSearchParams): number {
-  const text = query.get('delayMs') ?? String(defaultDeregistrationDelayMs);
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value <= longestDeregistrationDelayMs) return value;
-  throw new ControlError(
-    400,
-    `delayMs must be a whole number from 0 to ${longestDeregistrationDelayMs}, got: "${text}"`,
-  );
 }

@@ -13,6 +13,8 @@ export interface LoadBalancerOptions {
   readonly idleTimeoutMs?: number;
   /** How long a client stays tied to a target, counted anew from each response. @default 7 days */
   readonly stickinessMs?: number;
+  /** Answers what is no target's, and says whether it did. @default everything is a target's */
+  readonly ownRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 export interface TargetStatus extends TargetAddress {
@@ -32,10 +34,12 @@ export class LoadBalancer {
   readonly #stickiness: Stickiness;
   readonly #checks: HealthChecks;
   readonly #forwarder: Forwarder;
+  readonly #ownRoutes: LoadBalancerOptions['ownRoutes'];
   readonly #events = new EventEmitter<{ health: [Target]; done: [Target] }>().setMaxListeners(0);
 
   constructor(options: LoadBalancerOptions = {}) {
     this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+    this.#ownRoutes = options.ownRoutes;
     this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
     this.#checks = new HealthChecks(options.healthChecks ?? {}, (target) =>
       this.#events.emit('health', target),
@@ -113,6 +117,7 @@ export class LoadBalancer {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#ownRoutes?.(request, response)) return;
     const target = this.#targets.pick(this.#stickiness.read(request.headers.cookie));
     if (target) this.#forwarder.request(target, request, response);
     else answerWith(503, request, response);

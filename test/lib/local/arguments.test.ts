@@ -1,13 +1,27 @@
 import { parseArguments, UsageError, usage } from '../../../lib/local/arguments.ts';
 
 test('without options: two instances on a port to be chosen, quietly', () => {
-  expect(parseArguments([])).toEqual({ instances: 2, port: undefined, verbose: false, entry: undefined });
+  expect(parseArguments([])).toEqual({
+    instances: 2,
+    port: undefined,
+    drainSeconds: 2,
+    verbose: false,
+    entry: undefined,
+  });
 });
 
 test('all options', () => {
   expect(
-    parseArguments(['--instances', '3', '--port=9000', '--verbose', '--entry', 'dist/server.js']),
-  ).toEqual({ instances: 3, port: 9000, verbose: true, entry: 'dist/server.js' });
+    parseArguments([
+      '--instances=3',
+      '--port=9000',
+      '--drain',
+      '5',
+      '--verbose',
+      '--entry',
+      'dist/server.js',
+    ]),
+  ).toEqual({ instances: 3, port: 9000, drainSeconds: 5, verbose: true, entry: 'dist/server.js' });
 });
 
 test.each(['--help', '-h'])('%s asks for help', (flag) => {
@@ -26,6 +40,7 @@ test.each([
   ],
   [['--port', 'abc'], 'got: "abc"'],
   [['--port', '0'], 'got: "0"'],
+  [['--drain', '61'], '--drain must be a whole number from 0 to 60, got: "61"'],
   [['--port', '1e3'], 'got: "1e3"'],
   [['--port'], "Option '--port <value>' argument missing. Run with --help"],
   [['--nonsense'], "Unknown option '--nonsense'. Run with --help"],

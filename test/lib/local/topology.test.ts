@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { ControlClient } from '../../../lib/local/control-client.ts';
-import { stateFile } from '../../../lib/local/state.ts';
+import { findTopology, stateFile } from '../../../lib/local/state.ts';
 import { eventually } from '../../support/wait.ts';
 import { ask } from './fixtures/client.ts';
 import { allGone, fakeService, LocalCommand } from './fixtures/local-command.ts';
@@ -76,6 +77,27 @@ test('a parent that is SIGKILLed leaves nothing, not even parts that ignore SIGT
   command.process.kill('SIGKILL');
   await allGone(state.parts.map(({ pid }) => pid));
   await eventually('the state file to be gone', () => !existsSync(stateFile(portOf(state.url))));
+});
+
+test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves nothing', async () => {
+  const script = `node --import tsx bin/local.ts --instances 1 --entry ${fakeService}; true`;
+  const npm = spawn(
+    process.execPath,
+    ['-e', `require('child_process').spawn('sh', ['-c', ${JSON.stringify(script)}], { stdio: 'inherit' })`],
+    {
+      env: { ...process.env, npm_lifecycle_event: 'start' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let output = '';
+  npm.stdout.on('data', (data) => {
+    output += data;
+  });
+  await eventually('it to be ready', () => /127\.0\.0\.1:\d+\/\n/.test(output));
+  const state = await findTopology(Number(/127\.0\.0\.1:(\d+)\/\n/.exec(output)?.[1]));
+  expect(state?.parts.length).toBe(3);
+  npm.kill('SIGKILL');
+  await allGone(state?.parts.map(({ pid }) => pid) ?? []);
 });
 
 test('a second copy takes another port; one that insists on a taken port ends with 1', async () => {

@@ -41,6 +41,8 @@ export const environmentNames = {
   trustedProxyHops: 'TRUSTED_PROXY_HOPS',
   /** Seconds over which the clients of an instance that leaves are sent elsewhere. */
   drainSeconds: 'DRAIN_SECONDS',
+  /** Set by Amazon ECS in each container. */
+  ecsMetadataUri: 'ECS_CONTAINER_METADATA_URI_V4',
   /** Port of `/metrics` and `/instance`, which no load balancer reaches; absent: they are not served. */
   adminPort: 'ADMIN_PORT',
   /** CloudWatch namespace of the metrics that the log carries; absent: it carries none. */

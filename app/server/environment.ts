@@ -24,6 +24,8 @@ export interface Environment {
   readonly serviceTokens: readonly string[];
   readonly trustedProxyHops: number;
   readonly drainSeconds: number;
+  /** Where ECS tells of the task that this is; undefined elsewhere. */
+  readonly ecsMetadataUri: string | undefined;
   readonly adminPort: number | undefined;
   readonly emfNamespace: string | undefined;
   readonly model: { readonly provider: 'offline' | 'bedrock'; readonly id: string | undefined };
@@ -89,6 +91,7 @@ const schema = z.object({
   [names.serviceToken]: secrets,
   [names.trustedProxyHops]: wholeNumber(0, 10).default(0),
   [names.drainSeconds]: wholeNumber(0, 600).default(10),
+  [names.ecsMetadataUri]: z.url('must be a URL').optional(),
   [names.adminPort]: wholeNumber(1, 65_535).optional(),
   [names.emfNamespace]: z
     .string()
@@ -145,6 +148,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     serviceTokens: value[names.serviceToken],
     trustedProxyHops: value[names.trustedProxyHops],
     drainSeconds: value[names.drainSeconds],
+    ecsMetadataUri: value[names.ecsMetadataUri],
     adminPort: value[names.adminPort],
     emfNamespace: value[names.emfNamespace],
     model: { provider: value[names.modelProvider], id: value[names.modelId] },

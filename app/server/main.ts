@@ -6,22 +6,17 @@ import { createLog } from './log.ts';
 import { RedisSettingError } from './redis/setting.ts';
 import { type Service, startService } from './service.ts';
 
-/** Amazon ECS sets it in each container. */
-const metadataUriName = 'ECS_CONTAINER_METADATA_URI_V4';
-
 async function main(): Promise<void> {
   const environment = readEnvironment(process.env);
   const log = createLog(environment.logLevel, environment.instanceId);
   const service = await startService(environment, log);
   log.info(`listening on ${service.url}`);
   leaveOnSignals({ service, drainSeconds: environment.drainSeconds, log });
-  drainWithTask(service, log);
+  if (environment.ecsMetadataUri) drainWithTask(environment.ecsMetadataUri, service, log);
 }
 
 /** On ECS: drains as soon as ECS takes the task out, and ends at its SIGTERM. */
-function drainWithTask(service: Service, log: ReturnType<typeof createLog>): void {
-  const metadataUri = process.env[metadataUriName];
-  if (metadataUri === undefined) return;
+function drainWithTask(metadataUri: string, service: Service, log: ReturnType<typeof createLog>): void {
   watchTask({
     reader: openTaskReader(metadataUri),
     log,

@@ -17,6 +17,7 @@ import { type Limits, openLimits } from './limits/limits.ts';
 import { endPacketFloods } from './limits/packet-flood.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Observability } from './observability.ts';
+import { testPresencePermissions } from './presence/self-test.ts';
 import { createBackplaneAdapter } from './redis/adapter.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
 import { testRoomPermissions } from './rooms/self-test.ts';
@@ -104,7 +105,10 @@ function openOwnBackplane(
     instance: instanceId,
     log,
     observer: metrics.backplane,
-    selfTest: (connection) => testRoomPermissions(connection, deployment, instanceId),
+    selfTest: async (connection) => {
+      await testRoomPermissions(connection, deployment, instanceId);
+      await testPresencePermissions(connection, deployment, instanceId);
+    },
   });
 }
 

@@ -8,6 +8,8 @@ import { secureEngineHeaders } from './http/headers.ts';
 
 /** A client sends its answer to the last ping within this time, or is gone. Socket.IO's own default. */
 const pingTimeoutMs = 20_000;
+/** A connection that has entered no hub after so long is nobody's; a slow network takes a few seconds. */
+const connectTimeoutMs = 20_000;
 
 /** The Socket.IO server. @param gates look at each handshake before anything is kept of it */
 export function createSocketServer(
@@ -20,6 +22,7 @@ export function createSocketServer(
     serveClient: false,
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
+    connectTimeout: connectTimeoutMs,
     maxHttpBufferSize: largestBody,
     perMessageDeflate: false,
     cors: corsOf(corsOrigins),

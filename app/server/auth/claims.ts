@@ -13,6 +13,9 @@ const text = (longest: number) =>
     .max(longest)
     .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
 
+/** What stands in `from` where no user speaks: a user of that name could pass for it. */
+const reservedSubjects: readonly string[] = ['server', 'assistant', 'livekit'];
+
 const roomClaim = z.union([
   text(256).transform((room) => ({ room })),
   z.object({ room: text(256), from: z.int().min(1) }),
@@ -20,7 +23,7 @@ const roomClaim = z.union([
 
 /** What a token must say, and may say; other claims are not looked at. */
 const claims = z.object({
-  sub: text(longestSubject),
+  sub: text(longestSubject).refine((sub) => !reservedSubjects.includes(sub), 'is reserved'),
   exp: z.number(),
   nbf: z.number().optional(),
   iss: z.string().optional(),

@@ -5,6 +5,7 @@ import { openAnswers } from '../answers/answers.ts';
 import { createAuthenticator } from '../auth/authenticator.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { subjectOf } from '../auth/identity.ts';
+import { openCache } from '../cache/open-cache.ts';
 import { Census } from '../census/census.ts';
 import type { Connections } from '../connections.ts';
 import type { Environment } from '../environment.ts';
@@ -54,7 +55,7 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
   const { environment, backplane, limits, log } = options;
   const { deployment, instanceId: instance, trustedProxyHops } = environment;
   const { links } = backplane;
-  const provider = await openModel(environment.model);
+  const provider = await openModel(environment.model, openCache({ name: 'answers', deployment, links }));
   const leases = links ? openRedisLeases({ links, deployment, instance, log }) : openMemoryLeases(instance);
   const context = contextOf(options, leases);
   let answers: Answers;
@@ -62,6 +63,7 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
     defineLlm({
       answers: () => answers,
       chargeAsk: (socket) => chargeAsk(limits, socket, trustedProxyHops),
+      isDraining: options.isDraining,
     }),
     context,
   );

@@ -9,16 +9,19 @@ export interface LlmOptions {
   readonly answers: () => Answers;
   /** Counts a prompt. @throws MethodRefusal `rate_limited` */
   readonly chargeAsk: (socket: Socket) => void;
+  /** An instance that leaves would end the answer soon: another one takes the question. */
+  readonly isDraining: () => boolean;
 }
 
 /** AI chat: whoever may join a room may ask in it, and every member reads the answer as it is made. */
-export function defineLlm({ answers, chargeAsk }: LlmOptions): HubDefinition {
+export function defineLlm({ answers, chargeAsk, isDraining }: LlmOptions): HubDefinition {
   return defineHub({
     name: 'llm',
     publishers: 'backends',
     methods: {
       ask: method(askRequest, async ({ socket, identity, grantOf }, request) => {
         const grant = await grantOf(request.room);
+        if (isDraining()) throw new MethodRefusal('unavailable', 'this instance is leaving: ask again');
         if (!grant) throw new MethodRefusal('forbidden', 'you may not ask in this room');
         chargeAsk(socket);
         const remembers = (grant.visibleFrom ?? 1) === 1;

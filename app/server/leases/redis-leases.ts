@@ -35,8 +35,8 @@ class RedisLeases implements Leases {
   readonly #keys: LeaseKeys;
   readonly #deathHandlers = new Set<(owner: string) => Promise<void>>();
   readonly #renewalHandlers = new Set<() => void>();
-  /** Owners whose death is being handled here. */
-  readonly #handling = new Map<string, Promise<void>>();
+  /** Owners whose death is being handled here; one that is left unfinished is handed out again. */
+  readonly #handling = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   readonly #onUp = () => void this.#beat();
   #beating: Promise<void> | undefined;
@@ -71,7 +71,6 @@ class RedisLeases implements Leases {
     const { links, log } = this.#options;
     links.commands.off('up', this.#onUp);
     await this.#beating;
-    await Promise.all(this.#handling.values());
     const redis = links.commands.connection;
     if (!redis) return;
     try {
@@ -125,8 +124,8 @@ class RedisLeases implements Leases {
 
   #handle(owner: string): void {
     if (this.#handling.has(owner)) return;
-    const handling = this.#handleOnce(owner).finally(() => this.#handling.delete(owner));
-    this.#handling.set(owner, handling);
+    this.#handling.add(owner);
+    void this.#handleOnce(owner).finally(() => this.#handling.delete(owner));
   }
 
   async #handleOnce(owner: string): Promise<void> {

@@ -10,13 +10,17 @@ const mostASecond = 5_000;
  * Ends a connection that sends faster than any client has reason to, whatever is in its packets: bad ones, too, take
  * time to be read and refused. Nothing is kept of connections that are silent.
  */
-export function endPacketFloods(io: Server, onFlood: (request: IncomingMessage) => void): void {
+export function endPacketFloods(
+  io: Server,
+  onFlood: (request: IncomingMessage) => void,
+  most = mostASecond,
+): void {
   let counts = new Map<Connection, number>();
   // One listener for all: a closure for each would stand in the memory of every connection.
   function onPacket(this: Connection): void {
     const count = (counts.get(this) ?? 0) + 1;
     counts.set(this, count);
-    if (count !== mostASecond + 1) return;
+    if (count !== most + 1) return;
     onFlood(this.request);
     end(this);
   }

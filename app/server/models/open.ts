@@ -1,3 +1,4 @@
+import { type AnswerCache, cacheFirstAnswers } from './cached.ts';
 import { openOfflineModel } from './offline.ts';
 import type { ModelProvider } from './provider.ts';
 
@@ -8,12 +9,14 @@ export interface ModelSettings {
 }
 
 /**
- * Bedrock's SDK takes 0.2 s to load: only those who use it pay.
+ * Bedrock's SDK takes 0.2 s to load: only those who use it pay. What it is asked for money is kept for a while.
+ *
+ * @param cache of whole answers; the offline model needs none
  * @throws Error when Bedrock is chosen and no model is
  */
-export async function openModel({ provider, id }: ModelSettings): Promise<ModelProvider> {
+export async function openModel({ provider, id }: ModelSettings, cache: AnswerCache): Promise<ModelProvider> {
   if (provider === 'offline') return openOfflineModel();
   if (id === undefined) throw new Error('MODEL_PROVIDER=bedrock needs MODEL_ID');
   const { openBedrockModel } = await import('./bedrock.ts');
-  return openBedrockModel({ modelId: id });
+  return cacheFirstAnswers(openBedrockModel({ modelId: id }), { cache });
 }

@@ -97,7 +97,7 @@ test('the map shows both instances, and the count of every message stays whole',
   for (const id of ['left', 'right']) await left.getByRole('listitem').filter({ hasText: id }).waitFor();
   await left.getByRole('button', { name: 'Start' }).click();
   await left.getByText('Every message once, in order.').waitFor();
-  expect(await left.getByTestId('Lost').textContent()).toBe('0');
+  expect(await left.getByTestId('Lost unsaid').textContent()).toBe('0');
   expect(await left.getByText('Break things').count()).toBe(0);
 });
 

@@ -27,7 +27,6 @@ export function MeterPanel() {
     };
   }, [running]);
 
-  const isWhole = count.lost + count.duplicate + count.outOfOrder === 0;
   return (
     <section className="panel" aria-labelledby="meter-title">
       <div className="view-head">
@@ -44,18 +43,28 @@ export function MeterPanel() {
         <Figure name="Published" value={count.published} />
         <Figure name="Acknowledged" value={count.acknowledged} />
         <Figure name="Delivered" value={count.delivered} />
-        <Figure name="Lost" value={count.lost} bad={count.lost > 0} />
+        <Figure name="Lost unsaid" value={count.lost} bad={count.lost > 0} />
         <Figure name="Duplicate" value={count.duplicate} bad={count.duplicate > 0} />
         <Figure name="Out of order" value={count.outOfOrder} bad={count.outOfOrder > 0} />
         <Figure name="Losses told" value={count.told} />
       </dl>
       {count.delivered > 0 && (
-        <p role="status" className={isWhole ? 'verdict good' : 'verdict bad'}>
-          {isWhole ? 'Every message once, in order.' : 'Something was lost, repeated or out of order.'}
+        <p role="status" className={isWhole(count) ? 'verdict good' : 'verdict bad'}>
+          {verdictOn(count)}
         </p>
       )}
     </section>
   );
+}
+
+function isWhole({ lost, duplicate, outOfOrder }: Count): boolean {
+  return lost + duplicate + outOfOrder === 0;
+}
+
+function verdictOn(count: Count): string {
+  if (!isWhole(count)) return 'Something was lost unsaid, repeated or out of order.';
+  if (count.told === 0) return 'Every message once, in order.';
+  return 'Every message once, in order; what Redis lost with its memory, clients were told of.';
 }
 
 interface FigureProps {

@@ -20,9 +20,11 @@ afterAll(() => redis.stop());
 
 const instances: AnswersInstance[] = [];
 const askers: Asker[] = [];
+const forwarders: TcpForwarder[] = [];
 afterEach(async () => {
   for (const asker of askers.splice(0)) asker.close();
   await Promise.all(instances.splice(0).map((instance) => instance.stop()));
+  await Promise.all(forwarders.splice(0).map((forwarder) => forwarder.close()));
 });
 
 let count = 0;
@@ -246,6 +248,7 @@ test('what a dead instance was answering is ended once, with the text so far; wh
 
 test('an ask that was written without an answer is made by its instance, though it is repeated elsewhere', async () => {
   const between = await TcpForwarder.open(() => [redis.port]);
+  forwarders.push(between);
   const { instance: cut } = await open({ redis: `redis://127.0.0.1:${between.port}` });
   const { asker, instance: other, room } = await open({ redis: redis.url });
   const request = { room, id: 'a', prompt: 'count to 20' };
@@ -258,8 +261,6 @@ test('an ask that was written without an answer is made by its instance, though 
   const { turn } = await other.answers.ask('ann', request);
   await ended(asker, turn);
   expect([asker.saidIn(turn), asker.finalsOf(turn).length]).toEqual([counted(20), 1]);
-  await Promise.all(instances.splice(0).map((instance) => instance.stop()));
-  await between.close();
 });
 
 test('a full Redis refuses asks and leaves nothing of them; what is under way still ends', async () => {

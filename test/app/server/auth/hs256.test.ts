@@ -49,6 +49,7 @@ test.each([
   ['no end', signed(hs256, { sub: 'ada' }), 'exp'],
   ['no subject', signed(hs256, { exp: inAnHour }), 'sub'],
   ['an empty subject', of({ sub: '' }), 'sub'],
+  ['the subject of the model', of({ sub: 'assistant' }), 'sub: is reserved'],
   ['control characters', of({ sub: 'a\nb' }), 'sub: must hold no control characters'],
   ['a beginning in the future', signed(hs256, { sub: 'ada', exp: inAnHour, nbf: inAnHour }), 'not valid yet'],
   ['rooms that are no list', signed(hs256, { sub: 'ada', exp: inAnHour, rooms: 'chat/*' }), 'rooms'],

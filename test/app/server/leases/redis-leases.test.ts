@@ -114,10 +114,12 @@ test('a handler that throws is called again', async () => {
 
 test('one that was cut off is told that it was given up, behind the handling of its death', async () => {
   const { port } = await startServer();
-  const a = await open(port);
+  // Handed out once: the one that comes back could handle its own death.
+  const times = { ...quick, handOutAgainMs: 600_000 };
+  const a = await open(port, times);
   const network = await TcpForwarder.open(() => [port]);
   opened.push({ close: () => network.close() });
-  const cutOff = await open(network.port);
+  const cutOff = await open(network.port, times);
   let finish: () => void = () => undefined;
   a.leases.onDead(() => new Promise((resolve) => (finish = resolve)));
   network.refuse(true);

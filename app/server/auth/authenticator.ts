@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { AuthSettings } from '../environment.ts';
 import { AuthenticationError } from './errors.ts';
 import { verifyToken } from './hs256.ts';
@@ -13,7 +14,8 @@ export type Authenticator = (token: unknown) => Identity | Promise<Identity>;
 /** @returns undefined where nobody is authenticated */
 export function createAuthenticator(settings: AuthSettings): Authenticator | undefined {
   if (settings.none) return undefined;
-  const { secrets, jwksUrl } = settings;
+  const { jwksUrl } = settings;
+  const secrets = settings.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
   const rules = { issuer: settings.issuer, audience: settings.audience };
   const byKeys = jwksUrl === undefined ? undefined : jwksVerifier(jwksUrl, rules);
   return (token) => {

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type ClaimRules, readClaims } from './claims.ts';
 import { AuthenticationError } from './errors.ts';
 import type { Identity } from './identity.ts';
@@ -24,7 +24,10 @@ const header = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString('base64url');
 /** A token stands in each handshake: what is longer is not one of ours. */
 const longestToken = 8_192;
 
-export function signToken(claims: TokenClaims, secret: string): string {
+/** A secret, or a key made of one once: `createSecretKey`. */
+export type Hs256Key = string | KeyObject;
+
+export function signToken(claims: TokenClaims, secret: Hs256Key): string {
   const issued = { iat: Math.floor(Date.now() / 1000), ...claims };
   const signed = `${header}.${Buffer.from(JSON.stringify(issued)).toString('base64url')}`;
   return `${signed}.${signatureOf(signed, secret).toString('base64url')}`;
@@ -34,13 +37,13 @@ export function signToken(claims: TokenClaims, secret: string): string {
  * @param secrets each verifies: two while one replaces the other
  * @throws AuthenticationError
  */
-export function verifyToken(token: string, secrets: readonly string[], rules: ClaimRules): Identity {
+export function verifyToken(token: string, secrets: readonly Hs256Key[], rules: ClaimRules): Identity {
   if (token.length > longestToken) throw new AuthenticationError('invalid', 'the token is too long');
   const [head, payload, signature, ...more] = token.split('.');
   if (head === undefined || payload === undefined || signature === undefined || more.length > 0) {
     throw new AuthenticationError('invalid', 'the token is no JWT');
   }
-  if ((parsePart(head) as { alg?: unknown } | null)?.alg !== 'HS256') {
+  if (head !== header && (parsePart(head) as { alg?: unknown } | null)?.alg !== 'HS256') {
     throw new AuthenticationError('invalid', 'the token is not signed with HS256');
   }
   const given = Buffer.from(signature, 'base64url');
@@ -50,7 +53,7 @@ export function verifyToken(token: string, secrets: readonly string[], rules: Cl
   return readClaims(parsePart(payload), rules);
 }
 
-function signatureOf(signed: string, secret: string): Buffer {
+function signatureOf(signed: string, secret: Hs256Key): Buffer {
   return createHmac('sha256', secret).update(signed).digest();
 }
 

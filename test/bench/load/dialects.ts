@@ -1,3 +1,5 @@
+import { makeBenchToken } from '../bench-token.ts';
+
 /** How the raw clients of a variant say things: text frames, put together by hand. */
 export interface Dialect {
   /** Path and query of the WebSocket. */
@@ -43,9 +45,11 @@ const socketIo: Dialect = {
   isMessage: (text) => text.startsWith('42["message",'),
 };
 
+const enterHub = `40/chat,{"token":"${makeBenchToken()}"}`;
+
 const hub: Dialect = {
   ...engine,
-  greet: (text) => (text.startsWith('0{') ? '40/chat,' : undefined),
+  greet: (text) => (text.startsWith('0{') ? enterHub : undefined),
   isReady: (text) => text.startsWith('40/chat,{'),
   join: (room) => `42/chat,0["join",{"room":${JSON.stringify(room)}}]`,
   isJoined: (text) => text.startsWith('43/chat,0[{"ok":true'),

@@ -1,12 +1,16 @@
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
+import { createAuthenticator } from '../../../app/server/auth/authenticator.ts';
+import { authenticateHandshakes } from '../../../app/server/auth/handshake.ts';
+import { subjectOf } from '../../../app/server/auth/identity.ts';
 import { openBackplane } from '../../../app/server/redis/backplane.ts';
 import { attachRooms } from '../../../app/server/rooms/attach.ts';
 import { openRedisStore } from '../../../app/server/rooms/store.ts';
+import { benchAuth } from '../bench-token.ts';
 import { readServerEnvironment, serve } from './report.ts';
 import { serviceLog } from './service-log.ts';
 
-/** The delivery contract on an ordinary Socket.IO server, as the service has it. */
+/** The delivery contract and tokens on an ordinary Socket.IO server, as the service has them. */
 const { redisUrl, instance } = readServerEnvironment();
 const backplane = await openBackplane({
   sources: { url: redisUrl },
@@ -17,7 +21,10 @@ const backplane = await openBackplane({
 if (!backplane.links) throw new Error('REDIS_URL names no Redis');
 const http = createServer();
 const io = new Server(http, { perMessageDeflate: false });
-const rooms = attachRooms(hub('/chat'), {
+const chat = hub('/chat');
+chat.use(authenticateHandshakes(createAuthenticator(benchAuth), () => undefined));
+const rooms = attachRooms(chat, {
+  subjectOf,
   store: openRedisStore({ links: backplane.links, deployment: 'bench' }),
   slimConnections: true,
 });

@@ -8,6 +8,7 @@ export default {
   transformIgnorePatterns: ['/node_modules/(?!(httpxy|jose)/)'],
   setupFiles: ['<rootDir>/test/setup.ts'],
   setupFilesAfterEnv: ['aws-cdk-lib/testhelpers/jest-autoclean'],
-  maxWorkers: 2,
+  // One more than the cores of a small machine: most of the time is spent waiting for processes.
+  maxWorkers: 3,
   testTimeout: 60_000,
 };

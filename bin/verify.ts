@@ -1,3 +1,4 @@
+import { environmentNames as names } from '../app/names.ts';
 import { verify } from '../lib/verify/verify.ts';
 
 const interrupted = new AbortController();
@@ -12,6 +13,12 @@ const exitCode = await verify(process.argv.slice(2), {
   output: process.stdout,
   errors: process.stderr,
   signal: interrupted.signal,
+  secrets: {
+    serviceToken: process.env[names.serviceToken],
+    authSecret: process.env[names.authSecret],
+    authIssuer: process.env[names.authIssuer],
+    authAudience: process.env[names.authAudience],
+  },
 });
 // A publish that was under way at Ctrl-C would go on trying.
 process.exit(exitCode);

@@ -1,33 +1,56 @@
-import { get as getPlain } from 'node:http';
-import { get as getSecure } from 'node:https';
+import { type IncomingHttpHeaders, request as requestPlain } from 'node:http';
+import { request as requestSecure } from 'node:https';
 
 const timeoutMs = 10_000;
+
+export interface Question {
+  /** @default GET */
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
 
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  /** Names of the cookies that it sets. */
-  readonly cookies: readonly string[];
+  readonly headers: IncomingHttpHeaders;
+  /** `Set-Cookie` lines, as they are. */
+  readonly setCookies: readonly string[];
 }
 
-/** One GET on a connection of its own, to any port: `fetch` refuses some. */
-export function ask(path: string, origin: string): Promise<Answer> {
+/** One request on a connection of its own, to any port: `fetch` refuses some. */
+export function ask(path: string, origin: string, { method, headers, body }: Question = {}): Promise<Answer> {
   const url = new URL(path, origin);
-  const get = url.protocol === 'https:' ? getSecure : getPlain;
+  const send = url.protocol === 'https:' ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) });
+    const request = send(url, {
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+      method: method ?? 'GET',
+      headers: { ...headers },
+    });
     request.on('error', reject);
     request.on('response', (response) => {
-      let body = '';
+      let text = '';
       response.setEncoding('utf8');
       response.on('data', (part) => {
-        body += part;
+        text += part;
       });
       response.on('error', reject);
-      response.on('end', () => {
-        const cookies = (response.headers['set-cookie'] ?? []).map((cookie) => cookie.split('=', 1)[0] ?? '');
-        resolve({ status: response.statusCode ?? 0, body, cookies });
-      });
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          body: text,
+          headers: response.headers,
+          setCookies: response.headers['set-cookie'] ?? [],
+        }),
+      );
     });
+    request.end(body);
   });
+}
+
+/** The name of the cookie that a `Set-Cookie` line sets. */
+export function nameOf(setCookie: string): string {
+  return setCookie.split('=', 1)[0] ?? '';
 }

@@ -2,27 +2,44 @@ import type { Clients } from './clients.ts';
 import type { Target } from './target.ts';
 
 /** One thing that must hold for many instances to behave as one. */
-export interface Check {
+export interface Check<B extends Background = Background> {
   /** What `--only` takes. */
   readonly name: CheckName;
   /** What holds when it passes, as a sentence without its full stop. */
   readonly title: string;
   /** Without these the check is skipped, with the reason. */
   readonly needs: readonly Need[];
-  /** @throws CheckFailure when it does not hold */
-  run(context: Context): Promise<Proof>;
+  /** Begins with the run what takes a while, and goes on beside the other checks; `run` ends it. @default nothing */
+  begin?(context: Context): B;
+  /**
+   * @param begun what `begin` returned
+   * @throws CheckFailure when it does not hold, CheckSkip when there is nothing to prove
+   */
+  run(context: Context, begun?: B): Promise<Proof>;
+}
+
+export interface Background {
+  /** Ends what is still under way. */
+  close(): void;
 }
 
 export const checkNames = [
   'instances',
   'polling',
   'websocket',
+  'websocket-upgrade',
+  'stickiness-cookie',
+  'authorization',
   'delivery',
   'gap-detection',
   'repeated-id',
   'recovery',
+  'ai-stream',
+  'idle-timeout',
+  'each-alone',
   'killed-instance',
   'joining-instance',
+  'presence',
 ] as const;
 export type CheckName = (typeof checkNames)[number];
 
@@ -32,6 +49,8 @@ export type Need = 'control' | 'another instance';
 export interface Proof {
   /** What was proved, in numbers. */
   readonly proved: string;
+  /** What belongs to the check and could not be proved here, each with the reason. @default nothing */
+  readonly notProved?: readonly string[];
 }
 
 export interface Load {
@@ -51,6 +70,10 @@ export interface Context {
   readonly signal: AbortSignal;
   /** The check's own clients; closed when it ends. */
   readonly clients: Clients;
+  /** The checks before this one that failed. */
+  readonly failed: readonly CheckName[];
+  /** Wait for what takes minutes, too. */
+  readonly long: boolean;
   /** Registers what puts the topology back; run when the check ends, however it ends, the last one first. */
   afterwards(undo: Undo): void;
 }
@@ -67,6 +90,11 @@ export interface Fault {
   /** The likely cause. */
   readonly cause: string;
   readonly fix: string;
+}
+
+/** Found out on the way: the check has nothing to prove here. */
+export class CheckSkip extends Error {
+  override readonly name = 'CheckSkip';
 }
 
 /** A check does not hold. */

@@ -1,33 +1,42 @@
-import type { HubError } from '../../app/client/errors.ts';
 import type { ClientHub } from '../../app/client/hub.ts';
+import type { OnPresence } from '../../app/client/presence.ts';
 import type { ClientRoom } from '../../app/client/room.ts';
 import type { Position } from '../../app/protocol/hub.ts';
-import { Client, type Listener } from './client.ts';
+import { Client, type Habits, type Listener, tell } from './client.ts';
 import { within } from './wait.ts';
 
 /** The client that applications use: each message once and in order, whatever happens to its connection. */
 export class ContractClient extends Client {
   readonly #hub: ClientHub;
-  readonly #timeoutMs: number;
   readonly #rooms = new Map<string, ClientRoom>();
 
-  constructor(name: string, hub: ClientHub, timeoutMs: number) {
-    super(name, hub.socket);
+  constructor(name: string, hub: ClientHub, habits: Habits) {
+    super(name, hub.socket, habits);
     this.#hub = hub;
-    this.#timeoutMs = timeoutMs;
   }
 
   override async enter(room: string, { onMessage, onLost }: Listener): Promise<void> {
     const joined = this.#hub.join(room, { onMessage, onLost: (lost) => onLost?.(lost) });
     this.#rooms.set(room, joined);
-    await within(joined.joined, this.#timeoutMs, 'join: no answer').catch(tell('join'));
+    await within(joined.joined, this.habits.timeoutMs, 'join: no answer').catch(tell('join'));
   }
 
   /** Tries until it is answered, through lost connections too. */
   override async publish(room: string, id: string, body: unknown): Promise<Position> {
     const joined = this.#rooms.get(room);
     if (!joined) throw new Error(`publish: ${room} was not entered`);
-    return joined.publish(body, { id, forMs: this.#timeoutMs }).catch(tell('publish'));
+    await this.habits.turn();
+    return joined.publish(body, { id, forMs: this.habits.timeoutMs }).catch(tell('publish'));
+  }
+
+  /** Told who is in a room that it entered, and who left it since, by subject. */
+  follow(room: string, onChange: OnPresence): void {
+    this.#hub.presence(room, onChange);
+  }
+
+  /** Says that it goes, and stays connected. */
+  leave(room: string): void {
+    this.#hub.leave(room);
   }
 
   /** Its transport ends without a word to the instance, as a network drops it; it stays away. */
@@ -48,10 +57,4 @@ export class ContractClient extends Client {
   override close(): void {
     this.#hub.close();
   }
-}
-
-function tell(method: string): (error: HubError) => never {
-  return ({ code, message }) => {
-    throw new Error(code === undefined ? message : `${method}: ${code}, ${message}`);
-  };
 }

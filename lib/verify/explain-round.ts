@@ -18,6 +18,9 @@ export async function explainRound(url: string, sum: Sum, seen: Circumstances): 
   const losses = describeLosses(sum);
   const found = sum.lost > 0 ? `${losses}; ${describeRoutes(sum)}` : losses;
   if (sharesNothing(sum.routes)) return { found, ...(await noBackplane(url)) };
+  if (sum.unacknowledged > 0 && seen.refusals.some((words) => words.includes('rate_limited'))) {
+    return { found: [losses, ...seen.refusals.slice(0, 1)].join('; '), ...limited };
+  }
   if (sum.unacknowledged > 0) return { found: [losses, ...seen.refusals.slice(0, 1)].join('; '), ...refused };
   if (seen.ended)
     return { found: `${losses}; ${count(seen.ended, 'connection')} ended meanwhile`, ...interrupted };
@@ -90,6 +93,11 @@ async function readiness(url: string): Promise<string | undefined> {
     return undefined;
   }
 }
+
+const limited = {
+  cause: 'the service limits what one user publishes to less than this run needs',
+  fix: 'give fewer --messages or --clients; with guests, or AUTH_SECRET, each client is a user of its own',
+};
 
 const refused = {
   cause: 'an instance can not reach the backplane at the moment, or its connection ended before it answered',

@@ -1,5 +1,5 @@
 import { paths } from '../../app/names.ts';
-import { ask } from './ask.ts';
+import { ask, nameOf } from './ask.ts';
 import type { Fault } from './check.ts';
 import { list } from './words.ts';
 
@@ -13,6 +13,38 @@ export async function explainConnection(url: string, found: string, words: strin
 }
 
 const connectionFaults: readonly { sign: RegExp; cause: string; fix: string }[] = [
+  {
+    sign: /\b429\b|Too Many Requests|rate_limited/,
+    cause:
+      'the service limits how often one address may connect or ask for a token, and this run has reached it',
+    fix: 'wait a minute, give fewer --clients; behind proxies set TRUSTED_PROXY_HOPS, else all clients share one address',
+  },
+  {
+    sign: /no token/,
+    cause: 'an instance wants a token where others want none: AUTH differs between them',
+    fix: 'start every instance with the same AUTH, AUTH_SECRET and AUTH_JWKS_URL',
+  },
+  {
+    sign: /signature does not hold|can't be verified|not signed with HS256|another (issuer|audience)/,
+    cause:
+      'an instance refuses a token that another one takes: AUTH_SECRET or AUTH_JWKS_URL differs between them',
+    fix: 'start every instance with the same secret; while one replaces the other, with both: AUTH_SECRET=new,old',
+  },
+  {
+    sign: /token has expired/,
+    cause: "the token ended during the run, or an instance's clock is ahead",
+    fix: 'give a token that lives longer; look at the time on the instances',
+  },
+  {
+    sign: /token was revoked|banned/,
+    cause: 'the token, or its user, was banned from the service',
+    fix: 'give the token of another user',
+  },
+  {
+    sign: /keys can't be fetched/,
+    cause: 'an instance does not reach the address of AUTH_JWKS_URL',
+    fix: "look for the way out of its network, and for the identity provider's answer, in the instance's log",
+  },
   {
     sign: /\b50[234]\b/,
     cause: 'the proxy has no instance that takes requests: none is registered, or none is ready',
@@ -72,7 +104,7 @@ async function explainUnknownSession(url: string): Promise<Omit<Fault, 'found'>>
 
 async function cookiesOf(url: string): Promise<readonly string[]> {
   try {
-    return (await ask(`${paths.socketIo}?EIO=4&transport=polling`, url)).cookies;
+    return (await ask(`${paths.socketIo}?EIO=4&transport=polling`, url)).setCookies.map(nameOf);
   } catch {
     return [];
   }

@@ -13,12 +13,17 @@ import type { Target } from './target.ts';
  * @param folder where topologies on this machine keep their state files
  * @throws UsageError when there is none, or more than one, or nothing answers
  */
-export async function findTarget({ url, instances }: Arguments, folder?: string): Promise<Target> {
+export async function findTarget(
+  { url, instances, serviceToken: given }: Arguments,
+  folder?: string,
+): Promise<Target> {
   const topologies = await liveTopologies(folder);
   const local = url === undefined ? only(topologies) : topologies.find((state) => isSame(state.url, url));
+  const serviceToken = given ?? local?.serviceToken;
   const target: Target = {
     url: url ?? (local as TopologyState).url,
     ...(instances === undefined ? {} : { instances }),
+    ...(serviceToken === undefined ? {} : { serviceToken }),
     ...(local
       ? { control: localControl(local) }
       : {

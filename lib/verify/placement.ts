@@ -2,7 +2,7 @@ import { paths } from '../../app/names.ts';
 import { ask } from './ask.ts';
 import { CheckFailure, type Context } from './check.ts';
 import type { Client } from './client.ts';
-import type { ClientOf, Way } from './clients.ts';
+import type { ClientOf, Of, Way } from './clients.ts';
 import { explainConnection, isUnknownSession } from './explain.ts';
 import { count, list } from './words.ts';
 
@@ -28,12 +28,13 @@ export async function placeOnEach<W extends Way>(
   context: Context,
   each: number,
   way: W,
+  of: Of = {},
 ): Promise<Placement<ClientOf<W>>> {
   const wanted = await wantedInstances(context);
   const tries = new Tries<ClientOf<W>>(each, wanted);
   while (!tries.done) {
     context.signal.throwIfAborted();
-    await openSome(context, tries, way);
+    await openSome(context, tries, way, of);
   }
   if (!tries.complete) throw new CheckFailure(await explainMissing(context, tries));
   return keepEach(context, tries, each);
@@ -106,9 +107,14 @@ class Tries<C extends Client> {
   }
 }
 
-async function openSome<W extends Way>(context: Context, tries: Tries<ClientOf<W>>, way: W): Promise<void> {
+async function openSome<W extends Way>(
+  context: Context,
+  tries: Tries<ClientOf<W>>,
+  way: W,
+  of: Of,
+): Promise<void> {
   const number = Math.min(atOnce, Math.max(4, tries.missing));
-  const clients = Array.from({ length: number }, () => context.clients.open(way));
+  const clients = Array.from({ length: number }, () => context.clients.open(way, of));
   const ready = await Promise.all(clients.map((client) => client.ready(context)));
   const failed = clients.filter((_client, index) => !ready[index]);
   if (failed.length > 0) {
@@ -147,6 +153,7 @@ const wayWords: Record<Way, string> = {
   'one-sender': 'WebSocket or polling',
   polling: 'polling with cookies',
   websocket: 'WebSocket alone',
+  upgrading: 'polling, then WebSocket',
 };
 
 function keepEach<C extends Client>(context: Context, tries: Tries<C>, each: number): Placement<C> {

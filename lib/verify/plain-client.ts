@@ -1,16 +1,8 @@
-import type { HubSocket } from '../../app/client/connect.ts';
 import type { Acknowledgement, JoinAnswer, JoinRequest, Position } from '../../app/protocol/hub.ts';
 import { Client, type Listener } from './client.ts';
 
 /** Socket.IO's own client: it hears what the instance sends, as it comes, and is not served again. */
 export class PlainClient extends Client {
-  readonly #timeoutMs: number;
-
-  constructor(name: string, socket: HubSocket, timeoutMs: number) {
-    super(name, socket);
-    this.#timeoutMs = timeoutMs;
-  }
-
   override async enter(room: string, { onMessage }: Listener): Promise<void> {
     this.socket.on('message', (message) => {
       if (message.room === room) onMessage(message);
@@ -24,6 +16,7 @@ export class PlainClient extends Client {
   }
 
   override async publish(room: string, id: string, body: unknown): Promise<Position> {
+    await this.habits.turn();
     return accepted('publish', await this.#asking.emitWithAck('publish', { room, id, body }));
   }
 
@@ -32,7 +25,7 @@ export class PlainClient extends Client {
   }
 
   get #asking() {
-    return this.socket.timeout(this.#timeoutMs);
+    return this.socket.timeout(this.habits.timeoutMs);
   }
 }
 

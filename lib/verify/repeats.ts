@@ -35,6 +35,7 @@ interface Answers {
 export class Repeats {
   readonly room: string;
   readonly #senders: readonly ContractClient[];
+  readonly #areOneUser: boolean;
   readonly #first = new Map<ContractClient, Map<Id, Position>>();
   readonly #answers: Record<Where, { number: number; wrong: number }> = {
     here: { number: 0, wrong: 0 },
@@ -45,9 +46,11 @@ export class Repeats {
   readonly #heardBy = new Map<ContractClient, Set<string>>();
   #deliveries = 0;
 
-  constructor(room: string, senders: readonly ContractClient[]) {
+  /** @param areOneUser an id is one user's: each of these needs its own then */
+  constructor(room: string, senders: readonly ContractClient[], areOneUser = false) {
     this.room = room;
     this.#senders = senders;
+    this.#areOneUser = areOneUser;
     for (const sender of senders) this.#heardBy.set(sender, new Set());
   }
 
@@ -124,7 +127,8 @@ export class Repeats {
   }
 
   #publish(sender: ContractClient, id: Id): Promise<Position> {
-    return sender.publish(this.room, id, { sender: sender.name });
+    const own = this.#areOneUser ? `${sender.name}-${id}` : id;
+    return sender.publish(this.room, own, { sender: sender.name });
   }
 
   #count(where: 'here' | 'cameBack', sender: ContractClient, id: Id, position: Position): void {

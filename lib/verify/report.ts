@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type { Check, Load } from './check.ts';
 import type { Progress, Result } from './run.ts';
 import type { Target } from './target.ts';
+import { noTokens, type Tokens } from './tokens.ts';
 import { count, duration } from './words.ts';
 
 /** Where a report is written: as much of a stream as it takes. */
@@ -15,6 +16,8 @@ export interface Summary {
   /** All that ran hold, and at least one ran to its end. */
   readonly ok: boolean;
   readonly url: string;
+  /** What the clients showed. */
+  readonly tokens: Tokens['kind'];
   /** ISO 8601 */
   readonly startedAt: string;
   /** In milliseconds. */
@@ -33,7 +36,7 @@ export interface Report extends Progress {
 }
 
 export function summarize(
-  url: string,
+  { url, tokens = noTokens }: Pick<Target, 'url' | 'tokens'>,
   startedAt: Date,
   ms: number,
   checks: readonly Result[],
@@ -42,7 +45,18 @@ export function summarize(
   const number = (status: Result['status']) => checks.filter((check) => check.status === status).length;
   const [passed, failed, skipped] = [number('passed'), number('failed'), number('skipped')];
   const ok = failed === 0 && passed > 0 && !interrupted;
-  return { ok, url, startedAt: startedAt.toISOString(), ms, passed, failed, skipped, interrupted, checks };
+  return {
+    ok,
+    url,
+    tokens: tokens.kind,
+    startedAt: startedAt.toISOString(),
+    ms,
+    passed,
+    failed,
+    skipped,
+    interrupted,
+    checks,
+  };
 }
 
 /** One JSON object, at the end, and nothing else. */
@@ -80,10 +94,18 @@ export function tableReport(output: Output, checks: readonly Check[]): Report {
   };
 }
 
-function heading({ url, control }: Target, { clients, messages }: Load): string {
+function heading({ url, control, tokens = noTokens }: Target, { clients, messages }: Load): string {
   const where = control ? 'a topology on this machine' : 'nothing is added or killed there';
-  return `Verifying ${url} (${where}): ${count(clients, 'client')} an instance, ${count(messages, 'message')} each`;
+  const load = `${count(clients, 'client')} an instance, ${count(messages, 'message')} each`;
+  return `Verifying ${url} (${where}): ${load}${tokenWords[tokens.kind]}`;
 }
+
+const tokenWords: Record<Tokens['kind'], string> = {
+  none: '',
+  one: ', with the token given',
+  guests: ", with guests' tokens",
+  minted: ', with tokens signed here',
+};
 
 function time({ status, ms }: Result): string {
   return (status === 'skipped' ? '' : duration(ms)).padStart(timeWidth);
@@ -103,7 +125,7 @@ function paint({ isTTY }: Output, color: 'green' | 'red' | 'yellow' | 'bold', te
 function textOf(output: Output, result: Result): readonly string[] {
   switch (result.status) {
     case 'passed':
-      return [result.proved];
+      return [result.proved, ...(result.notProved ?? []).map((words) => `not proved: ${words}`)];
     case 'skipped':
       return [`skipped: ${result.reason}`];
     case 'failed':

@@ -1,17 +1,29 @@
-import { type Check, CheckFailure, type Context, type Fault, type Load, type Undo } from './check.ts';
+import {
+  type Background,
+  type Check,
+  CheckFailure,
+  type CheckName,
+  CheckSkip,
+  type Context,
+  type Fault,
+  type Load,
+  type Proof,
+  type Undo,
+} from './check.ts';
 import { Clients } from './clients.ts';
+import { Pace } from './pace.ts';
 import type { Target } from './target.ts';
 import { orAborted } from './wait.ts';
 
 interface Timed {
-  readonly name: string;
+  readonly name: CheckName;
   readonly title: string;
   /** In milliseconds. */
   readonly ms: number;
 }
 
 export type Result =
-  | (Timed & { readonly status: 'passed'; readonly proved: string })
+  | (Timed & { readonly status: 'passed' } & Proof)
   | (Timed & { readonly status: 'failed' } & Fault)
   | (Timed & { readonly status: 'skipped'; readonly reason: string });
 
@@ -20,6 +32,8 @@ export interface Plan {
   readonly load: Load;
   /** Longest wait for any one thing, in milliseconds. */
   readonly timeoutMs: number;
+  /** Wait for what takes minutes, too. @default false */
+  readonly long?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -32,19 +46,62 @@ export interface Progress {
 /** Runs the checks one after the other, the later ones also when an earlier one fails; ends early on Ctrl-C. */
 export async function runChecks(checks: readonly Check[], plan: Plan, progress: Progress): Promise<Result[]> {
   const results: Result[] = [];
-  for (const check of checks) {
-    if (plan.signal.aborted) break;
-    progress.started(check);
-    const result = await runCheck(check, plan);
-    if (!result) break;
-    results.push(result);
-    progress.finished(result);
+  const pace = new Pace();
+  const backgrounds = new Backgrounds(checks, plan, pace);
+  try {
+    for (const check of checks) {
+      if (plan.signal.aborted) break;
+      progress.started(check);
+      const failed = results.filter(({ status }) => status === 'failed').map(({ name }) => name);
+      const result = await runCheck(check, { ...plan, pace, failed, begun: backgrounds.of(check) });
+      if (!result) break;
+      results.push(result);
+      progress.finished(result);
+    }
+  } finally {
+    backgrounds.close();
   }
   return results;
 }
 
+/** What a check is given beside its own clients. */
+interface Occasion extends Plan {
+  readonly pace: Pace;
+  readonly failed: readonly CheckName[];
+  readonly begun: Background | undefined;
+}
+
+/** What goes on beside the checks; each has clients of its own. */
+class Backgrounds {
+  readonly #begun = new Map<Check, Background>();
+  readonly #clients: Clients[] = [];
+
+  constructor(checks: readonly Check[], plan: Plan, pace: Pace) {
+    for (const check of checks) {
+      if (!check.begin) continue;
+      const clients = clientsOf(plan, pace);
+      this.#clients.push(clients);
+      const context = { ...plan, long: plan.long ?? false, failed: [], clients, afterwards: () => undefined };
+      this.#begun.set(check, check.begin(context));
+    }
+  }
+
+  of(check: Check): Background | undefined {
+    return this.#begun.get(check);
+  }
+
+  close(): void {
+    for (const begun of this.#begun.values()) begun.close();
+    for (const clients of this.#clients) clients.closeAll();
+  }
+}
+
+function clientsOf({ target, timeoutMs }: Plan, pace: Pace): Clients {
+  return new Clients(target.url, timeoutMs, target.tokens, pace);
+}
+
 /** Nothing when it was interrupted; what it changed is put back all the same. */
-async function runCheck(check: Check, plan: Plan): Promise<Result | undefined> {
+async function runCheck(check: Check, plan: Occasion): Promise<Result | undefined> {
   const { name, title } = check;
   const start = performance.now();
   const outcome = await attempt(check, plan);
@@ -53,22 +110,27 @@ async function runCheck(check: Check, plan: Plan): Promise<Result | undefined> {
 }
 
 type Outcome =
-  | { readonly status: 'passed'; readonly proved: string }
+  | ({ readonly status: 'passed' } & Proof)
   | ({ readonly status: 'failed' } & Fault)
   | { readonly status: 'skipped'; readonly reason: string };
 
-async function attempt(check: Check, plan: Plan): Promise<Outcome | undefined> {
+async function attempt(check: Check, plan: Occasion): Promise<Outcome | undefined> {
   const undos: Undo[] = [];
-  const clients = new Clients(plan.target.url, plan.timeoutMs);
-  const context: Context = { ...plan, clients, afterwards: (undo) => undos.unshift(undo) };
+  const clients = clientsOf(plan, plan.pace);
+  const context: Context = {
+    ...plan,
+    long: plan.long ?? false,
+    clients,
+    afterwards: (undo) => undos.unshift(undo),
+  };
   let outcome: Outcome | undefined;
   try {
     const reason = await reasonToSkip(check, plan.target);
     outcome = reason
       ? { status: 'skipped', reason }
-      : { status: 'passed', ...(await orAborted(check.run(context), plan.signal)) };
+      : { status: 'passed', ...(await orAborted(check.run(context, plan.begun), plan.signal)) };
   } catch (error) {
-    outcome = plan.signal.aborted ? undefined : { status: 'failed', ...faultOf(error) };
+    outcome = plan.signal.aborted ? undefined : outcomeOf(error);
   }
   clients.closeAll();
   const left = await putBack(undos);
@@ -104,6 +166,11 @@ async function putBack(undos: readonly Undo[]): Promise<Fault | undefined> {
     }
   }
   return fault;
+}
+
+function outcomeOf(error: unknown): Outcome {
+  if (error instanceof CheckSkip) return { status: 'skipped', reason: error.message };
+  return { status: 'failed', ...faultOf(error) };
 }
 
 /** Whatever a check did not foresee fails it, in the error's own words. */

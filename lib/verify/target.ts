@@ -1,3 +1,5 @@
+import type { Tokens } from './tokens.ts';
+
 /** What is verified, and what may be done to it. */
 export interface Target {
   /** Origin that clients connect to, for example `http://127.0.0.1:8080`. */
@@ -8,6 +10,10 @@ export interface Target {
   readonly control?: TopologyControl;
   /** Why there is no `control`. */
   readonly withoutControl?: string;
+  /** What clients show in their handshakes. @default nothing */
+  readonly tokens?: Tokens;
+  /** Opens the HTTP API, on which backends publish. @default there is none to be had */
+  readonly serviceToken?: string;
 }
 
 /** One instance as whoever runs it sees it. */

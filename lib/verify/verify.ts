@@ -1,6 +1,7 @@
-import { help, readArguments, UsageError } from './arguments.ts';
+import { help, readArguments, type Secrets, UsageError } from './arguments.ts';
 import { allChecks } from './checks/all.ts';
 import { findTarget } from './find-target.ts';
+import { findTokens } from './find-tokens.ts';
 import { jsonReport, type Output, summarize, tableReport } from './report.ts';
 import { runChecks } from './run.ts';
 
@@ -11,6 +12,8 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** Where topologies on this machine keep their state files. @default .local in the project's root */
   readonly stateFolder?: string;
+  /** @default none */
+  readonly secrets?: Secrets;
 }
 
 /** Runs the command and resolves with its exit code; `help` in arguments.ts says which. */
@@ -18,6 +21,7 @@ export async function verify(words: readonly string[], surroundings: Surrounding
   try {
     return await followArguments(words, surroundings);
   } catch (error) {
+    if (surroundings.signal.aborted) return 130;
     if (!(error instanceof UsageError)) throw error;
     surroundings.errors.write(`${error.message}\n`);
     return 2;
@@ -26,23 +30,25 @@ export async function verify(words: readonly string[], surroundings: Surrounding
 
 async function followArguments(
   words: readonly string[],
-  { output, signal, stateFolder }: Surroundings,
+  { output, signal, stateFolder, secrets }: Surroundings,
 ): Promise<number> {
-  const given = readArguments(words);
+  const given = readArguments(words, secrets);
   if (given.help) {
     output.write(help);
     return 0;
   }
-  const { load, timeoutMs, only, json } = given;
-  const target = await findTarget(given, stateFolder);
+  const { load, timeoutMs, only, json, long } = given;
+  const found = await findTarget(given, stateFolder);
+  const tokens = await findTokens(found.url, given, timeoutMs, signal);
+  const target = { ...found, tokens };
   const checks = allChecks.filter(({ name }) => only.includes(name));
   const report = json ? jsonReport(output) : tableReport(output, checks);
   const startedAt = new Date();
   const start = performance.now();
   report.begin(target, load);
-  const results = await runChecks(checks, { target, load, timeoutMs, signal }, report);
+  const results = await runChecks(checks, { target, load, timeoutMs, long, signal }, report);
   const ms = Math.round(performance.now() - start);
-  const summary = summarize(target.url, startedAt, ms, results, signal.aborted);
+  const summary = summarize(target, startedAt, ms, results, signal.aborted);
   report.end(summary);
   return signal.aborted ? 130 : summary.ok ? 0 : 1;
 }

@@ -99,7 +99,13 @@ class SharedPresence implements Presence {
   async #read(room: string, known?: PresencePlace): Promise<PresenceAnswer> {
     const answer = await this.#registrar.members(room, known);
     // Whoever asks is in the room: where nobody is registered, Redis has lost that, or does not know it yet.
-    if (answer && answer.epoch !== '') return answer;
+    if (answer && answer.epoch !== '') return this.#withOwn(room, answer);
     return { epoch: '', version: 0, members: this.#local.subjectsOf(room), partial: true };
+  }
+
+  /** Who has just come is registered a moment later: without them an asker would not find itself. */
+  #withOwn(room: string, answer: PresenceAnswer): PresenceAnswer {
+    if (!answer.members) return answer;
+    return { ...answer, members: [...new Set([...answer.members, ...this.#local.subjectsOf(room)])] };
   }
 }

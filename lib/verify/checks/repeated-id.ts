@@ -14,8 +14,9 @@ export const repeatedId: Check = {
   title: 'A publish that is sent again is one message',
   needs: [],
   run: async (context) => {
+    const areOneUser = context.target.tokens?.kind === 'one';
     const { clients, byInstance } = await placeOnEach(context, sendersEach, 'application');
-    const repeats = new Repeats(context.clients.newRoom(), clients);
+    const repeats = new Repeats(context.clients.newRoom(), clients, areOneUser);
     await enterAll(clients, repeats.room, (client) => ({
       onMessage: (message) => repeats.hear(client, message),
     }));
@@ -31,7 +32,12 @@ export const repeatedId: Check = {
     await untilQuiet(context, allHeard, () => repeats.deliveries);
     const sum = repeats.sum();
     if (!isRight(sum)) throw new CheckFailure(await explainRepeats(context.target.url, sum));
-    return { proved: `${describe(sum)} (${describeMoves(absences)})` };
+    return {
+      proved: `${describe(sum, areOneUser)} (${describeMoves(absences)})`,
+      notProved: areOneUser
+        ? ["that an id is one user's alone: the token given makes all clients one user"]
+        : [],
+    };
   },
 };
 
@@ -40,9 +46,9 @@ function isRight({ here, cameBack, together, ...sum }: RepeatSum): boolean {
   return wrong === 0 && sum.positions === sum.messages && sum.deliveries === sum.expected;
 }
 
-function describe({ here, cameBack, together, messages, expected }: RepeatSum): string {
+function describe({ here, cameBack, together, messages, expected }: RepeatSum, areOneUser: boolean): string {
   return [
-    `${count(messages, 'message')} whose senders use the same ids, each at a position of its own`,
+    `${count(messages, 'message')}${areOneUser ? '' : ' whose senders use the same ids'}, each at a position of its own`,
     `${figure(expected)} deliveries, none twice`,
     `answered with the first position: ${count(here.number, 'repeat')} on the same connection, ${together.number} at once on all instances, ${cameBack.number} after coming back`,
   ].join('; ');

@@ -1,4 +1,5 @@
 import { type Check, CheckFailure, type Context } from '../check.ts';
+import { explainUpgrade } from '../explain-upgrade.ts';
 import { failConnections, type Placement, placeOnEach } from '../placement.ts';
 import type { PlainClient } from '../plain-client.ts';
 import { echo, roundTrips } from '../round-trips.ts';
@@ -29,10 +30,8 @@ async function place(context: Context): Promise<Placement<PlainClient>> {
   } catch (error) {
     const refused = error instanceof CheckFailure && error.fault.found.includes('over WebSocket');
     if (!refused || !(await context.clients.open('polling').ready(context))) throw error;
-    throw new CheckFailure({
-      found: `${error.fault.found}; polling works`,
-      cause: 'the proxy does not pass the WebSocket upgrade on',
-      fix: 'let it forward the headers Upgrade and Connection over HTTP/1.1 (in nginx: proxy_http_version 1.1 and both proxy_set_header lines)',
-    });
+    const fault = await explainUpgrade(context.target);
+    if (!fault) throw error;
+    throw new CheckFailure({ ...fault, found: `${error.fault.found}; polling works; ${fault.found}` });
   }
 }

@@ -6,6 +6,7 @@ test('without words everything has its default', () => {
     load: { clients: 5, messages: 20 },
     timeoutMs: 30_000,
     only: checkNames,
+    long: false,
     json: false,
     help: false,
   });
@@ -13,16 +14,29 @@ test('without words everything has its default', () => {
 
 test('reads every option', () => {
   const words =
-    '--url https://a.example:8443/ --instances 3 --clients 2 --messages 7 --timeout 9 --only delivery,polling --json';
+    '--url https://a.example:8443/ --instances 3 --clients 2 --messages 7 --timeout 9 --only delivery,polling --json --long --token a.b.c --service-token s';
   expect(readArguments(words.split(' '))).toEqual({
     url: 'https://a.example:8443',
     instances: 3,
     load: { clients: 2, messages: 7 },
     timeoutMs: 9_000,
     only: ['polling', 'delivery'],
+    token: 'a.b.c',
+    serviceToken: 's',
+    long: true,
     json: true,
     help: false,
   });
+});
+
+test('secrets come from the environment, the first of two; the command line goes before', () => {
+  const secrets = { serviceToken: 'new,old', authSecret: 'key,old', authIssuer: 'me', authAudience: '' };
+  expect(readArguments([], secrets)).toMatchObject({
+    serviceToken: 'new',
+    key: { secret: 'key', issuer: 'me' },
+  });
+  expect(readArguments(['--service-token', 'mine'], secrets)).toMatchObject({ serviceToken: 'mine' });
+  expect(readArguments([], { serviceToken: '', authSecret: '' })).not.toHaveProperty('key');
 });
 
 test.each([
@@ -40,6 +54,8 @@ test.each([
   [['--url', 'http://me:secret@a.example'], 'without a user and a password; give http://a.example'],
   [['--only', 'nothing'], '--only knows instances, polling'],
   [['--only', ''], 'got: (nothing)'],
+  [['--token', 'a b'], '--token must be a token without spaces, got 3 characters that are none'],
+  [['--service-token', ''], '--service-token must be a token without spaces, got 0 characters'],
   [['--verbose'], "Unknown option '--verbose'. `npm run verify -- --help` lists the options."],
   [['http://a.example'], "Unexpected argument 'http://a.example'"],
 ])('%j is refused in words', (words, message) => {

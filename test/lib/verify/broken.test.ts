@@ -46,18 +46,23 @@ test('two instances without a backplane fail at delivery, which names it', async
   const other = await startInstance('other', { [environmentNames.redisUrl]: 'none' });
   try {
     proxy = await stickyProxy([loner, other]);
-    const outcome = await verifyAt(proxy.url, '--timeout', '5');
+    const only = 'instances,polling,delivery,gap-detection,repeated-id,recovery,each-alone,killed-instance';
+    const outcome = await verifyAt(proxy.url, '--timeout', '3', '--only', only);
     expect(outcome.code).toBe(1);
     expect(statuses(outcome)).toEqual({
       instances: 'passed',
       polling: 'passed',
-      websocket: 'passed',
       delivery: 'failed',
       'gap-detection': 'failed',
       'repeated-id': 'failed',
       recovery: 'failed',
+      'each-alone': 'passed',
       'killed-instance': 'skipped',
-      'joining-instance': 'skipped',
+    });
+    expect(resultsOf(outcome)['each-alone']).toMatchObject({
+      proved: expect.stringMatching(
+        /^loner and other through the proxy.*: 40 of 40 deliveries; so what fails in delivery, .* between the instances/,
+      ),
     });
     expect(resultsOf(outcome).delivery).toMatchObject({
       found: expect.stringMatching(/^32 of 64 deliveries arrived: 32 lost; .*loner to other lost 16 of 16/),
@@ -86,13 +91,42 @@ test('one of three without the backplane is told from the others', async () => {
 
 test('what would change a topology without a control is skipped, with the reason', async () => {
   proxy = await stickyProxy(joined);
-  const outcome = await verifyAt(proxy.url, '--instances', '2');
+  const only = 'instances,delivery,each-alone,killed-instance,joining-instance';
+  const outcome = await verifyAt(proxy.url, '--instances', '2', '--only', only);
   expect(outcome.code).toBe(0);
-  expect(JSON.parse(outcome.output)).toMatchObject({ ok: true, passed: 7, failed: 0, skipped: 2 });
+  expect(JSON.parse(outcome.output)).toMatchObject({ ok: true, passed: 2, failed: 0, skipped: 3 });
+  expect(resultsOf(outcome)['each-alone']).toMatchObject({
+    status: 'skipped',
+    reason: expect.stringContaining('it explains what fails'),
+  });
   expect(resultsOf(outcome)['killed-instance']).toMatchObject({
     status: 'skipped',
     reason: expect.stringContaining('only one that `npm start` runs here may be changed'),
   });
+});
+
+test('instances with different secrets are told from a token that is no good', async () => {
+  const [one, other] = ['first', 'second'].map((word) => `${word} secret of 32 characters or more`);
+  const environment = { [environmentNames.redisUrl]: 'none' };
+  const instances = await Promise.all(
+    [one, other].map((secret, index) =>
+      startInstance(`keyed-${index}`, { ...environment, [environmentNames.authSecret]: secret }),
+    ),
+  );
+  try {
+    proxy = await stickyProxy(instances);
+    const words = [...light, '--url', proxy.url, '--only', 'instances'];
+    const secrets = { authSecret: one };
+    const outcome = await runVerify(words, { stateFolder: folder.path, secrets });
+    expect(resultsOf(outcome).instances).toMatchObject({
+      status: 'failed',
+      found: expect.stringContaining("the token's signature does not hold"),
+      cause: expect.stringContaining('AUTH_SECRET or AUTH_JWKS_URL differs between them'),
+      fix: expect.stringContaining('the same secret'),
+    });
+  } finally {
+    await Promise.all(instances.map((instance) => instance.kill('SIGKILL')));
+  }
 });
 
 test('a run that skips everything proves nothing', async () => {
@@ -128,12 +162,58 @@ test('a hop that drops the cookie is told from stickiness that is off', async ()
   });
 });
 
-test('a proxy that does not pass the upgrade fails at WebSocket alone', async () => {
+test('a proxy that strips the upgrade fails at WebSockets alone, and says what it does', async () => {
   proxy = await spreadingProxy([joined[0]?.url as string], { upgrades: false });
-  const outcome = await verifyAt(proxy.url, '--only', 'instances,polling,websocket');
-  expect(statuses(outcome)).toEqual({ instances: 'passed', polling: 'passed', websocket: 'failed' });
-  expect(resultsOf(outcome).websocket).toMatchObject({
-    cause: 'the proxy does not pass the WebSocket upgrade on',
+  const outcome = await verifyAt(proxy.url, '--only', 'instances,polling,websocket,websocket-upgrade');
+  expect(statuses(outcome)).toEqual({
+    instances: 'passed',
+    polling: 'passed',
+    websocket: 'failed',
+    'websocket-upgrade': 'failed',
+  });
+  for (const [name, found] of [
+    ['websocket', /polling works; a plain upgrade gets HTTP\/1.1 400 .*Bad request/],
+    ['websocket-upgrade', /^2 of 2 clients stayed with polling: .*; a plain upgrade gets HTTP\/1.1 400/],
+  ] as const) {
+    expect(resultsOf(outcome)[name]).toMatchObject({
+      found: expect.stringMatching(found),
+      cause: expect.stringMatching(/does not pass the WebSocket upgrade on: .*Upgrade was stripped/),
+      fix: expect.stringContaining('proxy_http_version 1.1'),
+    });
+  }
+});
+
+test('a proxy that cuts idle connections is told with the time that it took', async () => {
+  proxy = await spreadingProxy([joined[0]?.url as string], { idleMs: 400 });
+  const outcome = await verifyAt(proxy.url, '--only', 'idle-timeout');
+  expect(outcome.code).toBe(1);
+  expect(resultsOf(outcome)['idle-timeout']).toMatchObject({
+    status: 'failed',
+    found: expect.stringMatching(
+      /a WebSocket was cut after \d{3} ms without traffic.*heartbeat comes every 25/,
+    ),
+    cause: expect.stringContaining('idle timeout'),
+    fix: expect.stringContaining('idle_timeout.timeout_seconds'),
+  });
+});
+
+test('an idle connection that stays open proves no more than it lasted', async () => {
+  proxy = await stickyProxy(joined);
+  const outcome = await verifyAt(proxy.url, '--only', 'idle-timeout');
+  expect(resultsOf(outcome)['idle-timeout']).toMatchObject({
+    status: 'passed',
+    proved: expect.stringMatching(/a WebSocket silent for .* and a long poll silent for .*, still open/),
+    notProved: [expect.stringContaining('--long waits for two')],
+  });
+});
+
+test('a proxy that sets no cookie before several instances fails', async () => {
+  proxy = await spreadingProxy(joined.map(({ url }) => url));
+  const outcome = await verifyAt(proxy.url, '--only', 'stickiness-cookie');
+  expect(resultsOf(outcome)['stickiness-cookie']).toMatchObject({
+    status: 'failed',
+    found: 'the handshake sets no cookie, and 2 instances answer',
+    cause: expect.stringContaining('stickiness is off'),
   });
 });
 

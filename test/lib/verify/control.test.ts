@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { environmentNames } from '../../../app/names.ts';
+import { eachAlone } from '../../../lib/verify/checks/each-alone.ts';
 import { joiningInstance } from '../../../lib/verify/checks/joining-instance.ts';
 import { killedInstance } from '../../../lib/verify/checks/killed-instance.ts';
 import { runChecks } from '../../../lib/verify/run.ts';
 import type { TopologyControl } from '../../../lib/verify/target.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { startInstance, type TestInstance } from '../../support/service.ts';
+import { openBrokenHub } from './broken-hub.ts';
 import { type StickyProxy, stickyProxy } from './proxies.ts';
 
 let redis: TestRedis;
@@ -72,6 +74,28 @@ test('an instance that joins and gets no clients fails', async () => {
 test('a start that fails is told in its own words', async () => {
   const [result] = await run(joiningInstance, controlThat({}));
   expect(result).toMatchObject({ status: 'failed', found: 'the check could not be finished: not here' });
+});
+
+test('each alone tells the instance that is at fault from the others and from the proxy', async () => {
+  const { url, close } = await openBrokenHub({ publish: ({ epoch }) => ({ epoch, offset: 1 }) });
+  const [whole] = instances as [TestInstance];
+  const control = controlThat({
+    instances: async () => [
+      { id: 'one', url: whole.url, serving: true },
+      { id: 'only', url, serving: true },
+      { id: 'down', serving: false },
+    ],
+  });
+  const [result] = await run(eachAlone, control);
+  await close();
+  expect(result).toMatchObject({
+    status: 'failed',
+    found: expect.stringMatching(
+      /^only alone: 20 of 20 deliveries arrived: 9 acknowledged at another .*; down alone: is down; one alone: right$/,
+    ),
+    cause: 'it is only and down and neither the proxy nor the others',
+    fix: expect.stringContaining('compare its environment'),
+  });
 });
 
 test('a kill that is refused leaves nothing to wait for', async () => {

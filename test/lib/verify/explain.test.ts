@@ -33,6 +33,7 @@ const leak = [
 ];
 const calm = { refusals: [] };
 const cameBack = { ...calm, cameBack: true };
+const limited = { refusals: ['publish: rate_limited, try again in 20 ms'] };
 const refused = { refusals: ['publish: unavailable, the backplane is away'] };
 let nowhere: string;
 
@@ -45,6 +46,7 @@ test.each([
   ['a little between them', { lost: 1, arrived: 7, routes: leak }, calm, /only in part/],
   ['a little, and connections ended', { lost: 1, routes: leak }, { ...calm, ended: 2 }, /connections ended/],
   ['refused publishes', { unacknowledged: 1 }, refused, /can not reach the backplane/],
+  ['publishes over a limit', { unacknowledged: 1 }, limited, /limits what one user publishes/],
   ['repeats', { duplicate: 3 }, calm, /hears the backplane twice/],
   ['disorder', { outOfOrder: 3 }, calm, /took two ways/],
   ['offsets without a message', { jumped: 2 }, calm, /counted outside the log/],
@@ -90,6 +92,11 @@ test.each([
   ['Invalid namespace', /without the hub/],
   ['nothing within 30 s', /nobody answers/],
   ['publish: unavailable, the backplane is away', /lost its backplane/],
+  ['Unexpected server response: 429', /limits how often one address/],
+  ['no token: give one in auth.token', /AUTH differs/],
+  ["the token's signature does not hold", /AUTH_SECRET or AUTH_JWKS_URL differs/],
+  ['the token has expired: get a new one', /ended during the run/],
+  ["the keys can't be fetched now: try again", /does not reach the address of AUTH_JWKS_URL/],
   ['something new', /not a known one/],
 ])('"%s": the likely cause', async (words, cause) => {
   expect(await explainConnection(nowhere, 'found', words)).toMatchObject({

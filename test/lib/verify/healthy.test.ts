@@ -40,20 +40,49 @@ test('every check passes on two instances that share a backplane, and leaves the
   const outcome = await runVerify(words, { stateFolder: folder.path });
   const results = resultsOf(outcome);
   expect(outcome).toMatchObject({ code: 0, errors: '' });
+  expect(JSON.parse(outcome.output)).toMatchObject({ tokens: 'guests', passed: 16 });
   expect(Object.values(results).map(({ name, status }) => `${name} ${status}`)).toEqual([
     'instances passed',
     'polling passed',
     'websocket passed',
+    'websocket-upgrade passed',
+    'stickiness-cookie passed',
+    'authorization passed',
     'delivery passed',
     'gap-detection passed',
     'repeated-id passed',
     'recovery passed',
+    'ai-stream passed',
+    'idle-timeout passed',
+    'each-alone passed',
     'killed-instance passed',
     'joining-instance passed',
+    'presence passed',
   ]);
   expect(results).toMatchObject({
     instances: { proved: expect.stringMatching(/^2 of 2 instances answered .*: app-1, app-2$/) },
     polling: { proved: expect.stringContaining('40 round trips, 0 unknown sessions') },
+    'websocket-upgrade': { proved: expect.stringMatching(/^4 of 4 clients on 2 instances upgraded/) },
+    'stickiness-cookie': {
+      proved: expect.stringMatching(/^AWSALB \(no SameSite\) and AWSALBCORS \(SameSite=None\): .* 0 astray$/),
+      notProved: [expect.stringContaining('over HTTP browsers send none')],
+    },
+    authorization: {
+      proved: expect.stringMatching(
+        /a foreign origin is refused .*; with it they reach members on 2 instances/,
+      ),
+    },
+    'ai-stream': {
+      proved: expect.stringMatching(
+        /chunks of an answer at each of 4 clients on 2 instances, once, in order .*app-2 to app-1 once.*cancelled from app-1 and app-2 at once, ended once$/,
+      ),
+    },
+    'each-alone': { proved: expect.stringMatching(/^app-1 and app-2 past the proxy: 80 of 80 deliveries$/) },
+    presence: {
+      proved: expect.stringMatching(
+        /^6 clients on 2 instances see one another; 2 users that went told to all 4 .*\(app-1 to app-2\) not told/,
+      ),
+    },
     // 6 clients hear the 10 messages of each of the 6.
     delivery: { proved: expect.stringContaining('360 of 360 deliveries, exactly once and in order') },
     // Each of 4 listeners hears 10 messages of each of the 4.

@@ -33,12 +33,14 @@ export async function stickyProxy(instances: readonly TestInstance[]): Promise<S
 interface SpreadingOptions {
   /** Pass `Upgrade` on. @default true */
   readonly upgrades?: boolean;
+  /** Cut WebSockets on which nothing moved for so long. @default never */
+  readonly idleMs?: number;
 }
 
 /** A proxy with a common mistake: each request goes to the next target, cookies or not. */
 export async function spreadingProxy(
   targets: readonly string[],
-  { upgrades = true }: SpreadingOptions = {},
+  { upgrades = true, idleMs }: SpreadingOptions = {},
 ): Promise<TestProxy> {
   let turn = 0;
   const next = () => new URL(targets[turn++ % targets.length] as string);
@@ -56,7 +58,12 @@ export async function spreadingProxy(
   });
   const tunnels = new Set<Socket>();
   // Without a listener Node takes an upgrade for a plain request, as a proxy does that knows none.
-  if (upgrades) server.on('upgrade', (request, client) => tunnel(request, client as Socket, next(), tunnels));
+  if (upgrades) {
+    server.on('upgrade', (request, client) => {
+      if (idleMs !== undefined) (client as Socket).setTimeout(idleMs, () => client.destroy());
+      tunnel(request, client as Socket, next(), tunnels);
+    });
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

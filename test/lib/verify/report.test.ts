@@ -35,7 +35,7 @@ function capture(shape: Partial<Output> = {}) {
 }
 
 const summaryOf = (list: readonly Result[], interrupted = false) =>
-  summarize('http://a.example', new Date(0), 5_400, list, interrupted);
+  summarize({ url: 'http://a.example' }, new Date(0), 5_400, list, interrupted);
 
 function table(shape: Partial<Output> = {}): string {
   const { output, text } = capture(shape);
@@ -81,6 +81,22 @@ test('long text is wrapped under itself', () => {
   );
 });
 
+test('what could not be proved is told below what was', () => {
+  const { output, text } = capture();
+  const partly = { ...(results[0] as Result), notProved: ['this', 'that'] } as Result;
+  tableReport(output, [check('polling')]).finished(partly);
+  expect(text()).toBe(
+    '✓ polling   40 ms  4 sessions\n                   not proved: this\n                   not proved: that\n',
+  );
+});
+
+test('the heading says what the clients show', () => {
+  const { output, text } = capture();
+  const tokens = { kind: 'guests', of: async () => 'x', nextUser: () => 0 } as const;
+  tableReport(output, checks).begin({ url: 'http://a.example', tokens }, { clients: 1, messages: 2 });
+  expect(text()).toContain("2 messages each, with guests' tokens\n");
+});
+
 test('JSON is one object that holds the results as they are', () => {
   const { output, text } = capture();
   const report = jsonReport(output);
@@ -90,6 +106,7 @@ test('JSON is one object that holds the results as they are', () => {
   expect(JSON.parse(text())).toEqual({
     ok: false,
     url: 'http://a.example',
+    tokens: 'none',
     startedAt: '1970-01-01T00:00:00.000Z',
     ms: 5_400,
     passed: 1,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Secrets } from '../../../lib/verify/arguments.ts';
 import type { Result } from '../../../lib/verify/run.ts';
 import { verify } from '../../../lib/verify/verify.ts';
 
@@ -13,7 +14,7 @@ export interface Outcome {
 /** Runs the command in this process. */
 export async function runVerify(
   words: readonly string[],
-  { stateFolder, signal }: { stateFolder: string; signal?: AbortSignal },
+  { stateFolder, signal, secrets }: { stateFolder: string; signal?: AbortSignal; secrets?: Secrets },
 ): Promise<Outcome> {
   let output = '';
   let errors = '';
@@ -30,6 +31,7 @@ export async function runVerify(
     },
     signal: signal ?? new AbortController().signal,
     stateFolder,
+    ...(secrets && { secrets }),
   });
   return { code, output, errors };
 }

@@ -1,0 +1,33 @@
+import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import type { ECSClient } from '@aws-sdk/client-ecs';
+import type { ElastiCacheClient } from '@aws-sdk/client-elasticache';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+
+/** The parts of the SDK's clients that are used: tests give recorded answers in their place. */
+export interface AwsClients {
+  readonly cloudFormation: Pick<CloudFormationClient, 'send'>;
+  readonly elastiCache: Pick<ElastiCacheClient, 'send'>;
+  readonly ssm: Pick<SSMClient, 'send'>;
+  readonly ecs: Pick<ECSClient, 'send'>;
+}
+
+/**
+ * Loads the SDK, which takes a while: only those who name a stack pay.
+ *
+ * @param region the stack's; else that of the environment or of the profile
+ */
+export async function openClients(region: string | undefined): Promise<AwsClients> {
+  const [{ CloudFormationClient }, { ECSClient }, { ElastiCacheClient }, { SSMClient }] = await Promise.all([
+    import('@aws-sdk/client-cloudformation'),
+    import('@aws-sdk/client-ecs'),
+    import('@aws-sdk/client-elasticache'),
+    import('@aws-sdk/client-ssm'),
+  ]);
+  const options = { maxAttempts: 3, ...(region === undefined ? {} : { region }) };
+  return {
+    cloudFormation: new CloudFormationClient(options),
+    ecs: new ECSClient(options),
+    elastiCache: new ElastiCacheClient(options),
+    ssm: new SSMClient(options),
+  };
+}

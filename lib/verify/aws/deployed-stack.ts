@@ -1,0 +1,56 @@
+import type { AwsClients } from './clients.ts';
+import { explainRefusal } from './explain-refusal.ts';
+
+export interface DeployedResource {
+  readonly logicalId: string;
+  readonly type: string;
+  readonly physicalId: string;
+  readonly updatedAt: Date;
+}
+
+/** A stack as CloudFormation knows it. */
+export interface DeployedStack {
+  readonly name: string;
+  readonly resources: readonly DeployedResource[];
+  /** Properties that the template gave to the resource of a type, if it has one. */
+  configured(type: string): Record<string, unknown> | undefined;
+  /** The first resource of a type, if it has one. */
+  find(type: string): DeployedResource | undefined;
+}
+
+/** @throws CheckFailure when it can't be read */
+export async function readStack(name: string, { cloudFormation }: AwsClients): Promise<DeployedStack> {
+  const { GetTemplateCommand, ListStackResourcesCommand } = await import('@aws-sdk/client-cloudformation');
+  try {
+    const resources: DeployedResource[] = [];
+    let token: string | undefined;
+    do {
+      const page = await cloudFormation.send(
+        new ListStackResourcesCommand({ StackName: name, ...(token ? { NextToken: token } : {}) }),
+      );
+      for (const entry of page.StackResourceSummaries ?? [])
+        resources.push({
+          logicalId: entry.LogicalResourceId ?? '',
+          type: entry.ResourceType ?? '',
+          physicalId: entry.PhysicalResourceId ?? '',
+          updatedAt: entry.LastUpdatedTimestamp ?? new Date(0),
+        });
+      token = page.NextToken;
+    } while (token);
+    const { TemplateBody = '{}' } = await cloudFormation.send(
+      new GetTemplateCommand({ StackName: name, TemplateStage: 'Processed' }),
+    );
+    const template = JSON.parse(TemplateBody) as {
+      Resources?: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
+    };
+    const find = (type: string) => resources.find((resource) => resource.type === type);
+    return {
+      name,
+      resources,
+      find,
+      configured: (type) => template.Resources?.[find(type)?.logicalId ?? '']?.Properties,
+    };
+  } catch (error) {
+    throw explainRefusal(error, `the stack ${name}`);
+  }
+}

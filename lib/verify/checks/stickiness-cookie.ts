@@ -1,0 +1,88 @@
+import { type Check, CheckFailure, type Context, type Fault, type Proof } from '../check.ts';
+import { cookiesOfHandshake, type Sessions, trySessions } from '../cookie-sessions.ts';
+import { type Cookie, keptAcrossSites, keptOnOwnSite } from '../cookies.ts';
+import { explainConnection } from '../explain.ts';
+import { placeOnEach } from '../placement.ts';
+import { count, list } from '../words.ts';
+
+export const stickinessCookie: Check = {
+  name: 'stickiness-cookie',
+  title: 'Browsers keep the cookie that ties a polling session to its instance',
+  needs: [],
+  run: async (context) => {
+    const { url } = context.target;
+    const isHttps = url.startsWith('https:');
+    const cookies = await read(context);
+    if (cookies.length === 0) return withoutCookies(context);
+    const own = await trySessions(url, (given) => keptOnOwnSite(given, isHttps));
+    if (own.unknown > 0)
+      throw new CheckFailure(broken(cookies, own, 'its own site', keptOnOwnSite(cookies, isHttps)));
+    const given = `${list(cookies.map(describe))}: ${count(own.requests, 'request')} of ${count(own.number, 'session')} with what a page of the same site sends, 0 astray`;
+    if (!isHttps) return { proved: given, notProved: [overHttp] };
+    const kept = keptAcrossSites(cookies, isHttps);
+    if (kept.length === 0) throw new CheckFailure(notAcross(cookies));
+    const across = await trySessions(url, (all) => keptAcrossSites(all, isHttps));
+    if (across.unknown > 0) throw new CheckFailure(broken(cookies, across, 'another site', kept));
+    return {
+      proved: `${given}; ${count(across.requests, 'request')} with what a page of another site sends (${list(kept.map(({ name }) => name))}), 0 astray`,
+    };
+  },
+};
+
+const overHttp =
+  'polling by pages of another site: over HTTP browsers send none of these cookies there; serve HTTPS, or let those pages use WebSockets';
+
+async function read(context: Context): Promise<readonly Cookie[]> {
+  try {
+    return await cookiesOfHandshake(context.target.url);
+  } catch (error) {
+    const words = (error as Error).message;
+    const found = `a polling handshake failed: ${words}`;
+    throw new CheckFailure(await explainConnection(context.target.url, found, words));
+  }
+}
+
+/** One instance needs none; of several each request could reach another one. */
+async function withoutCookies(context: Context): Promise<Proof> {
+  const { byInstance } = await placeOnEach(context, 1, 'websocket');
+  if (byInstance.size > 1) {
+    throw new CheckFailure({
+      found: `the handshake sets no cookie, and ${count(byInstance.size, 'instance')} answer`,
+      cause: "the proxy's stickiness is off, it goes by address, or a CDN before it drops Set-Cookie",
+      fix: "turn stickiness by cookie on (ALB: the target group's stickiness.enabled, type lb_cookie), and let every hop pass cookies",
+    });
+  }
+  return { proved: 'no cookie is set, and none is needed: one instance answers' };
+}
+
+/** `AWSALBCORS (SameSite=None, Secure)` */
+function describe({ name, sameSite, secure }: Cookie): string {
+  const site = sameSite ? `SameSite=${sameSite[0]?.toUpperCase()}${sameSite.slice(1)}` : 'no SameSite';
+  return `${name} (${site}${secure ? ', Secure' : ''})`;
+}
+
+function broken(
+  cookies: readonly Cookie[],
+  { unknown, requests }: Sessions,
+  where: string,
+  kept: readonly Cookie[],
+): Fault {
+  const sent = kept.length > 0 ? `sends ${list(kept.map(({ name }) => name))}` : 'sends none of them';
+  return {
+    found: `${list(cookies.map(describe))}: ${unknown} of ${count(requests, 'request')} went astray with what a page of ${where} ${sent}`,
+    cause:
+      kept.length > 0
+        ? 'the proxy does not go by that cookie: another hop replaces it or drops it, or it names no instance'
+        : 'browsers drop them all: Secure on a page without HTTPS, or SameSite=None without Secure',
+    fix: "let every hop pass Cookie and Set-Cookie unchanged, and the proxy's own cookie carry `Secure; SameSite=None` over HTTPS",
+  };
+}
+
+function notAcross(cookies: readonly Cookie[]): Fault {
+  return {
+    found: `${list(cookies.map(describe))}: a page of another site sends none of them`,
+    cause:
+      'no cookie carries both SameSite=None and Secure, so browsers keep it to its own site, and polling from others gets "Session ID unknown"',
+    fix: 'on AWS give the load balancer its HTTPS listener, which sets AWSALBCORS so; elsewhere add `SameSite=None; Secure` at the proxy (HAProxy: cookie … attr; nginx: sticky cookie … secure samesite=none)',
+  };
+}

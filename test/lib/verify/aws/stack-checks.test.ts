@@ -1,0 +1,155 @@
+import { openClients } from '../../../../lib/verify/aws/clients.ts';
+import { readStack } from '../../../../lib/verify/aws/deployed-stack.ts';
+import { stackChecks } from '../../../../lib/verify/aws/stack-checks.ts';
+import { CheckFailure, CheckSkip } from '../../../../lib/verify/check.ts';
+import { clientsOf, wellAnswers } from './recorded.ts';
+
+type Answers = ReturnType<typeof wellAnswers>;
+
+/** Each check's proof, or what it found. */
+async function lookAt(change: (answers: Answers) => void = () => undefined): Promise<Record<string, string>> {
+  const answers = wellAnswers();
+  change(answers);
+  const clients = clientsOf(answers);
+  const stack = await readStack('realtime-prod', clients);
+  const results: Record<string, string> = {};
+  for (const check of stackChecks)
+    results[check.name] = await check.run(stack, clients).then(
+      ({ proved }) => `✓ ${proved}`,
+      (error: Error) => {
+        if (error instanceof CheckSkip) return `– ${error.message}`;
+        if (error instanceof CheckFailure)
+          return `✗ ${error.fault.found} | ${error.fault.cause} | ${error.fault.fix}`;
+        throw error;
+      },
+    );
+  return results;
+}
+
+const group = (answers: Answers) => answers.DescribeReplicationGroupsCommand.ReplicationGroups[0];
+
+test('a stack that is well passes every check, in numbers', async () => {
+  expect(await lookAt()).toEqual({
+    'cache-available': '✓ 2 of 2 nodes: rea1abc-001 primary, rea1abc-002 replica',
+    'cache-endpoint':
+      '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379',
+    'cache-settings': expect.stringContaining('✓ MultiAZEnabled enabled, AutomaticFailoverEnabled enabled'),
+    'cache-users': '✓ users with their passwords: default (1), app (2)',
+    'tasks-after-rotation': '✓ 1 tasks, all started after 2026-11-20T10:00:00.000Z',
+  });
+});
+
+test.each<[string, (answers: Answers) => void, string]>([
+  ['cache-available', (a) => Object.assign(group(a), { Status: 'modifying' }), 'rea1abc is modifying'],
+  [
+    'cache-available',
+    (a) => {
+      group(a).NodeGroups[0].NodeGroupMembers[0].CurrentRole = 'replica';
+    },
+    '0 primary nodes: rea1abc-001 replica, rea1abc-002 replica',
+  ],
+  [
+    'cache-available',
+    (a) => {
+      a.DescribeReplicationGroupsCommand.ReplicationGroups = [];
+    },
+    'no replication group rea1abc',
+  ],
+  [
+    'cache-endpoint',
+    (a) => {
+      a.GetParameterCommand.Parameter.Value = 'rediss://old.example.com:6379';
+    },
+    'says rediss://old.example.com:6379, the primary is rediss://master.rea1abc',
+  ],
+  [
+    'cache-settings',
+    (a) => Object.assign(group(a), { MultiAZ: 'disabled', AutomaticFailover: 'disabled' }),
+    'MultiAZEnabled is disabled, the template says enabled; AutomaticFailoverEnabled is disabled',
+  ],
+  [
+    'cache-settings',
+    (a) => Object.assign(group(a), { TransitEncryptionMode: 'preferred' }),
+    'TransitEncryptionMode is preferred, the template says required',
+  ],
+  [
+    'cache-users',
+    (a) => {
+      a.DescribeUserGroupsCommand.UserGroups[0].Status = 'modifying';
+    },
+    'the group is modifying',
+  ],
+  ['cache-users', (a) => Object.assign(group(a), { UserGroupIds: [] }), 'the cache does not take the group'],
+  [
+    'cache-users',
+    (a) => {
+      a.DescribeUsersCommand.Users[0].AccessString = 'on ~* +@all';
+    },
+    'default is not off: on ~* +@all',
+  ],
+  [
+    'tasks-after-rotation',
+    (a) => {
+      a.DescribeTasksCommand.tasks[0].startedAt = new Date('2026-11-20T09:59:00Z');
+    },
+    '1 of 1 tasks were started before 2026-11-20T10:00:00.000Z: new',
+  ],
+])('%s tells what is wrong, why, and what to do', async (name, change, found) => {
+  const result = (await lookAt(change))[name];
+  expect(result).toContain(`✗ `);
+  expect(result).toContain(found);
+  expect(result?.split(' | ')).toHaveLength(3);
+});
+
+test('a password that was put into the parameter is not repeated', async () => {
+  const results = await lookAt((answers) => {
+    answers.GetParameterCommand.Parameter.Value = 'rediss://app:hunter2@master.rea1abc:6379';
+  });
+  expect(results['cache-endpoint']).toContain('with a password');
+  expect(JSON.stringify(results)).not.toContain('hunter2');
+});
+
+test('a stack without a cache has nothing to prove', async () => {
+  const results = await lookAt((answers) => {
+    const { StackResourceSummaries: all } = answers.ListStackResourcesCommand;
+    answers.ListStackResourcesCommand.StackResourceSummaries = all.slice(0, 1);
+  });
+  expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual(['–', '–', '–', '–', '–']);
+});
+
+test.each([
+  ['CredentialsProviderError', 'Could not load credentials from any providers', /aws sso login/],
+  ['ExpiredTokenException', 'The security token included in the request is expired', /aws sso login/],
+  ['AccessDeniedException', 'User is not authorized to perform', /ReadOnlyAccess/],
+  ['ValidationError', 'Stack with id realtime-prod does not exist', /AWS_REGION/],
+  ['TimeoutError', 'connect ETIMEDOUT', /try again/],
+])('%s is explained', async (name, message, fix) => {
+  const error = Object.assign(new Error(message), { name });
+  const failure = await readStack('realtime-prod', clientsOf({ ListStackResourcesCommand: error })).catch(
+    (reason: CheckFailure) => reason,
+  );
+  expect(failure).toBeInstanceOf(CheckFailure);
+  expect((failure as CheckFailure).fault).toMatchObject({
+    found: `the stack realtime-prod: ${name}: ${message}`,
+    fix: expect.stringMatching(fix),
+  });
+});
+
+test('without credentials the real SDK says so, and the answer what to do', async () => {
+  const saved = { ...process.env };
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  Object.assign(process.env, {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+    AWS_CONFIG_FILE: '/nowhere',
+  });
+  try {
+    const clients = await openClients('us-east-1');
+    await expect(readStack('realtime-prod', clients)).rejects.toMatchObject({
+      fault: { cause: 'no AWS credentials that are valid now' },
+    });
+  } finally {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+    Object.assign(process.env, saved);
+  }
+});

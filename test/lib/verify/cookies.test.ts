@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Server } from 'socket.io';
+import { keptAcrossSites, keptOnOwnSite, readCookie } from '../../../lib/verify/cookies.ts';
+import type { Result } from '../../../lib/verify/run.ts';
+
+const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
+const entry = join(import.meta.dirname, '../../../bin/verify.ts');
+
+const plain = 'LB=a1; Path=/';
+const none = 'LB=a1; Path=/; SameSite=None';
+const both = 'LB=a1; path=/; samesite=none; secure';
+const secureOnly = 'LB=a1; Secure';
+
+test.each([
+  [plain, { http: [true, false], https: [true, false] }],
+  [none, { http: [false, false], https: [false, false] }],
+  [both, { http: [false, false], https: [true, true] }],
+  [secureOnly, { http: [false, false], https: [true, false] }],
+  ['LB=a1; SameSite=Lax', { http: [true, false], https: [true, false] }],
+])('what browsers do with %s', (line, kept) => {
+  const cookies = [readCookie(line)];
+  expect(cookies).toMatchObject([{ name: 'LB', pair: 'LB=a1' }]);
+  const seen = (isHttps: boolean) => [
+    keptOnOwnSite(cookies, isHttps).length === 1,
+    keptAcrossSites(cookies, isHttps).length === 1,
+  ];
+  expect({ http: seen(false), https: seen(true) }).toEqual(kept);
+});
+
+/** A proxy with TLS before several instances: a request of a session goes astray without one of these cookies. */
+async function openProxy(setCookies: readonly string[], honours: string) {
+  const http = createServer({
+    cert: readFileSync(fixture('localhost.cert.pem')),
+    key: readFileSync(fixture('localhost.key.pem')),
+  });
+  http.on('request', (request, response) => {
+    if (request.url?.startsWith('/health')) response.end('{}');
+  });
+  const io = new Server(http, { serveClient: false });
+  io.of('/chat').on('connection', (socket) => socket.emit('welcome', { instance: 'a' }));
+  io.engine.use(
+    (request: { url: string; headers: { cookie?: string } }, response: never, next: () => void) => {
+      const isKnown = !request.url.includes('sid=') || request.headers.cookie?.includes(honours);
+      if (isKnown) next();
+      else astray(response);
+    },
+  );
+  io.engine.on('initial_headers', (headers: Record<string, unknown>) => {
+    headers['set-cookie'] = setCookies;
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return { url: `https://localhost:${(http.address() as AddressInfo).port}`, close: () => io.close() };
+}
+
+function astray(response: { writeHead(status: number): { end(body: string): void } }): void {
+  response.writeHead(400).end('{"code":1,"message":"Session ID unknown"}');
+}
+
+/** As a process, since Node reads the certificates that it trusts once. */
+async function verifyCookies(setCookies: readonly string[], honours: string): Promise<Result | undefined> {
+  const { url, close } = await openProxy(setCookies, honours);
+  const words = ['--url', url, '--json', '--only', 'stickiness-cookie', '--timeout', '5'];
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: fixture('localhost.cert.pem') };
+  const output = await new Promise<string>((resolve, reject) => {
+    execFile(process.execPath, ['--import', 'tsx', entry, ...words], { env }, (error, told, errors) => {
+      if (told === '') reject(error ?? new Error(errors));
+      else resolve(told);
+    });
+  });
+  await close();
+  return (JSON.parse(output) as { checks: Result[] }).checks[0];
+}
+
+test('over HTTPS a page of another site needs a cookie for it, which the proxy goes by', async () => {
+  const albs = ['AWSALB=x; Path=/', 'AWSALBCORS=x; Path=/; SameSite=None; Secure'];
+  const [good, withoutSameSite, ignored] = await Promise.all([
+    verifyCookies(albs, 'AWSALBCORS=x'),
+    verifyCookies(['LB=x; Path=/; Secure; HttpOnly'], 'LB=x'),
+    verifyCookies(albs, 'AWSALB=x'),
+  ]);
+  expect(good).toMatchObject({
+    status: 'passed',
+    proved: expect.stringMatching(
+      /page of the same site sends, 0 astray; 24 requests .* \(AWSALBCORS\), 0 astray$/,
+    ),
+  });
+  expect(withoutSameSite).toMatchObject({
+    status: 'failed',
+    found: 'LB (no SameSite, Secure): a page of another site sends none of them',
+    cause: expect.stringContaining('no cookie carries both SameSite=None and Secure'),
+    fix: expect.stringContaining('SameSite=None; Secure'),
+  });
+  expect(ignored).toMatchObject({
+    status: 'failed',
+    found: expect.stringMatching(
+      /24 of 24 requests went astray with what a page of another site sends AWSALBCORS$/,
+    ),
+    cause: expect.stringContaining('does not go by that cookie'),
+  });
+});

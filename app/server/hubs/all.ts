@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Server } from 'socket.io';
-import type { Answers } from '../answers/answers.ts';
-import { openAnswers } from '../answers/answers.ts';
+import { type Answers, openAnswers } from '../answers/answers.ts';
 import { createAuthenticator } from '../auth/authenticator.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { subjectOf } from '../auth/identity.ts';
@@ -9,11 +8,11 @@ import { openCache } from '../cache/open-cache.ts';
 import { Census } from '../census/census.ts';
 import type { Connections } from '../connections.ts';
 import type { Environment } from '../environment.ts';
-import { addressOf } from '../http/client-address.ts';
+import { addressOf as addressOfSocket } from '../http/client-address.ts';
 import type { Leases } from '../leases/leases.ts';
 import { openMemoryLeases } from '../leases/memory-leases.ts';
 import { openRedisLeases } from '../leases/redis-leases.ts';
-import { chargeAsk, chargeCalls } from '../limits/charge.ts';
+import { type AddressOf, chargeAsk, chargeCalls } from '../limits/charge.ts';
 import { ConnectionLimit } from '../limits/connection-limit.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -52,22 +51,12 @@ export interface AllHubs {
 
 /** Every hub that the service ships, and what they share. */
 export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
-  const { environment, backplane, limits, log } = options;
-  const { deployment, instanceId: instance, trustedProxyHops } = environment;
+  const { environment, backplane, log } = options;
+  const { deployment, instanceId: instance } = environment;
   const { links } = backplane;
-  const provider = await openModel(environment.model, openCache({ name: 'answers', deployment, links }));
   const leases = links ? openRedisLeases({ links, deployment, instance, log }) : openMemoryLeases(instance);
   const context = contextOf(options, leases);
-  let answers: Answers;
-  const llm = openHub(
-    defineLlm({
-      answers: () => answers,
-      chargeAsk: (socket) => chargeAsk(limits, socket, trustedProxyHops),
-      isDraining: options.isDraining,
-    }),
-    context,
-  );
-  answers = openAnswers({ hub: llm.name, rooms: llm.rooms, links, deployment, leases, provider, log });
+  const { llm, answers } = await openLlm(options, context, leases);
   const fleet = openFleet(options, context);
   const hubs = [llm, ...[chat, bots, backtests].map((hub) => openHub(hub, context)), ...fleet.hubs];
   const endExpiry = closeExpired(hubs.map(({ namespace }) => namespace));
@@ -83,10 +72,29 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
   };
 }
 
+/** The hub and what makes its answers need each other: the answers are told in the hub's rooms. */
+async function openLlm(options: AllHubsOptions, context: HubContext, leases: Leases) {
+  const { environment, backplane, limits, log, isDraining } = options;
+  const { deployment, model } = environment;
+  const { links } = backplane;
+  const provider = await openModel(model, openCache({ name: 'answers', deployment, links }));
+  const addressOf = clientAddresses(environment);
+  let answers: Answers;
+  const definition = defineLlm({
+    answers: () => answers,
+    chargeAsk: (socket) => chargeAsk(limits, addressOf, socket),
+    isDraining,
+  });
+  const llm = openHub(definition, context);
+  answers = openAnswers({ hub: llm.name, rooms: llm.rooms, links, deployment, leases, provider, log });
+  return { llm, answers };
+}
+
 function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
   const { io, environment, backplane, sessions, limits, metrics, log } = options;
-  const { deployment, trustedProxyHops } = environment;
+  const { deployment } = environment;
   const { links } = backplane;
+  const addressOf = clientAddresses(environment);
   const store = links ? openRedisPresence({ links, deployment }) : openMemoryPresence();
   const connectionLimit = new ConnectionLimit();
   return {
@@ -103,10 +111,14 @@ function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
     onRefused: (hub, code) => metrics.connections.refused(hub, code),
     presenceOf: (hub, whisper) => openPresence({ store, hub, leases, subjectOf, whisper, log }),
     countersOf: (hub) => metrics.rooms.countersOf(hub),
-    addressOf: (socket) => addressOf(socket, trustedProxyHops),
-    charge: chargeCalls(limits, trustedProxyHops),
+    addressOf,
+    charge: chargeCalls(limits, addressOf),
     isBanned: (ban) => sessions.bans.isBanned(ban),
   };
+}
+
+function clientAddresses({ trustedProxyHops }: Environment): AddressOf {
+  return (socket) => addressOfSocket(socket, trustedProxyHops);
 }
 
 /** Where guests are let in, they may look around. */

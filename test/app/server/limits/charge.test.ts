@@ -9,7 +9,10 @@ test('a client over its limit is told so before anything is done, and its publis
     deployment: 'test',
     rules: { publishesByUser: { name: 'publish', burst: 2, perSecond: 5 } },
   });
-  const server = await startRoomsServer({ store: openMemoryStore(), charge: chargeCalls(limits, 0) });
+  const server = await startRoomsServer({
+    store: openMemoryStore(),
+    charge: chargeCalls(limits, (socket) => socket.handshake.address),
+  });
   server.io.of('/chat').use((socket, next) => {
     socket.data.identity = { subject: 'ada', guest: false };
     next();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const repository = join(import.meta.dirname, '../..');
@@ -16,9 +16,10 @@ export function buildProcesses(): void {
   writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n');
   // Our service finds the packages of its own lockfile.
   symlinkSync(join(repository, 'app/node_modules'), join(output, 'app/node_modules'));
-  const scripts = 'app/server/rooms/scripts';
-  if (existsSync(join(repository, scripts)))
-    cpSync(join(repository, scripts), join(output, scripts), { recursive: true });
+  const server = 'app/server';
+  for (const file of readdirSync(join(repository, server), { recursive: true, encoding: 'utf8' })) {
+    if (file.endsWith('.lua')) cpSync(join(repository, server, file), join(output, server, file));
+  }
   const compiler = join(repository, 'node_modules/.bin/tsc');
   execFileSync(compiler, ['-p', join(import.meta.dirname, 'tsconfig.json')], {
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -2,6 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
+const prelude = readFileSync(new URL('./scripts/prelude.lua', import.meta.url), 'utf8');
+
+/** A script as it is sent: behind what all of them may use. @param source a file, or the text itself */
+export function scriptText(source: URL | string): string {
+  return prelude + (typeof source === 'string' ? source : readFileSync(source, 'utf8'));
+}
+
 /** A Lua script in a file of its own, run by its hash; sent whole to a server that does not know it. */
 export class Script {
   readonly #text: string;
@@ -9,7 +16,7 @@ export class Script {
 
   /** @param source a file, for example `new URL('./scripts/append.lua', import.meta.url)`, or the text itself */
   constructor(source: URL | string) {
-    this.#text = typeof source === 'string' ? source : readFileSync(source, 'utf8');
+    this.#text = scriptText(source);
     this.#hash = createHash('sha1').update(this.#text).digest('hex');
   }
 

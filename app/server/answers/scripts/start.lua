@@ -11,12 +11,7 @@ if known[1] then
   return known[1] == ARGV[2] and known[2] == 'running' and 'mine' or 'known'
 end
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-
-local function whole(number)
-  return string.format('%.0f', number)
-end
+local now = milliseconds()
 
 -- What a dead instance left, and nobody ended, counts no longer than it could have lived.
 local function isFull(key, most)

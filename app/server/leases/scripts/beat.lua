@@ -8,12 +8,7 @@
 -- Returns {state, dead owner, …}
 --   state  'held': renewed; 'taken': it was not there; 'dead': others ended it and are not done yet
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 local owner = ARGV[1]
 
 local beat = redis.call('HMGET', KEYS[3], 'last', 'quiet')

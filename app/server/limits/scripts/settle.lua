@@ -9,8 +9,7 @@
 -- bucket: tokens, at (when they were counted, ms), slot, now, before (instances that settled in this slot, and in
 -- the one before)
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 local taken, most, perSecond, every = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'slot', 'now', 'before')

@@ -11,18 +11,7 @@
 -- leaving: subjects by when their leave is told      due: rooms by when something is to be told of them
 -- state: epoch, replid, version, quiet (nothing is told before, ms)
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
--- A promoted or restored server may lack what was told: a new epoch makes every client ask.
-local function replicationId()
-  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-    or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 
 if not redis.call('ZSCORE', KEYS[7], ARGV[1]) then return 0 end
 
@@ -36,6 +25,7 @@ if not epoch then
   redis.call('HSET', KEYS[3], 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
   if quiet > 0 then redis.call('ZADD', KEYS[6], whole(quiet), ARGV[2]) end
 elseif state[2] ~= replid then
+  -- A promoted or restored server may lack what was told: a new epoch makes every client ask.
   epoch = ARGV[5]
   redis.call('HSET', KEYS[3], 'epoch', epoch, 'replid', replid)
 end

@@ -4,5 +4,4 @@
 -- ARGV  1 a beat, ms  2 most rooms
 
 if not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[1]) then return {} end
-local time = redis.call('TIME')
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time[1] .. '999', 'LIMIT', 0, ARGV[2])
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(milliseconds()), 'LIMIT', 0, ARGV[2])

@@ -6,8 +6,7 @@
 
 local state = redis.call('HMGET', KEYS[2], 'epoch', 'version', 'quiet')
 local epoch, version, quiet = state[1] or '', tonumber(state[2] or 0), tonumber(state[3] or 0)
-local time = redis.call('TIME')
-if quiet > tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) then return { epoch, version, 1, 0 } end
+if quiet > milliseconds() then return { epoch, version, 1, 0 } end
 if epoch == ARGV[1] and version == tonumber(ARGV[2]) then return { epoch, version, 0, 1 } end
 
 local answer = redis.call('HKEYS', KEYS[1])

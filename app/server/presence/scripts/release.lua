@@ -4,12 +4,7 @@
 -- ARGV  1 place (hub/room)  2 grace, ms  3 age of the keys, ms  4 most subjects
 -- Returns how many are still to be taken back
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 
 for _, subject in ipairs(redis.call('SPOP', KEYS[3], ARGV[4])) do
   if redis.call('HINCRBY', KEYS[1], subject, -1) <= 0 then

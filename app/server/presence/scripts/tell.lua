@@ -5,12 +5,7 @@
 --       5 age of the keys, ms  6 most subjects of one difference
 -- Returns how many were told
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 
 local state = redis.call('HMGET', KEYS[3], 'epoch', 'quiet')
 local epoch, quiet = state[1] or ARGV[4], tonumber(state[2] or 0)

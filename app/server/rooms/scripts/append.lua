@@ -14,26 +14,6 @@ local EPOCHS_KEPT = 16
 -- Bounds are enforced every so many appends: trimming at each would cost a tenth of an append.
 local TRIM_EVERY = 16
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
--- A promoted or restored server has an id of its own, and may lack writes that were acknowledged. It is
--- read here and never passed in: a client may send a script again to a server that it has not met before.
-local function replicationId()
-  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-    or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-end
-
--- Where the stream itself stands: the counter in the meta alone is not to be trusted.
-local function lastOfStream()
-  if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-  local info = redis.call('XINFO', 'STREAM', KEYS[2])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then return tonumber(string.match(info[i + 1], '^%d+')) end
-  end
-end
-
 local function keepNewest(epochs)
   local words = {}
   for word in string.gmatch(epochs, '%S+') do words[#words + 1] = word end
@@ -62,7 +42,7 @@ local previous = ''
 local changed = false
 
 if not epoch then
-  epoch, head, changed = ARGV[2], lastOfStream(), true
+  epoch, head, changed = ARGV[2], endOfStream(KEYS[2]), true
   epochs = epoch .. ' ' .. whole(head)
 elseif meta[2] ~= replid then
   previous = '"prev":{"epoch":"' .. epoch .. '","offset":' .. whole(head) .. '},'
@@ -79,8 +59,7 @@ if KEYS[3] then
   end
 end
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 
 local function add()
   local message = ARGV[4] .. '"epoch":"' .. epoch .. '","offset":' .. whole(offset) .. ',' .. previous .. ARGV[5]
@@ -99,7 +78,7 @@ end
 local added, message, size = add()
 if type(added) == 'table' and added.err then
   if not string.find(added.err, 'equal or smaller', 1, true) then return refuse(added) end
-  offset = lastOfStream() + 1
+  offset = endOfStream(KEYS[2]) + 1
   added, message, size = add()
   if type(added) == 'table' and added.err then return refuse(added) end
   if KEYS[3] then redis.call('SET', KEYS[3], epoch .. ':' .. whole(offset), 'PX', ARGV[10]) end

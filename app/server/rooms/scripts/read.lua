@@ -11,28 +11,14 @@
 --   acked  1 if the acknowledged publish is in the log's history, else 0
 --   end    offset of the last message that is returned, or of the position to go on from
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
-local function lastOfStream()
-  if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-  local info = redis.call('XINFO', 'STREAM', KEYS[2])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then return tonumber(string.match(info[i + 1], '^%d+')) end
-  end
-end
-
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'epochs')
 local epoch, head, epochs = meta[1], tonumber(meta[2] or 0), meta[3]
 if not epoch then
   -- A log may have outlived its meta: what stands in it is not this epoch's.
-  head = lastOfStream()
+  head = endOfStream(KEYS[2])
   epoch, epochs = ARGV[1], ARGV[1] .. ' ' .. whole(head)
   -- A full server refuses this write: the room can still be joined, and its epoch is made by the next append.
-  local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-    or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  redis.pcall('HSET', KEYS[1], 'epoch', epoch, 'head', whole(head), 'epochs', epochs, 'replid', replid)
+  redis.pcall('HSET', KEYS[1], 'epoch', epoch, 'head', whole(head), 'epochs', epochs, 'replid', replicationId())
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 

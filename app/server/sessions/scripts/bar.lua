@@ -4,8 +4,7 @@
 -- ARGV  1 channel   2 entry   3 for so long, ms; 0: no longer   4 most entries
 -- Returns when it ends (0: it is not barred), or -1 when there are too many entries
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 
 local ends = 0

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { scriptText } from '../../../../app/server/redis/script.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { connectRedis } from '../../../support/redis-client.ts';
 
 const scripts = new URL('../../../../app/server/leases/scripts/', `file://${__filename}`);
-const script = (name: string) => readFileSync(new URL(name, scripts), 'utf8');
+const script = (name: string) => scriptText(new URL(name, scripts));
 
 let server: TestRedis;
 let redis: Redis;

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { Redis } from 'ioredis';
 import type { RedisLink } from '../../../../app/server/redis/link.ts';
+import { scriptText } from '../../../../app/server/redis/script.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
 import { messageHead } from '../../../../app/server/rooms/packet.ts';
 import { linkTo } from '../../../support/link.ts';
@@ -12,8 +13,8 @@ import { eventually } from '../../../support/wait.ts';
 /** The scripts as Redis runs them: arguments in, reply out, and what stands in the keys afterwards. */
 
 const folder = join(import.meta.dirname, '../../../../app/server/rooms/scripts');
-const appendScript = readFileSync(join(folder, 'append.lua'), 'utf8');
-const readScript = readFileSync(join(folder, 'read.lua'), 'utf8');
+const appendScript = scriptText(pathToFileURL(join(folder, 'append.lua')));
+const readScript = scriptText(pathToFileURL(join(folder, 'read.lua')));
 
 let server: TestRedis;
 let link: RedisLink;

@@ -1,11 +1,19 @@
+import { setFlagsFromString } from 'node:v8';
 import { App, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
 import { ConfigError, knobsOfContext, parseConfig } from '../lib/config/config.ts';
 import { RealtimeStack } from '../lib/realtime-stack.ts';
 
 const app = new App({ analyticsReporting: false });
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+// `cdk synth --no-validation` says so: the rules load more code than all the rest, and take most of the time.
+if (process.env.CDK_VALIDATION !== 'false') await addChecks();
 new RealtimeStack(app, 'RealtimeStack', readConfig());
+
+async function addChecks(): Promise<void> {
+  // The CDK's validator is WebAssembly that runs once: to optimize it takes longer than it saves.
+  setFlagsFromString('--liftoff-only');
+  const { AwsSolutionsChecks } = await import('cdk-nag');
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+}
 
 function readConfig() {
   try {

@@ -1,85 +1,215 @@
-import { CfnOutput, Duration, Fn, Stack, Tags } from 'aws-cdk-lib';
-import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { CfnOutput, Duration, Fn, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { HostedZone } from 'aws-cdk-lib/aws-route53';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { defaultPort, paths } from '../app/names.ts';
+import { renderAcl, serviceAcl } from '../app/server/redis/acl.ts';
+import { AlarmTopic } from './aws/alarm-topic.ts';
 import { App } from './aws/app.ts';
 import { builtImage, existingImage } from './aws/app-image.ts';
 import { Backplane } from './aws/backplane.ts';
+import { CloudFrontEdge } from './aws/cloudfront-edge.ts';
 import { Cluster } from './aws/cluster.ts';
-import { Edge } from './aws/edge.ts';
+import type { Edge } from './aws/edge.ts';
+import { ExistingNetwork } from './aws/existing-network.ts';
+import { ExistingRedis } from './aws/existing-redis.ts';
+import { LiveKitCapacity } from './aws/livekit-capacity.ts';
 import { Network } from './aws/network.ts';
+import { Observability } from './aws/observability.ts';
+import type { Place } from './aws/place.ts';
+import { PublicEdge } from './aws/public-edge.ts';
 import { findAppDirectory } from './config/app-directory.ts';
+import { cloudFrontPrefixLists } from './config/cloudfront-regions.ts';
 import type { RealtimeConfig } from './config/config.ts';
+import { isInferenceProfile } from './config/rules.ts';
 
 /** The deployment: a Socket.IO service that runs as many instances and behaves as one. */
 export class RealtimeStack extends Stack {
+  private readonly config: RealtimeConfig;
+  private readonly whenRemoved: RemovalPolicy;
+
   constructor(scope: Construct, id: string, config: RealtimeConfig) {
     super(scope, id, {
       stackName: config.stackName,
       env: { region: config.region },
       description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
+      terminationProtection: config.deletionProtection,
     });
-    const idleTimeout = Duration.seconds(config.idleTimeoutSeconds);
+    this.config = config;
+    this.whenRemoved = config.removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
-    const { vpc } = new Network(this, 'Network', {
-      availabilityZones: zonesOf(config),
-      natGateways: config.natGateways,
+    const place = this.createPlace();
+    const { cluster } = new Cluster(this, 'Cluster', {
+      vpc: place.vpc,
+      containerInsights: config.containerInsights,
     });
-    const { cluster } = new Cluster(this, 'Cluster', { vpc, containerInsights: config.containerInsights });
-    const backplane = this.createBackplane(config, vpc);
-    const edge = new Edge(this, 'Edge', {
-      vpc,
-      idleTimeout,
-      certificate: this.certificateOf(config),
-      domainName: config.domainName,
-    });
+    const { topic } = new AlarmTopic(this, 'Alarms', { email: config.alarmEmail });
+    const backplane = this.createBackplane(place);
+    const existingRedis = this.findRedis();
+    const redis = backplane?.addUser('app', renderAcl(serviceAcl(config.stackName))) ?? existingRedis;
+    const edge = this.createEdge(place);
     const app = new App(this, 'App', {
       cluster,
+      place,
+      redis,
       image: this.imageOf(config),
       cpuArchitecture: config.cpuArchitecture,
       cpu: config.cpu,
       memoryMiB: config.memoryMiB,
-      desiredCount: config.desiredCount,
+      minTasks: config.minTasks,
+      maxTasks: config.maxTasks,
+      connectionsPerTask: config.connectionsPerTask,
       deployment: config.stackName,
-      idleTimeout,
-      redisUrlParameter: backplane?.redisUrlParameter,
+      idleTimeout: Duration.seconds(config.idleTimeoutSeconds),
+      drainTime: Duration.seconds(config.drainSeconds),
+      trustedProxyHops: edge.proxyHops,
+      guests: config.guests,
+      identityProvider: identityProviderOf(config),
+      corsOrigins: [...(edge.passesHost ? [] : [edge.url]), ...(config.corsOrigins ?? [])],
+      model: modelOf(config),
+      ecsExec: config.ecsExec,
+      logRetention: config.logRetentionDays,
+      removalPolicy: this.whenRemoved,
+    });
+    // A task reads the address and reaches Redis as soon as it starts.
+    for (const source of [backplane, existingRedis])
+      if (source) app.realtime.service.node.addDependency(source);
+    const targets = edge.balancer.route(app.realtime, {
+      name: 'Default',
+      port: defaultPort,
+      readyPath: paths.ready,
+    });
+    if (config.liveKitNodes > 0) this.makeRoomForLiveKit(cluster, place, edge, topic);
+    new Observability(this, 'Observability', {
+      topic,
+      app,
+      targets,
+      minTasks: config.minTasks,
+      joined: redis !== undefined,
+      backplane,
     });
 
-    if (backplane) {
-      backplane.grantConnect(app);
-      // A task reads the address and reaches the cache as soon as it starts.
-      app.service.node.addDependency(backplane);
-    }
-    edge.route(app, { port: defaultPort, readyPath: paths.ready });
-
-    Tags.of(this).add('realtime-stack:deployment', config.stackName);
-    this.output('Url', edge.url, 'Where clients connect');
-    const verify = `npm run verify -- --url ${edge.url} --instances ${config.desiredCount}`;
-    this.output('VerifyCommand', verify, 'Proves that the instances behave as one');
-    if (config.domainName)
-      this.output(
-        'LoadBalancerName',
-        edge.loadBalancer.loadBalancerDnsName,
-        `Target of the DNS record of ${config.domainName}`,
-      );
+    // CloudFront's origin refuses a change of its tags (409).
+    Tags.of(this).add('realtime-stack:deployment', config.stackName, {
+      excludeResourceTypes: ['AWS::CloudFront::VpcOrigin'],
+    });
+    this.tell(edge, app, topic.topicArn);
   }
 
-  private createBackplane(config: RealtimeConfig, vpc: Network['vpc']) {
-    if (config.backplane === 'none') return undefined;
+  private createPlace(): Place {
+    const { config } = this;
+    if (config.vpcId)
+      return new ExistingNetwork(this, 'Network', {
+        vpcId: config.vpcId,
+        availabilityZones: config.availabilityZones ?? [],
+        publicSubnetIds: config.publicSubnetIds,
+        privateSubnetIds: config.privateSubnetIds ?? [],
+        isolatedSubnetIds: config.isolatedSubnetIds,
+      });
+    return new Network(this, 'Network', {
+      availabilityZones: zonesOf(config),
+      natGateways: config.natGateways,
+      flowLogRetention: config.logRetentionDays,
+      removalPolicy: this.whenRemoved,
+    });
+  }
+
+  private createBackplane(place: Place): Backplane | undefined {
+    const { config } = this;
+    if (config.backplane !== 'elasticache') return undefined;
     return new Backplane(this, 'Backplane', {
-      vpc,
+      place,
       nodeType: config.cacheNodeType,
       engineVersion: config.cacheEngineVersion,
       replicas: config.cacheReplicas,
+      shards: config.cacheShards,
+      snapshotRetentionDays: config.cacheSnapshotDays,
+      maintenanceWindow: config.cacheMaintenanceWindow,
+      passwordRound: config.passwordRound,
     });
+  }
+
+  private findRedis(): ExistingRedis | undefined {
+    const { backplane, redisAddress, redisTls, redisSecurityGroupId, redisSecretArn } = this.config;
+    if (backplane !== 'existing') return undefined;
+    const [host = '', port = '6379'] = redisAddress?.split(':') ?? [];
+    return new ExistingRedis(this, 'Redis', {
+      host,
+      port: Number(port),
+      tls: redisTls,
+      securityGroupId: redisSecurityGroupId,
+      secretArn: redisSecretArn,
+    });
+  }
+
+  private createEdge(place: Place): Edge {
+    const { config } = this;
+    const props = {
+      place,
+      idleTimeout: Duration.seconds(config.idleTimeoutSeconds),
+      drainTime: Duration.seconds(config.drainSeconds),
+      deletionProtection: config.deletionProtection,
+      removalPolicy: this.whenRemoved,
+      webAclRequestsPerAddress: config.waf ? config.wafRequestsPerAddress : undefined,
+    };
+    if (!config.domainName)
+      return new CloudFrontEdge(this, 'Edge', {
+        ...props,
+        prefixListId: cloudFrontPrefixLists[config.region] as string,
+        webAclArn: config.wafWebAclArn,
+      });
+    return new PublicEdge(this, 'Edge', {
+      ...props,
+      domainName: config.domainName,
+      certificateArn: config.certificateArn,
+      hostedZone: this.hostedZone(),
+    });
+  }
+
+  private hostedZone() {
+    const { hostedZoneId, hostedZoneName } = this.config;
+    if (!hostedZoneId || !hostedZoneName) return undefined;
+    return HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId, zoneName: hostedZoneName });
+  }
+
+  private makeRoomForLiveKit(cluster: Cluster['cluster'], place: Place, edge: Edge, topic: ITopic): void {
+    const { liveKitNodes, liveKitInstanceType, deletionProtection } = this.config;
+    const capacity = new LiveKitCapacity(this, 'LiveKitCapacity', {
+      cluster,
+      place,
+      nodes: liveKitNodes,
+      instanceType: liveKitInstanceType,
+      terminationProtection: deletionProtection,
+      notifications: topic,
+    });
+    capacity.allowSignallingFrom(edge);
   }
 
   private imageOf({ imageUri, cpuArchitecture }: RealtimeConfig) {
     return imageUri ? existingImage(this, imageUri) : builtImage(findAppDirectory(), cpuArchitecture);
   }
 
-  private certificateOf({ certificateArn }: RealtimeConfig) {
-    return certificateArn ? Certificate.fromCertificateArn(this, 'Certificate', certificateArn) : undefined;
+  private tell(edge: Edge, app: App, topicArn: string): void {
+    const { config } = this;
+    const verify = `${this.revealing('AUTH_SECRET', app.authSecret)} ${this.revealing('SERVICE_TOKEN', app.serviceToken)} npm run verify -- --url ${edge.url} --instances ${config.minTasks}`;
+    this.output('Url', edge.url, 'Where clients connect');
+    this.output('VerifyCommand', verify, 'Proves that the instances behave as one');
+    this.output('AuthSecretId', app.authSecret.secretArn, 'Secret that signs the tokens of users');
+    this.output('ServiceTokenId', app.serviceToken.secretArn, 'Secret that backends show to the HTTP API');
+    this.output('AlarmTopic', topicArn, 'Topic that the alarms tell');
+    if (config.domainName && !config.hostedZoneId)
+      this.output(
+        'LoadBalancerName',
+        edge.balancer.resource.loadBalancerDnsName,
+        `Target of the DNS record of ${config.domainName}`,
+      );
+  }
+
+  /** A shell's assignment that asks Secrets Manager when it is typed: the value stands in no output. */
+  private revealing(variable: string, { secretArn }: ISecret): string {
+    const { region } = this.config;
+    return `${variable}="$(aws secretsmanager get-secret-value --region ${region} --secret-id ${secretArn} --query SecretString --output text)"`;
   }
 
   private output(id: string, value: string, description: string): void {
@@ -93,4 +223,15 @@ function zonesOf({ availabilityZones, availabilityZoneCount }: RealtimeConfig): 
     availabilityZones ??
     Array.from({ length: availabilityZoneCount }, (_, index) => Fn.select(index, Fn.getAzs()))
   );
+}
+
+function modelOf({ modelProvider, modelId, modelRegions }: RealtimeConfig) {
+  if (modelProvider !== 'bedrock' || !modelId) return undefined;
+  return { id: modelId, profileRegions: isInferenceProfile(modelId) ? modelRegions : undefined };
+}
+
+function identityProviderOf({ authJwksUrl, authIssuer, authAudience }: RealtimeConfig) {
+  return authJwksUrl === undefined
+    ? undefined
+    : { jwksUrl: authJwksUrl, issuer: authIssuer, audience: authAudience };
 }

@@ -1,165 +1,183 @@
-import { Annotations, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { Annotations, Duration, type RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
-import type * as iam from 'aws-cdk-lib/aws-iam';
-import * as logs from 'aws-cdk-lib/aws-logs';
-import type * as ssm from 'aws-cdk-lib/aws-ssm';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import {
+  metricDimensions,
+  metricNamespace,
+  metricService,
+  type ServiceMetric,
+} from '../../app/metric-names.ts';
 import { defaultPort, environmentNames } from '../../app/names.ts';
-import type { CpuArchitecture } from './app-image.ts';
+import { invokeModel, type Model } from './model.ts';
+import { RealtimeService, type RealtimeServiceProps } from './realtime-service.ts';
+import { scaleService } from './service-scaling.ts';
+import { wildcardOf } from './wildcard.ts';
 
-export interface AppProps {
-  readonly cluster: ecs.ICluster;
-  readonly image: ecs.ContainerImage;
-  readonly cpuArchitecture: CpuArchitecture;
-
-  /** CPU of a task in units of 1/1024 vCPU. */
-  readonly cpu: number;
-
-  /** Memory of a task in MiB. */
-  readonly memoryMiB: number;
-
-  /** Tasks that run at once. */
-  readonly desiredCount: number;
-
-  /** Prefix of the service's keys and channels in the cache. */
+export interface AppProps
+  extends Omit<
+    RealtimeServiceProps,
+    'port' | 'environment' | 'secrets' | 'readsRedisItself' | 'user' | 'containerName'
+  > {
+  /** Prefix of the service's keys and channels in Redis. */
   readonly deployment: string;
 
   /** The load balancer's idle timeout, which the service's keep-alive outlasts. */
   readonly idleTimeout: Duration;
 
-  /**
-   * Parameter that holds the Redis setting.
-   * @default - none: one task, which serves alone
-   */
-  readonly redisUrlParameter?: ssm.IStringParameter;
+  /** Time over which the clients of a task that leaves are sent elsewhere. */
+  readonly drainTime: Duration;
+
+  /** Proxies in front of the service that write `X-Forwarded-For`. */
+  readonly trustedProxyHops: number;
+
+  /** Connections that a task is to hold on average, where the service scales. */
+  readonly connectionsPerTask: number;
+
+  /** `/api/session` gives a guest's token to whoever asks. */
+  readonly guests: boolean;
 
   /**
-   * Time from SIGTERM to SIGKILL, in which the service drains; Fargate allows 120 s at most.
-   * @default Duration.seconds(120)
+   * Where an identity provider publishes its keys, and what its tokens must say.
+   * @default - tokens of the stack's own secret alone
    */
-  readonly stopTimeout?: Duration;
+  readonly identityProvider?: {
+    readonly jwksUrl: string;
+    readonly issuer: string | undefined;
+    readonly audience: string | undefined;
+  };
 
   /**
-   * How long the service's log is kept.
-   * @default RetentionDays.ONE_MONTH
+   * Origins of pages on other hosts.
+   * @default - the page's own
    */
-  readonly logRetention?: logs.RetentionDays;
+  readonly corsOrigins?: readonly string[];
+
+  /**
+   * Model of Bedrock that answers in the llm hub.
+   * @default - the offline one
+   */
+  readonly model?: Model;
 }
 
-/** The user `node` of the Node image, by number so that any image runs without root. */
-const nodeUser = '1000';
+/** Port of `/metrics` and `/instance`: no security group opens it, a shell in a task reaches it. */
+const adminPort = 9464;
 
-/** The Socket.IO service: Fargate tasks in the private subnets, reached through a load balancer alone. */
-export class App
-  extends Construct
-  implements ec2.IConnectable, iam.IGrantable, elbv2.IApplicationLoadBalancerTarget
-{
-  readonly connections: ec2.Connections;
-  readonly grantPrincipal: iam.IPrincipal;
-  readonly service: ecs.FargateService;
+/** The Socket.IO service of this repository, with what its environment wants. */
+export class App extends Construct {
+  readonly realtime: RealtimeService;
+
+  /** Signs and verifies the tokens of users. */
+  readonly authSecret: secretsmanager.Secret;
+
+  /** What backends show to the HTTP API. */
+  readonly serviceToken: secretsmanager.Secret;
+
+  private readonly deployment: string;
 
   constructor(scope: Construct, id: string, props: AppProps) {
     super(scope, id);
-    if (!props.redisUrlParameter && props.desiredCount > 1)
-      throw new Error(
-        `\`desiredCount\` must be 1 without \`redisUrlParameter\`, got: ${props.desiredCount}; instances that share nothing lose each other's rooms`,
-      );
-    const taskDefinition = this.defineTask(props);
-    this.service = this.createService(props, taskDefinition);
-    this.connections = this.service.connections;
-    this.grantPrincipal = taskDefinition.taskRole;
-  }
-
-  attachToApplicationTargetGroup(group: elbv2.IApplicationTargetGroup): elbv2.LoadBalancerTargetProps {
-    return this.service.attachToApplicationTargetGroup(group);
-  }
-
-  private defineTask(props: AppProps) {
-    const task = new ecs.FargateTaskDefinition(this, 'Task', {
-      cpu: props.cpu,
-      memoryLimitMiB: props.memoryMiB,
-      runtimePlatform: {
-        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
-        cpuArchitecture:
-          props.cpuArchitecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
+    this.deployment = props.deployment;
+    this.authSecret = this.generate('AuthSecret', 'Key of users’ tokens (HS256)', props.removalPolicy);
+    this.serviceToken = this.generate('ServiceToken', 'Token of backends and operators', props.removalPolicy);
+    this.realtime = new RealtimeService(this, 'Realtime', {
+      ...props,
+      port: defaultPort,
+      readsRedisItself: true,
+      environment: environmentOf(props),
+      secrets: {
+        [environmentNames.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
+        [environmentNames.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
       },
     });
-    task.addContainer('app', {
-      image: props.image,
-      user: nodeUser,
-      readonlyRootFilesystem: true,
-      portMappings: [{ containerPort: defaultPort }],
-      environment: environmentOf(props),
-      stopTimeout: props.stopTimeout ?? Duration.seconds(120),
-      logging: ecs.LogDrivers.awsLogs({ streamPrefix: 'app', logGroup: this.createLogGroup(props) }),
+    if (props.guests) this.warnOfGuests();
+    this.letItSeeItsOwnState(props.cluster);
+    if (props.model) this.realtime.grantPrincipal.addToPrincipalPolicy(invokeModel(this, props.model));
+    if (props.maxTasks !== undefined && props.maxTasks > props.minTasks)
+      scaleService(this.realtime.service, {
+        minTasks: props.minTasks,
+        maxTasks: props.maxTasks,
+        connections: this.metric('Connections', { statistic: 'Average', period: Duration.minutes(1) }),
+        connectionsPerTask: props.connectionsPerTask,
+      });
+  }
+
+  /** A metric that the service writes into its log, over all tasks. @param name as in app/metric-names.ts */
+  metric(name: ServiceMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: metricNamespace,
+      metricName: name,
+      dimensionsMap: {
+        [metricDimensions.deployment]: this.deployment,
+        [metricDimensions.service]: metricService,
+      },
+      ...props,
     });
-    Validations.of(task).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-ECS2',
+  }
+
+  private warnOfGuests(): void {
+    Annotations.of(this).addWarningV2(
+      'realtime-stack:guests',
+      'Guests are let in: whoever finds the address gets a token and may write. Set `guests` to false where users have tokens of their own.',
+    );
+  }
+
+  /** A task that ECS takes out learns it from ECS, before SIGTERM: it drains while the load balancer still waits. */
+  private letItSeeItsOwnState(cluster: ecs.ICluster): void {
+    const tasks = Stack.of(this).formatArn({
+      service: 'ecs',
+      resource: 'task',
+      resourceName: `${cluster.clusterName}/*`,
+    });
+    this.realtime.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({ actions: ['ecs:DescribeTasks'], resources: [tasks] }),
+    );
+    Validations.of(this.realtime.service.taskDefinition.taskRole).acknowledge({
+      id: `AwsSolutions::AwsSolutions-IAM5[Resource::${wildcardOf(this, tasks)}]`,
+      reason: 'A task’s id is known when it runs; the rest of the ARN names this cluster alone.',
+    });
+  }
+
+  private generate(id: string, description: string, removalPolicy: RemovalPolicy) {
+    const secret = new secretsmanager.Secret(this, id, {
+      description,
+      removalPolicy,
+      // Two values are separated by a comma while one replaces the other, so it holds none.
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-SMG4',
       reason:
-        'The variables are ports, names and timeouts; none is a secret, and the address of the cache is read from SSM.',
+        'Tasks read it at start and accept two values while one replaces the other: RUNBOOK, "Rotate a secret".',
     });
-    // On the execution role alone: the service's own role has no `*` to excuse.
-    Validations.of(task.obtainExecutionRole()).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
-      reason: 'ecr:GetAuthorizationToken knows no resources; the pull itself is granted on one repository.',
-    });
-    return task;
-  }
-
-  private createLogGroup(props: AppProps) {
-    return new logs.LogGroup(this, 'Logs', {
-      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-  }
-
-  private createService(props: AppProps, taskDefinition: ecs.FargateTaskDefinition) {
-    const alone = !props.redisUrlParameter;
-    if (alone)
-      Annotations.of(this).addWarningV2(
-        'realtime-stack:single-instance',
-        'The service runs alone, without a backplane: each deployment interrupts it. Set `backplane` to elasticache for several instances.',
-      );
-    return new ecs.FargateService(this, 'Service', {
-      cluster: props.cluster,
-      taskDefinition,
-      desiredCount: props.desiredCount,
-      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
-      securityGroups: [this.createSecurityGroup(props.cluster.vpc)],
-      assignPublicIp: false,
-      // Alone, two tasks at once would be two systems: the old one leaves before the new one comes.
-      minHealthyPercent: alone ? 0 : 100,
-      maxHealthyPercent: alone ? 100 : 200,
-      circuitBreaker: { enable: true, rollback: true },
-      // Rebalancing moves healthy tasks, and with each its sockets.
-      availabilityZoneRebalancing: ecs.AvailabilityZoneRebalancing.DISABLED,
-      healthCheckGracePeriod: Duration.seconds(60),
-      enableECSManagedTags: true,
-      propagateTags: ecs.PropagatedTagSource.SERVICE,
-    });
-  }
-
-  private createSecurityGroup(vpc: ec2.IVpc) {
-    const group = new ec2.SecurityGroup(this, 'SecurityGroup', {
-      vpc,
-      description: 'Socket.IO service: in from the load balancer, out to AWS and the cache',
-      allowAllOutbound: false,
-    });
-    group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'AWS APIs over HTTPS');
-    return group;
+    return secret;
   }
 }
 
 function environmentOf(props: AppProps): Record<string, string> {
+  const { redis, identityProvider, model, corsOrigins = [] } = props;
   return {
     [environmentNames.port]: String(defaultPort),
     [environmentNames.host]: '0.0.0.0',
     [environmentNames.deployment]: props.deployment,
     [environmentNames.idleTimeoutSeconds]: String(props.idleTimeout.toSeconds()),
-    ...(props.redisUrlParameter
-      ? { [environmentNames.redisUrlParameter]: props.redisUrlParameter.parameterName }
+    [environmentNames.drainSeconds]: String(props.drainTime.toSeconds()),
+    [environmentNames.trustedProxyHops]: String(props.trustedProxyHops),
+    [environmentNames.adminPort]: String(adminPort),
+    [environmentNames.emfNamespace]: metricNamespace,
+    [environmentNames.guests]: String(props.guests),
+    ...(redis
+      ? { [environmentNames.redisUrlParameter]: redis.urlParameter.parameterName }
       : { [environmentNames.redisUrl]: 'none' }),
+    ...(redis?.secret && { [environmentNames.redisSecretId]: redis.secret.secretArn }),
+    ...(identityProvider && {
+      [environmentNames.authJwksUrl]: identityProvider.jwksUrl,
+      ...(identityProvider.issuer && { [environmentNames.authIssuer]: identityProvider.issuer }),
+      ...(identityProvider.audience && { [environmentNames.authAudience]: identityProvider.audience }),
+    }),
+    ...(corsOrigins.length > 0 && { [environmentNames.corsOrigins]: corsOrigins.join(',') }),
+    ...(model && { [environmentNames.modelProvider]: 'bedrock', [environmentNames.modelId]: model.id }),
   };
 }

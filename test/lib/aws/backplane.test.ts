@@ -2,23 +2,33 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Backplane, type BackplaneProps } from '../../../lib/aws/backplane.ts';
-import { newStack, newVpc, resourcesOf, warningsOf } from './synthesis.ts';
+import { ExistingRedis, type ExistingRedisProps } from '../../../lib/aws/existing-redis.ts';
+import { type Json, newPlace, newStack, resourcesOf, warningsOf } from './synthesis.ts';
 
 function backplane(props: Partial<BackplaneProps> = {}) {
   const stack = newStack();
-  const vpc = newVpc(stack);
+  const place = newPlace(stack);
   const cache = new Backplane(stack, 'Backplane', {
-    vpc,
+    place,
     nodeType: 'cache.m7g.large',
     engineVersion: '8.2',
     replicas: 1,
     ...props,
   });
-  return { stack, vpc, cache, template: () => Template.fromStack(stack) };
+  const app = cache.addUser('app', 'on ~here:* &here:* -@all +ping');
+  return { stack, place, cache, app, template: () => Template.fromStack(stack) };
 }
 
 const cacheProperties = (props?: Partial<BackplaneProps>) =>
   resourcesOf(backplane(props).template(), 'AWS::ElastiCache::ReplicationGroup')[0];
+
+const usersOf = (template: Template): Record<string, Json> =>
+  Object.fromEntries(
+    Object.entries(template.findResources('AWS::ElastiCache::User')).map(([id, user]: [string, Json]) => [
+      user.Properties.UserName,
+      { id, ...user },
+    ]),
+  );
 
 // Validators accept a wrong engine, version, node type, or zones without failover: each is asserted by value.
 test('the cache is Valkey 8.2 with cluster mode off', () => {
@@ -29,6 +39,12 @@ test('the cache is Valkey 8.2 with cluster mode off', () => {
     ClusterMode: 'disabled',
     Port: 6379,
   });
+});
+
+test('cluster mode is refused, with the reason and the way to grow', () => {
+  expect(() => backplane({ shards: 2 })).toThrow(
+    /`shards` must be 1, got: 2; .*CROSSSLOT.*bigger `nodeType`/,
+  );
 });
 
 test('a replica in another zone takes over by itself', () => {
@@ -59,29 +75,42 @@ test('data is encrypted on the way and at rest, from the start', () => {
   });
 });
 
-test.each([
-  [undefined, 1],
-  [0, 0],
-  [7, 7],
-])('snapshots of %s days', (snapshotRetentionDays, expected) => {
-  expect(cacheProperties({ snapshotRetentionDays }).SnapshotRetentionLimit).toBe(expected);
+test('snapshots are taken before the hour in which AWS patches', () => {
+  expect(cacheProperties()).toMatchObject({
+    SnapshotRetentionLimit: 1,
+    SnapshotWindow: '02:00-03:00',
+    PreferredMaintenanceWindow: 'sun:04:00-sun:05:00',
+  });
+  expect(
+    cacheProperties({ snapshotRetentionDays: 7, maintenanceWindow: 'mon:10:00-mon:11:00' }),
+  ).toMatchObject({ SnapshotRetentionLimit: 7, PreferredMaintenanceWindow: 'mon:10:00-mon:11:00' });
+  expect(cacheProperties({ snapshotRetentionDays: 0 })).toMatchObject({ SnapshotRetentionLimit: 0 });
 });
 
 test.each([
-  ['7.2', 'valkey7'],
-  ['8.2', 'valkey8'],
-])('version %s takes the parameter family %s, and a full cache refuses writes', (engineVersion, family) => {
-  const { template } = backplane({ engineVersion });
-  template().hasResourceProperties('AWS::ElastiCache::ParameterGroup', {
-    CacheParameterGroupFamily: family,
-    Properties: { 'maxmemory-policy': 'noeviction' },
-  });
-});
+  ['7.2', 'cache.t4g.micro', 'valkey7', '33554432', '8388608'],
+  ['8.2', 'cache.m7g.large', 'valkey8', '134217728', '33554432'],
+])(
+  'version %s on %s: a full cache refuses writes, a slow subscriber is cut',
+  (engineVersion, nodeType, family, hard, soft) => {
+    backplane({ engineVersion, nodeType })
+      .template()
+      .hasResourceProperties('AWS::ElastiCache::ParameterGroup', {
+        CacheParameterGroupFamily: family,
+        Properties: {
+          'maxmemory-policy': 'noeviction',
+          'client-output-buffer-limit-pubsub-hard-limit': hard,
+          'client-output-buffer-limit-pubsub-soft-limit': soft,
+          'client-output-buffer-limit-pubsub-soft-seconds': '60',
+        },
+      });
+  },
+);
 
 test('the cache stands in the isolated subnets', () => {
-  const { stack, vpc, template } = backplane();
+  const { stack, place, template } = backplane();
   template().hasResourceProperties('AWS::ElastiCache::SubnetGroup', {
-    SubnetIds: stack.resolve(vpc.isolatedSubnets.map(({ subnetId }) => subnetId)),
+    SubnetIds: stack.resolve(place.vpc.isolatedSubnets.map(({ subnetId }) => subnetId)),
   });
 });
 
@@ -98,19 +127,109 @@ test('the parameter holds the address of the primary node, over TLS, and no secr
   });
 });
 
+describe('users', () => {
+  test('each service has one, and nobody logs in without a name', () => {
+    const users = usersOf(backplane().template());
+    expect(users.app?.Properties).toMatchObject({
+      Engine: 'valkey',
+      UserId: 'test-app',
+      AccessString: 'on ~here:* &here:* -@all +ping',
+    });
+    expect(users.default?.Properties).toMatchObject({
+      Engine: 'valkey',
+      UserId: 'test-default',
+      AccessString: 'off -@all',
+    });
+    expect(users.default?.Properties.Passwords).toHaveLength(1);
+  });
+
+  test('the group holds all of them, and the cache admits the group alone', () => {
+    const { cache, template } = backplane();
+    cache.addUser('livekit', 'on ~* &* -@all +ping');
+    const users = usersOf(template());
+    const [group] = resourcesOf(template(), 'AWS::ElastiCache::UserGroup');
+    expect(group).toMatchObject({ Engine: 'valkey', UserGroupId: 'test-users' });
+    expect(group.UserIds.map(({ Ref }: Json) => Ref)).toEqual([
+      users.default?.id,
+      users.app?.id,
+      users.livekit?.id,
+    ]);
+    const [cluster] = resourcesOf(template(), 'AWS::ElastiCache::ReplicationGroup');
+    expect(cluster.UserGroupIds).toEqual([{ Ref: expect.stringMatching(/^BackplaneUsers/) }]);
+  });
+
+  test('a name that ElastiCache would refuse is refused', () => {
+    expect(() => backplane().cache.addUser('a'.repeat(40), 'on -@all +ping')).toThrow(
+      '`stackName` and `name` must have 39 characters at most together, got: test-aaa',
+    );
+  });
+
+  test('they are made and changed one after another', () => {
+    const { cache, template } = backplane();
+    cache.addUser('livekit', 'on -@all +ping');
+    const users = usersOf(template());
+    expect(users.app?.DependsOn).toContain(users.default?.id);
+    expect(users.livekit?.DependsOn).toContain(users.app?.id);
+  });
+
+  test('passwords are generated, 64 letters and digits, and stand nowhere in the template', () => {
+    const secrets = resourcesOf(backplane().template(), 'AWS::SecretsManager::Secret');
+    expect(secrets).toHaveLength(3);
+    for (const { GenerateSecretString, SecretString } of secrets) {
+      expect(GenerateSecretString).toMatchObject({ PasswordLength: 64, ExcludePunctuation: true });
+      expect(SecretString).toBeUndefined();
+    }
+  });
+
+  test('a user has two passwords; a rotation changes one of them and what services read', () => {
+    const passwordsIn = (passwordRound: number) => {
+      const { stack, app, template } = backplane({ passwordRound });
+      const passwords: string[] = usersOf(template()).app?.Properties.Passwords.map(
+        (value: Json) => /User(Password[AB]\d+)[0-9A-F]{8}\b/.exec(JSON.stringify(value))?.[1],
+      );
+      const read = /User(Password[AB]\d+)[0-9A-F]{8}\b/.exec(
+        JSON.stringify(stack.resolve(app.secret?.secretArn)),
+      );
+      return { passwords, read: read?.[1] };
+    };
+    expect(passwordsIn(1)).toEqual({ passwords: ['PasswordA1', 'PasswordB0'], read: 'PasswordA1' });
+    expect(passwordsIn(2)).toEqual({ passwords: ['PasswordA1', 'PasswordB2'], read: 'PasswordB2' });
+    expect(passwordsIn(3)).toEqual({ passwords: ['PasswordA3', 'PasswordB2'], read: 'PasswordA3' });
+    expect(() => backplane({ passwordRound: 0 })).toThrow('`passwordRound` must be a whole number from 1');
+  });
+});
+
+test('programs that know neither SSM nor Secrets Manager find both shapes of the setting in one secret', () => {
+  const { app, template } = backplane();
+  app.settings();
+  app.settings();
+  const composed = resourcesOf(template(), 'AWS::SecretsManager::Secret').filter(
+    ({ SecretString }) => SecretString,
+  );
+  expect(composed).toHaveLength(1);
+  const text = textOf(composed[0].SecretString);
+  expect(JSON.parse(text)).toEqual({
+    url: 'rediss://<username>:<password>@<host>:6379',
+    connectionString: '<host>:6379,user=<username>,password=<password>,ssl=true,abortConnect=false',
+  });
+});
+
 test('without a grant nothing reaches the cache', () => {
   const { template } = backplane();
   template().resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
-  expect(resourcesOf(template(), 'AWS::EC2::SecurityGroup')[0].SecurityGroupIngress).toBeUndefined();
+  const group = resourcesOf(template(), 'AWS::EC2::SecurityGroup').find(({ GroupDescription }) =>
+    GroupDescription.startsWith('Valkey'),
+  );
+  expect(group.SecurityGroupIngress).toBeUndefined();
 });
 
-test('a grant opens the port from the client and the one parameter to its role', () => {
-  const { stack, vpc, cache, template } = backplane();
+test('a grant opens the port from the client, and the one parameter and the one secret to its role', () => {
+  const { stack, place, app, template } = backplane();
   const role = new iam.Role(stack, 'Role', {
     assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
   });
-  const group = new ec2.SecurityGroup(stack, 'Client', { vpc });
-  cache.grantConnect({ grantPrincipal: role, connections: group.connections });
+  const group = new ec2.SecurityGroup(stack, 'Client', { vpc: place.vpc });
+  app.grantConnect({ grantPrincipal: role, connections: group.connections });
 
   template().hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
     FromPort: 6379,
@@ -124,14 +243,115 @@ test('a grant opens the port from the client and the one parameter to its role',
     {
       Effect: 'Allow',
       Action: 'ssm:GetParameter',
-      Resource: stack.resolve(cache.redisUrlParameter.parameterArn),
+      Resource: stack.resolve(app.urlParameter.parameterArn),
+    },
+    {
+      Effect: 'Allow',
+      Action: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
+      Resource: stack.resolve(app.secret?.secretArn),
     },
   ]);
+});
+
+test('metrics name the nodes as ElastiCache does', () => {
+  const { stack, cache } = backplane();
+  expect(stack.resolve(cache.metricNode('Evictions', 2).dimensions)).toEqual({
+    CacheClusterId: {
+      'Fn::Join': ['', [{ Ref: expect.stringMatching(/^BackplaneCache/) }, '-002']],
+    },
+  });
 });
 
 test('the cache goes with the stack', () => {
   backplane().template().hasResource('AWS::ElastiCache::ReplicationGroup', {
     DeletionPolicy: 'Delete',
     Properties: Match.anyValue(),
+  });
+});
+
+/** A joined text, with what it refers to in short. */
+function textOf(value: Json): string {
+  const parts: Json[] = typeof value === 'string' ? [value] : value['Fn::Join'][1];
+  return parts
+    .map((part) => (typeof part === 'string' ? part : part['Fn::GetAtt'] ? '<host>' : ''))
+    .join('')
+    .replace(/\{\{resolve:secretsmanager:[^}]*:SecretString:(\w+)::\}\}/g, '<$1>');
+}
+
+describe('a Redis that is there already', () => {
+  const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:redis-AbCdEf';
+
+  function redis(props: Partial<ExistingRedisProps> = {}) {
+    const stack = newStack();
+    const { vpc } = newPlace(stack);
+    const construct = new ExistingRedis(stack, 'Redis', {
+      host: 'cache.example.com',
+      port: 6380,
+      tls: true,
+      ...props,
+    });
+    const role = new iam.Role(stack, 'Role', {
+      assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
+    const group = new ec2.SecurityGroup(stack, 'Client', { vpc, allowAllOutbound: false });
+    construct.grantConnect({ grantPrincipal: role, connections: group.connections });
+    return { construct, template: () => Template.fromStack(stack) };
+  }
+
+  test.each([
+    [true, 'rediss://cache.example.com:6380'],
+    [false, 'redis://cache.example.com:6380'],
+  ])('with TLS %s the parameter says where it is', (tls, value) => {
+    expect(resourcesOf(redis({ tls }).template(), 'AWS::SSM::Parameter')[0].Value).toBe(value);
+  });
+
+  test('its security group gets a rule for the client', () => {
+    redis({ securityGroupId: 'sg-0123abcd' })
+      .template()
+      .hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
+        GroupId: 'sg-0123abcd',
+        FromPort: 6380,
+        ToPort: 6380,
+      });
+  });
+
+  test('without a group of its own, the client reaches its port and no other', () => {
+    const { template } = redis();
+    template().resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
+    template().hasResourceProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupEgress: [
+        {
+          CidrIp: '0.0.0.0/0',
+          FromPort: 6380,
+          ToPort: 6380,
+          IpProtocol: 'tcp',
+          Description: 'service to Redis',
+        },
+      ],
+    });
+  });
+
+  test('the client may read the parameter, and the secret if there is one', () => {
+    const resources = (props: Partial<ExistingRedisProps>) =>
+      resourcesOf(redis(props).template(), 'AWS::IAM::Policy')
+        .find(({ PolicyName }) => PolicyName.startsWith('RoleDefaultPolicy'))
+        .PolicyDocument.Statement.map(({ Resource }: { Resource: unknown }) => Resource);
+    expect(resources({})).toHaveLength(1);
+    expect(resources({ secretArn })).toEqual([expect.anything(), secretArn]);
+  });
+
+  test('the setting is composed of the secret where there is one', () => {
+    const textOf = (props: Partial<ExistingRedisProps>) => {
+      const { construct, template } = redis(props);
+      construct.settings();
+      return resourcesOf(template(), 'AWS::SecretsManager::Secret')[0].SecretString;
+    };
+    expect(JSON.parse(textOf({}))).toEqual({
+      url: 'rediss://cache.example.com:6380',
+      connectionString: 'cache.example.com:6380,ssl=true,abortConnect=false',
+    });
+    expect(textOf({ secretArn })).toContain(
+      `{{resolve:secretsmanager:${secretArn}:SecretString:password::}}@`,
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findAppDirectory } from '../../../lib/config/app-directory.ts';
@@ -18,4 +18,11 @@ test('outside the repository the fault is named', () => {
     '`app/Dockerfile` must stand in a folder above the stack',
   );
   rmSync(elsewhere, { recursive: true });
+});
+
+test('the image is built from every file that the service shares with what starts it', () => {
+  const sent = readFileSync('app/.dockerignore', 'utf8').split('\n');
+  const shared = readdirSync('app').filter((file) => file.endsWith('.ts'));
+  expect(shared).toContain('names.ts');
+  expect(shared.filter((file) => !sent.includes(`!${file}`))).toEqual([]);
 });

@@ -7,6 +7,13 @@ import {
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/0123';
 const domainName = 'realtime.example.com';
+const wafWebAclArn =
+  'arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/01234567-89ab-cdef-0123-456789abcdef';
+const vpc = {
+  vpcId: 'vpc-0123abcd',
+  availabilityZones: 'us-east-1a,us-east-1b',
+  privateSubnetIds: 'subnet-0000000a,subnet-0000000b',
+};
 
 function faultsOf(input: RealtimeConfigInput): string[] {
   try {
@@ -18,22 +25,49 @@ function faultsOf(input: RealtimeConfigInput): string[] {
   return [];
 }
 
-test('no knob need be given', () => {
-  expect(parseConfig({})).toEqual({
-    stackName: 'RealtimeStack',
+test('no knob need be given: dev, which costs least', () => {
+  expect(parseConfig({})).toMatchObject({
+    environment: 'dev',
+    stackName: 'realtime-dev',
     region: 'us-east-1',
-    availabilityZoneCount: 3,
-    natGateways: 1,
-    backplane: 'elasticache',
+    availabilityZoneCount: 2,
+    natGateways: 0,
     cacheNodeType: 'cache.t4g.micro',
+    cacheReplicas: 0,
+    minTasks: 2,
+    maxTasks: 2,
+    connectionsPerTask: 1250,
+    guests: true,
+    waf: false,
+    removalPolicy: 'destroy',
+    deletionProtection: false,
+  });
+});
+
+test('prod survives the loss of a zone, scales, and is protected', () => {
+  expect(parseConfig({ environment: 'prod' })).toMatchObject({
+    stackName: 'realtime-prod',
+    availabilityZoneCount: 3,
+    natGateways: 2,
+    cacheNodeType: 'cache.m7g.large',
     cacheReplicas: 1,
-    cacheEngineVersion: '8.2',
-    desiredCount: 2,
-    cpu: 256,
-    memoryMiB: 512,
-    cpuArchitecture: 'arm64',
-    idleTimeoutSeconds: 120,
-    containerInsights: false,
+    minTasks: 3,
+    maxTasks: 12,
+    connectionsPerTask: 5000,
+    guests: false,
+    waf: true,
+    containerInsights: true,
+    removalPolicy: 'retain',
+    deletionProtection: true,
+  });
+});
+
+test('what is set goes before the preset', () => {
+  expect(parseConfig({ environment: 'prod', natGateways: 3, guests: true, minTasks: 5 })).toMatchObject({
+    natGateways: 3,
+    guests: true,
+    minTasks: 5,
+    maxTasks: 20,
   });
 });
 
@@ -44,12 +78,14 @@ test('text from the command line is read as what it means', () => {
       containerInsights: 'true',
       availabilityZones: 'us-east-1a, us-east-1b',
       cacheEngineVersion: '8.1',
+      logRetentionDays: '30',
     }),
   ).toMatchObject({
     natGateways: 2,
     containerInsights: true,
     availabilityZones: ['us-east-1a', 'us-east-1b'],
     cacheEngineVersion: '8.1',
+    logRetentionDays: 30,
   });
 });
 
@@ -57,47 +93,94 @@ test('a version that JSON made a number is still a version', () => {
   expect(parseConfig({ cacheEngineVersion: 8.0 }).cacheEngineVersion).toBe('8.0');
 });
 
-test('without a backplane the default is one task', () => {
-  expect(parseConfig({ backplane: 'none' }).desiredCount).toBe(1);
-  expect(parseConfig({ backplane: 'none', desiredCount: 1 }).desiredCount).toBe(1);
+test.each(['dev', 'prod'])('without a backplane %s is one task', (environment) => {
+  expect(parseConfig({ environment, backplane: 'none' })).toMatchObject({ minTasks: 1, maxTasks: 1 });
 });
 
 test.each<[RealtimeConfigInput, string]>([
+  [{ environment: 'test' }, '`environment` must be one of dev, prod, got: "test"'],
   [{ stackName: '1st' }, '`stackName` must be 1 to 32 letters, digits and hyphens'],
   [{ stackName: 'a'.repeat(33) }, '`stackName` must be'],
   [{ region: 'Virginia' }, '`region` must be the name of a region such as us-east-1, got: "Virginia"'],
-  [{ region: undefined, availabilityZones: 'us-east-1a' }, '`availabilityZones` must be 2 to 6'],
+  [{ region: 'af-south-1' }, '`domainName` must be set in `region` af-south-1, got: nothing; CloudFront'],
+  [{ availabilityZones: 'us-east-1a' }, '`availabilityZones` must be 2 to 6'],
   [{ availabilityZones: ['us-east-1a', 'us-east-1a'] }, '`availabilityZones` must be 2 to 6 different'],
-  [
-    { availabilityZones: ['use1-az1', 'use1-az2'] },
-    '`availabilityZones` must be 2 to 6 different zone names',
-  ],
+  [{ availabilityZones: ['use1-az1', 'use1-az2'] }, '`availabilityZones` must be 2 to 6 different zone'],
   [{ availabilityZones: 3 }, '`availabilityZones` must be 2 to 6'],
   [
     { region: 'eu-west-1', availabilityZones: 'us-east-1a,eu-west-1b' },
     '`availabilityZones` must lie in `region` eu-west-1, got: us-east-1a',
   ],
-  [{ availabilityZoneCount: 1 }, '`availabilityZoneCount` must be a whole number from 2 to 6, got: 1'],
-  [{ natGateways: 0 }, '`natGateways` must be a whole number from 1 to 6, got: 0'],
-  [{ natGateways: 4 }, '`natGateways` must be at most the number of zones (3), got: 4'],
-  [{ backplane: 'redis' }, '`backplane` must be one of elasticache, none, got: "redis"'],
-  [{ backplane: 'none', desiredCount: 2 }, '`desiredCount` must be 1 without a backplane, got: 2'],
+  [{ availabilityZoneCount: 1 }, '`availabilityZoneCount` must be a whole number from 2 to 4, got: 1'],
+  [{ natGateways: -1 }, '`natGateways` must be a whole number from 0 to 4, got: -1'],
+  [{ natGateways: 3 }, '`natGateways` must be at most the number of zones (2), got: 3'],
+  [{ vpcId: 'default' }, '`vpcId` must be the id of a VPC such as vpc-0123abcd, got: "default"'],
+  [{ ...vpc, availabilityZones: undefined }, '`vpcId` must stand beside `availabilityZones`'],
+  [{ ...vpc, privateSubnetIds: undefined }, '`vpcId` must stand beside `privateSubnetIds`'],
+  [{ ...vpc, vpcId: undefined }, '`privateSubnetIds` must stand beside `vpcId`'],
+  [{ ...vpc, privateSubnetIds: 'subnet-0000000a' }, '`privateSubnetIds` must hold one subnet for each'],
+  [{ ...vpc, domainName, certificateArn }, '`publicSubnetIds` must be named for a public load balancer'],
+  [{ ...vpc, liveKitNodes: 1 }, '`publicSubnetIds` must be named for LiveKit'],
+  [{ backplane: 'redis' }, '`backplane` must be one of elasticache, existing, none, got: "redis"'],
+  [{ backplane: 'serverless' }, 'got: "serverless"; Serverless and cluster mode spread keys and channels'],
+  [{ backplane: 'cluster' }, 'fail (CROSSSLOT): for growth take a bigger `cacheNodeType`'],
+  [{ cacheShards: 3 }, '`cacheShards` must be 1, got: 3; Serverless and cluster mode'],
+  [
+    { backplane: 'none', minTasks: 2 },
+    '`minTasks` must be 1 without a backplane, and `maxTasks` too, got: 2',
+  ],
+  [
+    { backplane: 'none', maxTasks: 2 },
+    '`minTasks` must be 1 without a backplane, and `maxTasks` too, got: 2',
+  ],
+  [{ backplane: 'existing' }, '`redisAddress` must be set with `backplane` existing'],
+  [{ redisAddress: 'cache:6379' }, '`redisAddress` must stand beside `backplane` existing'],
+  [
+    { backplane: 'existing', redisAddress: 'rediss://cache:6379' },
+    '`redisAddress` must be host or host:port, got: "rediss://cache:6379"',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'mine.serverless.use1.cache.amazonaws.com:6379' },
+    '`redisAddress` must be a primary endpoint with cluster mode off',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'clustercfg.mine.x.use1.cache.amazonaws.com:6379' },
+    '`redisAddress` must be a primary endpoint with cluster mode off',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'master.mine.x.use1.cache.amazonaws.com', redisTls: false },
+    '`redisTls` must be true for master.mine.x.use1.cache.amazonaws.com',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'cache:6379', redisSecurityGroupId: 'sg-0123abcd' },
+    '`redisSecurityGroupId` must stand beside `vpcId`',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'cache', redisSecretArn: 'my-secret' },
+    '`redisSecretArn` must be the whole ARN of a secret',
+  ],
   [{ cacheNodeType: 'cache.t9g.micro' }, '`cacheNodeType` must be a node type of ElastiCache'],
   [{ cacheNodeType: 'cache.t4g.large' }, '`cacheNodeType` must be a node type of ElastiCache'],
   [{ cacheNodeType: 't4g.micro' }, '`cacheNodeType` must be a node type of ElastiCache'],
   [{ cacheReplicas: 6 }, '`cacheReplicas` must be a whole number from 0 to 5'],
   [{ cacheEngineVersion: '9.9' }, '`cacheEngineVersion` must be one of 7.2, 8.0, 8.1, 8.2, got: "9.9"'],
-  [{ desiredCount: 1.5 }, '`desiredCount` must be a whole number from 1 to 100, got: 1.5'],
-  [{ desiredCount: '' }, '`desiredCount` must be a whole number from 1 to 100, got: ""'],
-  [{ desiredCount: 'two' }, '`desiredCount` must be a whole number from 1 to 100, got: "two"'],
-  [{ cpu: 300 }, '`cpu` must be one of 256, 512'],
+  [{ cacheMaintenanceWindow: 'sunday' }, '`cacheMaintenanceWindow` must be a window in UTC'],
+  [{ cacheMaintenanceWindow: 'sun:05:00-sun:05:30' }, '`cacheMaintenanceWindow` must last an hour or more'],
   [
-    { cpu: 256, memoryMiB: 4096 },
-    '`memoryMiB` must be 512 to 2048 in steps of 512 with `cpu` 256, got: 4096',
+    { cacheMaintenanceWindow: 'sun:02:30-sun:03:30' },
+    "`cacheMaintenanceWindow` must not meet the snapshot's window",
   ],
+  [{ passwordRound: 0 }, '`passwordRound` must be a whole number from 1 to 100000, got: 0'],
+  [{ minTasks: 1.5 }, '`minTasks` must be a whole number from 1 to 100, got: 1.5'],
+  [{ minTasks: '' }, '`minTasks` must be a whole number from 1 to 100, got: ""'],
+  [{ minTasks: 'two' }, '`minTasks` must be a whole number from 1 to 100, got: "two"'],
+  [{ minTasks: 4, maxTasks: 3 }, '`maxTasks` must be `minTasks` (4) or more, got: 3'],
+  [{ cpu: 300 }, '`cpu` must be one of 256, 512'],
+  [{ cpu: 256, memoryMiB: 4096 }, '`memoryMiB` must be 512 to 2048 in steps of 512 with `cpu` 256'],
   [{ cpu: 8192, memoryMiB: 17408 }, '`memoryMiB` must be 16384 to 61440 in steps of 4096'],
   [{ cpuArchitecture: 'amd64' }, '`cpuArchitecture` must be one of arm64, x86_64, got: "amd64"'],
   [{ imageUri: 'https://registry/app' }, '`imageUri` must be an image reference'],
+  [{ drainSeconds: 601 }, '`drainSeconds` must be a whole number from 0 to 600'],
   [{ idleTimeoutSeconds: 45 }, "`idleTimeoutSeconds` must be above Socket.IO's heartbeat of 45 s, got: 45"],
   [{ idleTimeoutSeconds: 4001 }, '`idleTimeoutSeconds` must be a whole number from 1 to 4000'],
   [{ certificateArn: 'mine', domainName }, '`certificateArn` must be the ARN of a certificate of ACM'],
@@ -105,11 +188,33 @@ test.each<[RealtimeConfigInput, string]>([
     { region: 'eu-west-1', certificateArn, domainName },
     '`certificateArn` must name a certificate in `region` eu-west-1',
   ],
-  [{ certificateArn }, '`domainName` must be set if and only if `certificateArn` is'],
-  [{ domainName }, '`domainName` must be set if and only if `certificateArn` is'],
+  [{ certificateArn }, '`certificateArn` must stand beside `domainName`'],
+  [{ domainName }, '`domainName` must stand beside `hostedZoneId` or `certificateArn`'],
+  [{ domainName, hostedZoneId: 'Z0123456789ABC' }, '`hostedZoneId` must stand beside `hostedZoneName`'],
+  [
+    { domainName, hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.org' },
+    '`domainName` must lie in `hostedZoneName` example.org, got: "realtime.example.com"',
+  ],
   [{ certificateArn, domainName: 'https://x.com' }, '`domainName` must be a domain name'],
+  [{ region: 'eu-west-1', wafWebAclArn }, '`wafWebAclArn` must stand beside `waf` true'],
+  [{ waf: true, wafWebAclArn }, '`wafWebAclArn` must be absent in us-east-1'],
+  [{ wafRequestsPerAddress: 10 }, '`wafRequestsPerAddress` must be a whole number from 100'],
   [{ containerInsights: 'yes' }, '`containerInsights` must be true or false, got: "yes"'],
-  [{ desiredCuont: 3 }, '`desiredCuont` must be a knob, got: 3; take one of stackName, region'],
+  [{ authJwksUrl: 'http://id.example.com/keys' }, '`authJwksUrl` must be an https URL'],
+  [{ authIssuer: 'me' }, '`authIssuer` must stand beside `authJwksUrl`'],
+  [{ corsOrigins: 'https://app.example.com/' }, '`corsOrigins` must be 1 to 20 different origins'],
+  [{ modelProvider: 'bedrock' }, '`modelId` must be set with `modelProvider` bedrock'],
+  [{ modelId: 'amazon.nova-lite-v1:0' }, '`modelId` must stand beside `modelProvider` bedrock'],
+  [
+    { modelProvider: 'bedrock', modelId: 'eu.amazon.nova-lite-v1:0' },
+    '`modelRegions` must name the regions of the inference profile eu.amazon.nova-lite-v1:0',
+  ],
+  [{ liveKitNodes: 2, backplane: 'none' }, '`liveKitNodes` must be at most 1 without a backplane'],
+  [{ liveKitInstanceType: 'big' }, '`liveKitInstanceType` must be an EC2 instance type'],
+  [{ alarmEmail: 'ops' }, '`alarmEmail` must be an e-mail address'],
+  [{ logRetentionDays: 31 }, '`logRetentionDays` must be a number of days that CloudWatch Logs knows'],
+  [{ removalPolicy: 'keep' }, '`removalPolicy` must be one of destroy, retain, got: "keep"'],
+  [{ desiredCount: 3 }, '`desiredCount` must be a knob, got: 3; take one of environment, stackName'],
 ])('%j is refused', (input, fault) => {
   const faults = faultsOf(input);
   expect(faults).toEqual([expect.stringContaining(fault)]);
@@ -119,17 +224,22 @@ test.each<[RealtimeConfigInput, string]>([
 
 test('all faults are told at once', () => {
   expect(
-    faultsOf({ natGateways: 9, cpu: 'much', backplane: 'none', desiredCount: 5, idleTimeoutSeconds: 10 }),
+    faultsOf({ natGateways: 9, cpu: 'much', backplane: 'none', minTasks: 5, idleTimeoutSeconds: 10 }),
   ).toEqual([
     expect.stringContaining('`natGateways`'),
     expect.stringContaining('`cpu`'),
-    expect.stringContaining('`desiredCount`'),
+    expect.stringContaining('`minTasks`'),
     expect.stringContaining('`idleTimeoutSeconds`'),
   ]);
 });
 
-test.each(['eu-central-1', 'us-gov-west-1', 'ap-southeast-5'])('region %s', (region) => {
+test.each(['eu-central-1', 'ap-northeast-3', 'sa-east-1'])('region %s', (region) => {
   expect(parseConfig({ region }).region).toBe(region);
+});
+
+test('with a domain a region need not know CloudFront', () => {
+  const hosted = { domainName, hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.com' };
+  expect(parseConfig({ region: 'us-gov-west-1', ...hosted }).region).toBe('us-gov-west-1');
 });
 
 test('what the CDK keeps in its context is no knob', () => {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
@@ -94,13 +96,36 @@ describe('a server with this user alone', () => {
     } finally {
       for (const socket of sockets) socket.close();
     }
-    const denied = await asUser(
-      redis,
-      'admin',
-      'admin',
-      (admin) => admin.call('ACL', 'LOG') as Promise<unknown[]>,
-    );
-    expect(denied).toEqual([]);
+    expect(await denials(redis)).toEqual([]);
+  });
+
+  test('an answer streams to the members, who see each other, and nothing that takes is denied', async () => {
+    const [asker, reader] = instances.map(({ url }) =>
+      io(`${url}/llm`, { transports: ['websocket'], forceNew: true }),
+    ) as [Socket, Socket];
+    const ask = (socket: Socket, event: string, request: object) =>
+      socket.timeout(5_000).emitWithAck(event, request);
+    try {
+      const received = messagesOf(reader);
+      for (const socket of [asker, reader])
+        expect(await ask(socket, 'join', { room: 'acl' })).toMatchObject({ ok: true });
+      const asked = await ask(asker, 'ask', { room: 'acl', id: 'one', prompt: 'What may I do?' });
+      expect(asked).toMatchObject({ ok: true });
+      await eventually('the answer to arrive', () => received.length > 1);
+      await ask(asker, 'cancel', { turn: asked.turn });
+    } finally {
+      asker.close();
+      reader.close();
+    }
+    const chat = io(`${instances[0]?.url}/chat`, { transports: ['websocket'], forceNew: true });
+    try {
+      await ask(chat, 'join', { room: 'acl' });
+      expect(await ask(chat, 'presence', { room: 'acl' })).toMatchObject({ ok: true });
+      await ask(chat, 'leave', { room: 'acl' });
+    } finally {
+      chat.close();
+    }
+    expect(await denials(redis)).toEqual([]);
   });
 
   test.each([
@@ -119,20 +144,18 @@ describe('a server with this user alone', () => {
     [['EVAL', 'return redis.call("GET", KEYS[1])', '1', 'elsewhere:key']],
   ])('%j is denied', async ([command, ...args]) => {
     await asUser(redis, 'app', password, (user) =>
-      expect(user.call(command as string, ...args)).rejects.toThrow(/NOPERM|permission|ACL|can't run this command/i),
+      expect(user.call(command as string, ...args)).rejects.toThrow(
+        /NOPERM|permission|ACL|can't run this command/i,
+      ),
     );
   });
 
-  test('nobody logs in without a name', async () => {
-    const anonymous = new Redis({
-      port: redis.port,
-      retryStrategy: null,
-      maxRetriesPerRequest: 0,
-      lazyConnect: true,
-    });
-    anonymous.on('error', () => undefined);
-    await expect(anonymous.connect().then(() => anonymous.ping())).rejects.toThrow(/NOAUTH|closed/i);
-    anonymous.disconnect();
+  test('nobody asks anything without a name', async () => {
+    const socket = connect({ host: '127.0.0.1', port: redis.port });
+    socket.write('PING\r\n');
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    expect(String(answer)).toMatch(/^-NOAUTH/);
   });
 });
 
@@ -148,6 +171,10 @@ test('a permission that is missing is named at boot', async () => {
     await redis.stop();
   }
 });
+
+/** What the server refused, by command. */
+const denials = (redis: TestRedis) =>
+  asUser(redis, 'admin', 'admin', (admin) => admin.call('ACL', 'LOG') as Promise<unknown[]>);
 
 function messagesOf(socket: Socket): unknown[] {
   const messages: unknown[] = [];

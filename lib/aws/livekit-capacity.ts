@@ -1,0 +1,177 @@
+import { Duration, Validations } from 'aws-cdk-lib';
+import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as sns from 'aws-cdk-lib/aws-sns';
+import { Construct, Dependable, type IDependable } from 'constructs';
+import type { Place } from './place.ts';
+
+export interface LiveKitCapacityProps {
+  readonly cluster: ecs.Cluster;
+  readonly place: Place;
+
+  /** Hosts; each takes one node, whose ports would clash with another's. */
+  readonly nodes: number;
+
+  /** EC2 instance type, such as `c7g.xlarge`. */
+  readonly instanceType: string;
+
+  /** Keeps the group from ending a host that runs a node. In dev it would keep `cdk destroy` from ending too. */
+  readonly terminationProtection: boolean;
+
+  /**
+   * Where the group tells of hosts that come and go.
+   * @default - nowhere
+   */
+  readonly notifications?: sns.ITopic;
+}
+
+/** Ports of LiveKit, as its configuration names them. */
+export const liveKitPorts = {
+  /** Signalling, from the load balancer. */
+  signalling: 7880,
+  /** Media over TCP, where UDP is blocked. */
+  mediaTcp: 7881,
+  /** Media over UDP, multiplexed: as many ports as a host has processors, or more. */
+  mediaUdp: [7882, 7897],
+  turnUdp: 3478,
+} as const;
+
+/**
+ * The place of LiveKit in the cluster: EC2 hosts in public subnets with host networking, as media goes straight
+ * between them and the browsers. The service on them comes after `ready`.
+ */
+export class LiveKitCapacity extends Construct implements ec2.IConnectable {
+  readonly connections: ec2.Connections;
+  readonly capacityProvider: ecs.AsgCapacityProvider;
+
+  /** What a service on this capacity depends on; without it creation races, and destroying fails "in use". */
+  readonly ready: IDependable;
+
+  private readonly vpc: ec2.IVpc;
+  private readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: LiveKitCapacityProps) {
+    super(scope, id);
+    if (!Number.isInteger(props.nodes) || props.nodes < 1)
+      throw new Error(`\`nodes\` must be a whole number from 1, got: ${props.nodes}`);
+    this.vpc = props.place.vpc;
+    // Containers share the host's network and could ask for this role: it holds the agent's permissions and no more.
+    this.role = new iam.Role(this, 'HostRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
+    const securityGroup = this.createSecurityGroup();
+    this.connections = new ec2.Connections({ securityGroups: [securityGroup] });
+    const group = this.createGroup(props, securityGroup);
+    this.capacityProvider = new ecs.AsgCapacityProvider(this, 'CapacityProvider', {
+      autoScalingGroup: group,
+      enableManagedScaling: true,
+      targetCapacityPercent: 100,
+      enableManagedTerminationProtection: props.terminationProtection,
+      enableManagedDraining: true,
+    });
+    props.cluster.addAsgCapacityProvider(this.capacityProvider);
+    this.ready = associationOf(props.cluster);
+    this.acknowledgeAgentRole();
+  }
+
+  /** Lets a load balancer reach the nodes: the CDK makes no rule for targets that are instances. */
+  allowSignallingFrom(balancer: ec2.IConnectable): void {
+    this.connections.allowFrom(balancer, ec2.Port.tcp(liveKitPorts.signalling), 'LiveKit signalling');
+  }
+
+  private createSecurityGroup() {
+    const group = new ec2.SecurityGroup(this, 'SecurityGroup', {
+      vpc: this.vpc,
+      description: 'LiveKit hosts: media from anywhere, signalling from the load balancer',
+      // Media goes to the addresses that clients name, on any port.
+      allowAllOutbound: true,
+    });
+    const [first, last] = liveKitPorts.mediaUdp;
+    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.udpRange(first, last), 'LiveKit media over UDP');
+    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(liveKitPorts.mediaTcp), 'LiveKit media over TCP');
+    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.udp(liveKitPorts.turnUdp), 'LiveKit TURN over UDP');
+    Validations.of(group).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-EC23',
+      reason: 'Media comes from wherever users are; LiveKit takes it from participants with a token alone.',
+    });
+    return group;
+  }
+
+  private createGroup(props: LiveKitCapacityProps, securityGroup: ec2.ISecurityGroup) {
+    // No update policy: the image parameter is read again at each deployment, and replacing hosts would cut calls.
+    return new autoscaling.AutoScalingGroup(this, 'Hosts', {
+      vpc: this.vpc,
+      vpcSubnets: props.place.publicSubnets,
+      launchTemplate: this.createLaunchTemplate(props, securityGroup),
+      minCapacity: props.nodes,
+      // A deployment runs old and new nodes side by side, each on a host of its own.
+      maxCapacity: 2 * props.nodes,
+      newInstancesProtectedFromScaleIn: props.terminationProtection,
+      defaultInstanceWarmup: Duration.minutes(2),
+      groupMetrics: [autoscaling.GroupMetrics.all()],
+      ...(props.notifications && {
+        notifications: [{ topic: props.notifications, scalingEvents: autoscaling.ScalingEvents.ALL }],
+      }),
+    });
+  }
+
+  private createLaunchTemplate(props: LiveKitCapacityProps, securityGroup: ec2.ISecurityGroup) {
+    const instanceType = new ec2.InstanceType(props.instanceType);
+    const userData = ec2.UserData.forLinux();
+    userData.addCommands(...networkBuffers);
+    return new ec2.LaunchTemplate(this, 'Template', {
+      instanceType,
+      machineImage: ecs.EcsOptimizedImage.amazonLinux2023(
+        instanceType.architecture === ec2.InstanceArchitecture.ARM_64
+          ? ecs.AmiHardwareType.ARM
+          : ecs.AmiHardwareType.STANDARD,
+      ),
+      securityGroup,
+      associatePublicIpAddress: true,
+      requireImdsv2: true,
+      // Containers share the host's network, so one hop is all that anything needs.
+      httpPutResponseHopLimit: 1,
+      detailedMonitoring: false,
+      blockDevices: [
+        {
+          deviceName: '/dev/xvda',
+          volume: ec2.BlockDeviceVolume.ebs(30, {
+            encrypted: true,
+            volumeType: ec2.EbsDeviceVolumeType.GP3,
+          }),
+        },
+      ],
+      role: this.role,
+      userData,
+    });
+  }
+
+  private acknowledgeAgentRole(): void {
+    const reason =
+      'The ECS agent’s own actions, as the CDK grants them: those that know resources carry a condition on this cluster.';
+    Validations.of(this.role).acknowledge(
+      { id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]', reason },
+      { id: 'AwsSolutions::AwsSolutions-IAM5[Action::ecs:Submit*]', reason },
+    );
+  }
+}
+
+/** LiveKit asks for 5 MB of receive buffer or more; the kernel gives 208 KB, and video of many participants drops. */
+const networkBuffers = [
+  'echo "net.core.rmem_max=16777216" > /etc/sysctl.d/60-livekit.conf',
+  'echo "net.core.wmem_max=16777216" >> /etc/sysctl.d/60-livekit.conf',
+  'sysctl --system',
+];
+
+/** The CDK makes it while it synthesizes, when all providers are known. */
+function associationOf(cluster: ecs.Cluster): IDependable {
+  const ready: IDependable = {};
+  Dependable.implement(ready, {
+    get dependencyRoots() {
+      return cluster.node
+        .findAll()
+        .filter((construct) => construct instanceof ecs.CfnClusterCapacityProviderAssociations);
+    },
+  });
+  return ready;
+}

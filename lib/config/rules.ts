@@ -1,0 +1,247 @@
+import { pingIntervalMs } from '../../app/names.ts';
+import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
+import { fargateCpus, fargateMemory } from './fargate-sizes.ts';
+import { type Knob, type Knobs, knobs } from './knobs.ts';
+
+/** Socket.IO's default `pingTimeout` in seconds: how long a side waits for the other's heartbeat. */
+const pingTimeoutSeconds = 20;
+const heartbeatSeconds = pingIntervalMs / 1000 + pingTimeoutSeconds;
+
+type Rule = (input: Readonly<Record<string, unknown>>) => string | undefined;
+
+/** Checked as soon as the knobs that it reads are sound, whatever else is wrong. */
+function rule<const K extends Knob>(
+  of: readonly K[],
+  fault: (given: Pick<Knobs, K>) => string | false | undefined,
+): Rule {
+  const mask = Object.fromEntries(of.map((knob) => [knob, true])) as { [P in K]: true };
+  const picked = knobs.pick(mask as never);
+  return (input) => {
+    const given = picked.safeParse(input);
+    return (given.success && fault(given.data as Pick<Knobs, K>)) || undefined;
+  };
+}
+
+const shown = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+
+/** One knob that means nothing without another. */
+function needs(knob: Knob, other: Knob, fix: string): Rule {
+  return rule(
+    [knob, other],
+    (given) =>
+      given[knob] !== undefined &&
+      given[other] === undefined &&
+      `\`${knob}\` must stand beside \`${other}\`, got: ${shown(given[knob])}; ${fix}`,
+  );
+}
+
+const minutesOf = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
+
+/** What no knob can tell alone. Each fault names its knob, the value, and what to do. */
+export const rules: readonly Rule[] = [
+  rule(['backplane', 'minTasks', 'maxTasks'], ({ backplane, minTasks, maxTasks }) => {
+    const tasks = Math.max(minTasks, maxTasks ?? 0);
+    return (
+      backplane === 'none' &&
+      tasks > 1 &&
+      `\`minTasks\` must be 1 without a backplane, and \`maxTasks\` too, got: ${tasks}; instances that share nothing lose each other's rooms: add -c minTasks=1, or take backplane=elasticache`
+    );
+  }),
+  rule(
+    ['minTasks', 'maxTasks'],
+    ({ minTasks, maxTasks = minTasks }) =>
+      maxTasks < minTasks &&
+      `\`maxTasks\` must be \`minTasks\` (${minTasks}) or more, got: ${maxTasks}; raise it, or remove it`,
+  ),
+  rule(
+    ['idleTimeoutSeconds'],
+    ({ idleTimeoutSeconds }) =>
+      idleTimeoutSeconds <= heartbeatSeconds &&
+      `\`idleTimeoutSeconds\` must be above Socket.IO's heartbeat of ${heartbeatSeconds} s, got: ${idleTimeoutSeconds}; below it the load balancer cuts living sockets: take 120`,
+  ),
+  rule(['cpu', 'memoryMiB'], ({ cpu, memoryMiB }) => {
+    const sold = fargateMemory[cpu];
+    if (!sold) return `\`cpu\` must be one of ${fargateCpus}, got: ${cpu}; take 256 or more`;
+    const [least, most, step] = sold;
+    return (
+      (memoryMiB < least || memoryMiB > most || (memoryMiB - least) % step !== 0) &&
+      `\`memoryMiB\` must be ${least} to ${most} in steps of ${step} with \`cpu\` ${cpu}, got: ${memoryMiB}; take ${least}`
+    );
+  }),
+
+  rule(['region', 'availabilityZones'], ({ region, availabilityZones = [] }) => {
+    const foreign = availabilityZones.filter((name) => name.slice(0, -1) !== region);
+    return (
+      foreign.length > 0 &&
+      `\`availabilityZones\` must lie in \`region\` ${region}, got: ${foreign.join(', ')}; change one of the two`
+    );
+  }),
+  rule(['natGateways', 'availabilityZones', 'availabilityZoneCount', 'vpcId'], (given) => {
+    const zones = given.availabilityZones?.length ?? given.availabilityZoneCount;
+    return (
+      !given.vpcId &&
+      given.natGateways > zones &&
+      `\`natGateways\` must be at most the number of zones (${zones}), got: ${given.natGateways}; take ${zones}`
+    );
+  }),
+  needs('vpcId', 'availabilityZones', 'name the zones of its subnets: nothing is looked up'),
+  needs('vpcId', 'privateSubnetIds', 'name the subnets in which tasks are to stand'),
+  needs('privateSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
+  needs('publicSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
+  needs('isolatedSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
+  ...(['publicSubnetIds', 'privateSubnetIds', 'isolatedSubnetIds'] as const).map((kind) =>
+    rule([kind, 'availabilityZones'], (given) => {
+      const { [kind]: ids, availabilityZones: zones } = given;
+      return (
+        ids &&
+        zones &&
+        ids.length !== zones.length &&
+        `\`${kind}\` must hold one subnet for each of \`availabilityZones\` (${zones.length}), got: ${ids.length}; in the same order`
+      );
+    }),
+  ),
+  rule(
+    ['vpcId', 'domainName', 'publicSubnetIds'],
+    ({ vpcId, domainName, publicSubnetIds }) =>
+      vpcId !== undefined &&
+      domainName !== undefined &&
+      !publicSubnetIds &&
+      `\`publicSubnetIds\` must be named for a public load balancer in \`vpcId\`, got: nothing; name them, or remove \`domainName\` for CloudFront`,
+  ),
+  rule(
+    ['vpcId', 'liveKitNodes', 'publicSubnetIds'],
+    ({ vpcId, liveKitNodes, publicSubnetIds }) =>
+      vpcId !== undefined &&
+      liveKitNodes > 0 &&
+      !publicSubnetIds &&
+      `\`publicSubnetIds\` must be named for LiveKit in \`vpcId\`, got: nothing; media goes straight to its hosts`,
+  ),
+  rule(
+    ['liveKitNodes', 'backplane'],
+    ({ liveKitNodes, backplane }) =>
+      liveKitNodes > 1 &&
+      backplane === 'none' &&
+      `\`liveKitNodes\` must be at most 1 without a backplane, got: ${liveKitNodes}; nodes find each other's rooms through Redis`,
+  ),
+
+  rule(
+    ['backplane', 'redisAddress'],
+    ({ backplane, redisAddress }) =>
+      backplane === 'existing' &&
+      redisAddress === undefined &&
+      '`redisAddress` must be set with `backplane` existing, got: nothing; write host:port of the primary',
+  ),
+  ...(['redisAddress', 'redisSecurityGroupId', 'redisSecretArn'] as const).map((knob) =>
+    rule(
+      [knob, 'backplane'],
+      (given) =>
+        given[knob] !== undefined &&
+        given.backplane !== 'existing' &&
+        `\`${knob}\` must stand beside \`backplane\` existing, got: ${shown(given[knob])}; add -c backplane=existing, or remove it`,
+    ),
+  ),
+  rule(
+    ['redisAddress'],
+    ({ redisAddress = '' }) =>
+      /^clustercfg\.|\.clustercfg\.|\.serverless\./.test(redisAddress) &&
+      `\`redisAddress\` must be a primary endpoint with cluster mode off, got: ${shown(redisAddress)}; Serverless and cluster mode spread keys and channels over shards, where scripts over several keys and Pub/Sub for all fail (CROSSSLOT): make a replication group with cluster mode disabled`,
+  ),
+  rule(
+    ['redisAddress', 'redisTls'],
+    ({ redisAddress = '', redisTls }) =>
+      !redisTls &&
+      /^master\..+\.cache\.amazonaws\.com/.test(redisAddress) &&
+      `\`redisTls\` must be true for ${redisAddress}, got: false; ElastiCache names the primary \`master.…\` where TLS is on`,
+  ),
+  needs('redisSecurityGroupId', 'vpcId', 'a group can be named from its own VPC only'),
+  rule(['cacheMaintenanceWindow'], ({ cacheMaintenanceWindow: window }) => {
+    const [start, end] = window.split('-').map((moment) => minutesOf(moment.slice(4))) as [number, number];
+    const lasts = (end - start + 24 * 60) % (24 * 60);
+    if (lasts < 60)
+      return `\`cacheMaintenanceWindow\` must last an hour or more, got: ${shown(window)}; write sun:04:00-sun:05:00`;
+    return (
+      start < 180 &&
+      start + lasts > 120 &&
+      `\`cacheMaintenanceWindow\` must not meet the snapshot's window 02:00-03:00, got: ${shown(window)}; take sun:04:00-sun:05:00`
+    );
+  }),
+
+  rule(
+    ['domainName', 'region'],
+    ({ domainName, region }) =>
+      domainName === undefined &&
+      !(region in cloudFrontPrefixLists) &&
+      `\`domainName\` must be set in \`region\` ${region}, got: nothing; CloudFront can't stand before a load balancer or write its log there: take a domain, or one of ${Object.keys(cloudFrontPrefixLists).join(', ')}`,
+  ),
+  rule(
+    ['domainName', 'certificateArn', 'hostedZoneId'],
+    ({ domainName, certificateArn, hostedZoneId }) =>
+      domainName !== undefined &&
+      !certificateArn &&
+      !hostedZoneId &&
+      `\`domainName\` must stand beside \`hostedZoneId\` or \`certificateArn\`, got: ${shown(domainName)}; nothing else can vouch for the name`,
+  ),
+  needs('certificateArn', 'domainName', 'name the domain that it covers'),
+  needs('hostedZoneId', 'domainName', 'name the domain in it'),
+  needs('hostedZoneId', 'hostedZoneName', 'nothing is looked up'),
+  needs('hostedZoneName', 'hostedZoneId', 'nothing is looked up'),
+  rule(
+    ['domainName', 'hostedZoneName'],
+    ({ domainName, hostedZoneName }) =>
+      domainName !== undefined &&
+      hostedZoneName !== undefined &&
+      domainName !== hostedZoneName &&
+      !domainName.endsWith(`.${hostedZoneName}`) &&
+      `\`domainName\` must lie in \`hostedZoneName\` ${hostedZoneName}, got: ${shown(domainName)}; change one of the two`,
+  ),
+  rule(
+    ['region', 'certificateArn'],
+    ({ region, certificateArn }) =>
+      certificateArn !== undefined &&
+      certificateArn.split(':')[3] !== region &&
+      `\`certificateArn\` must name a certificate in \`region\` ${region}, got: ${shown(certificateArn)}; a load balancer takes certificates of its own region only: request one there`,
+  ),
+  rule(
+    ['wafWebAclArn', 'waf', 'domainName'],
+    ({ wafWebAclArn, waf, domainName }) =>
+      wafWebAclArn !== undefined &&
+      (!waf || domainName !== undefined) &&
+      `\`wafWebAclArn\` must stand beside \`waf\` true and no \`domainName\`, got: ${shown(wafWebAclArn)}; it is for CloudFront alone, the load balancer's web ACL is made here`,
+  ),
+  rule(
+    ['wafWebAclArn', 'region'],
+    ({ wafWebAclArn, region }) =>
+      wafWebAclArn !== undefined &&
+      region === cloudFrontRegion &&
+      `\`wafWebAclArn\` must be absent in ${cloudFrontRegion}, got: ${shown(wafWebAclArn)}; the stack makes the web ACL itself there`,
+  ),
+
+  rule(
+    ['modelProvider', 'modelId'],
+    ({ modelProvider, modelId }) =>
+      modelProvider === 'bedrock' &&
+      modelId === undefined &&
+      '`modelId` must be set with `modelProvider` bedrock, got: nothing; write the id of a model of your account',
+  ),
+  rule(
+    ['modelProvider', 'modelId'],
+    ({ modelProvider, modelId }) =>
+      modelProvider !== 'bedrock' &&
+      modelId !== undefined &&
+      `\`modelId\` must stand beside \`modelProvider\` bedrock, got: ${shown(modelId)}; add -c modelProvider=bedrock, or remove it`,
+  ),
+  rule(
+    ['modelId', 'modelRegions'],
+    ({ modelId, modelRegions }) =>
+      modelId !== undefined &&
+      isInferenceProfile(modelId) &&
+      modelRegions === undefined &&
+      `\`modelRegions\` must name the regions of the inference profile ${modelId}, got: nothing; \`aws bedrock get-inference-profile --inference-profile-identifier ${modelId}\` lists them`,
+  ),
+  needs('authIssuer', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
+  needs('authAudience', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
+];
+
+/** `eu.amazon.nova-lite-v1:0` runs in several regions, `amazon.nova-lite-v1:0` in the stack's own. */
+export const isInferenceProfile = (modelId: string): boolean =>
+  /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|global)\./.test(modelId);

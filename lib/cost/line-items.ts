@@ -1,0 +1,144 @@
+import type { LineItem } from './bill.ts';
+import { isFree } from './free.ts';
+import { cacheNodes, instances, prices } from './prices.ts';
+import { ofType, type Properties, type Template } from './template.ts';
+
+interface Items {
+  readonly items: LineItem[];
+  readonly unknown: string[];
+}
+
+type Pricer = (properties: Properties, template: Template, into: Items) => void;
+
+const monthly = (hour: number) => hour * prices.hoursAMonth;
+
+/** Before traffic: what keeps the listeners alive and the health checks going. */
+const idleCapacityUnits = 0.1;
+
+/** Metrics that the service writes, as custom ones: of each line of the EMF reporter. */
+export const serviceMetricCount = 19;
+
+/** Lines of metrics and starts, and the noise of the internet in the flow log, in GB a month. */
+const quietLogGb = { AppRealtimeLogs: 0.2, NetworkFlowLogs: 1 } as const;
+
+/** Metrics of Container Insights with enhanced observability: of the cluster and its services, and of each task. */
+const insightMetrics = { cluster: 30, task: 60 };
+
+const pricers: Readonly<Record<string, Pricer>> = {
+  'AWS::EC2::NatGateway': (_, __, { items }) => {
+    items.push({ what: 'NAT gateway', quantity: 1, each: monthly(prices.natGatewayHour) });
+  },
+  'AWS::EC2::EIP': (_, __, { items }) => items.push(address(1)),
+  'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ Scheme, Subnets = [] }, _, { items }) => {
+    items.push(
+      { what: 'load balancer', quantity: 1, each: monthly(prices.loadBalancerHour) },
+      {
+        what: 'load balancer capacity unit',
+        quantity: idleCapacityUnits,
+        each: monthly(prices.capacityUnitHour),
+      },
+    );
+    if (Scheme === 'internet-facing') items.push(address(Subnets.length));
+  },
+  'AWS::ECS::Service': (service, template, { items }) => {
+    if (service.LaunchType !== 'FARGATE') return;
+    const tasks = tasksOf(service, template);
+    items.push({ ...taskOf(service, template), quantity: tasks });
+    const hasAddress = service.NetworkConfiguration?.AwsvpcConfiguration?.AssignPublicIp === 'ENABLED';
+    if (hasAddress) items.push(address(tasks));
+  },
+  'AWS::ECS::Cluster': ({ ClusterSettings = [] }, template, { items }) => {
+    if (ClusterSettings[0]?.Value !== 'enhanced') return;
+    const tasks = ofType(template, 'AWS::ECS::Service').reduce((sum, [, s]) => sum + tasksOf(s, template), 0);
+    items.push({
+      what: 'Container Insights metric, about',
+      quantity: insightMetrics.cluster + insightMetrics.task * tasks,
+      each: prices.insightMetricMonth,
+    });
+  },
+  'AWS::ElastiCache::ReplicationGroup': ({ CacheNodeType, NumCacheClusters }, _, { items, unknown }) => {
+    const node = cacheNodes[CacheNodeType];
+    if (node) items.push({ what: CacheNodeType, quantity: NumCacheClusters, each: monthly(node.hour) });
+    else unknown.push(`node type ${CacheNodeType}`);
+  },
+  'AWS::AutoScaling::AutoScalingGroup': ({ MinSize }, template, { items, unknown }) => {
+    const [[, launch] = []] = ofType(template, 'AWS::EC2::LaunchTemplate');
+    const { InstanceType, BlockDeviceMappings = [] } = launch?.LaunchTemplateData ?? {};
+    const instance = instances[InstanceType];
+    const hosts = Number(MinSize);
+    if (instance) items.push({ what: InstanceType, quantity: hosts, each: monthly(instance.hour) });
+    else unknown.push(`instance type ${InstanceType}`);
+    for (const { Ebs } of BlockDeviceMappings)
+      items.push({ what: 'disk, GB', quantity: hosts * Ebs.VolumeSize, each: prices.diskGbMonth });
+    items.push(address(hosts));
+  },
+  'AWS::SecretsManager::Secret': (_, __, { items }) => {
+    items.push({ what: 'secret', quantity: 1, each: prices.secretMonth });
+  },
+  'AWS::WAFv2::WebACL': ({ Rules }, _, { items }) => {
+    items.push(
+      { what: 'web ACL', quantity: 1, each: prices.webAclMonth },
+      { what: 'web ACL rule', quantity: Rules.length, each: prices.webAclRuleMonth },
+    );
+  },
+  'AWS::CloudWatch::Alarm': ({ Metrics = [{ MetricStat: {} }] }, _, { items }) => {
+    const quantity = Metrics.filter(({ MetricStat }: Properties) => MetricStat).length;
+    items.push({ what: 'alarm, by its metrics', quantity, each: prices.alarmMetricMonth });
+  },
+  'AWS::ApplicationAutoScaling::ScalingPolicy': (_, __, { items }) => {
+    // Target tracking keeps two, for out and in.
+    items.push({ what: 'alarm, by its metrics', quantity: 2, each: prices.alarmMetricMonth });
+  },
+  'AWS::Logs::MetricFilter': (_, __, { items }) => {
+    items.push({ what: 'custom metric', quantity: 1, each: prices.customMetricMonth });
+  },
+};
+
+const address = (quantity: number): LineItem => ({
+  what: 'public IPv4 address',
+  quantity,
+  each: monthly(prices.publicAddressHour),
+});
+
+/** Every line of a bill before traffic, resource by resource. */
+export function lineItems(template: Template): Items {
+  const into: Items = { items: [], unknown: [] };
+  for (const [id, { Type, Properties = {} }] of Object.entries(template.Resources)) {
+    const pricer = pricers[Type];
+    if (pricer) pricer(Properties, template, into);
+    else if (Type === 'AWS::Logs::LogGroup') into.items.push(logOf(id));
+    else if (!isFree(Type)) into.unknown.push(Type);
+  }
+  if (writesMetrics(template))
+    into.items.push({ what: 'custom metric', quantity: serviceMetricCount, each: prices.customMetricMonth });
+  return into;
+}
+
+function tasksOf({ DesiredCount }: Properties, template: Template): number {
+  if (DesiredCount !== undefined) return DesiredCount;
+  return ofType(template, 'AWS::ApplicationAutoScaling::ScalableTarget')[0]?.[1].MinCapacity ?? 1;
+}
+
+function taskOf(service: Properties, template: Template): LineItem {
+  const task = template.Resources[service.TaskDefinition.Ref]?.Properties ?? {};
+  const architecture: keyof typeof prices.fargate = task.RuntimePlatform?.CpuArchitecture ?? 'X86_64';
+  const [vCpus, gb] = [Number(task.Cpu) / 1024, Number(task.Memory) / 1024];
+  const { vCpuHour, gbHour } = prices.fargate[architecture];
+  return {
+    what: `task of ${vCpus} vCPU and ${gb} GB (${architecture})`,
+    quantity: 1,
+    each: monthly(vCpus * vCpuHour + gb * gbHour),
+  };
+}
+
+function logOf(id: string): LineItem {
+  const known = Object.entries(quietLogGb).find(([name]) => id.startsWith(name));
+  return { what: 'log, GB', quantity: known?.[1] ?? 0, each: prices.logGb };
+}
+
+const writesMetrics = (template: Template) =>
+  ofType(template, 'AWS::ECS::TaskDefinition').some(([, { ContainerDefinitions = [] }]) =>
+    ContainerDefinitions.some(({ Environment = [] }: Properties) =>
+      Environment.some(({ Name }: Properties) => Name === 'EMF_NAMESPACE'),
+    ),
+  );

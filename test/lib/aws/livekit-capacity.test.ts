@@ -1,0 +1,133 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { LiveKitCapacity, type LiveKitCapacityProps } from '../../../lib/aws/livekit-capacity.ts';
+import { type Json, newPlace, newStack, resourcesOf } from './synthesis.ts';
+
+function capacity(props: Partial<LiveKitCapacityProps> = {}) {
+  const stack = newStack();
+  const place = newPlace(stack);
+  const cluster = new ecs.Cluster(stack, 'Cluster', { vpc: place.vpc });
+  const construct = new LiveKitCapacity(stack, 'Capacity', {
+    cluster,
+    place,
+    nodes: 2,
+    instanceType: 'c7g.xlarge',
+    terminationProtection: true,
+    notifications: new Topic(stack, 'Topic'),
+    ...props,
+  });
+  return { stack, place, cluster, construct, template: () => Template.fromStack(stack) };
+}
+
+const groupOf = (template: Template): Json =>
+  Object.values(template.findResources('AWS::AutoScaling::AutoScalingGroup'))[0];
+
+test('a deployment has room for old and new nodes side by side', () => {
+  const { stack, place, template } = capacity();
+  const group = groupOf(template());
+  expect(group.Properties).toMatchObject({
+    MinSize: '2',
+    MaxSize: '4',
+    VPCZoneIdentifier: stack.resolve(place.vpc.publicSubnets.map(({ subnetId }) => subnetId)),
+    NotificationConfigurations: [{ TopicARN: { Ref: expect.stringMatching(/^Topic/) } }],
+  });
+  // CloudFormation would set the count back at each deployment.
+  expect(group.Properties).not.toHaveProperty('DesiredCapacity');
+});
+
+test('a new image replaces no host by itself: calls are on them', () => {
+  const group = groupOf(capacity().template());
+  expect(group.UpdatePolicy?.AutoScalingRollingUpdate).toBeUndefined();
+  expect(group.UpdatePolicy?.AutoScalingReplacingUpdate).toBeUndefined();
+});
+
+test('hosts are encrypted, ask for tokens of one hop, and have buffers for media', () => {
+  const [template] = resourcesOf(capacity().template(), 'AWS::EC2::LaunchTemplate');
+  expect(template.LaunchTemplateData).toMatchObject({
+    InstanceType: 'c7g.xlarge',
+    MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
+    BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { Encrypted: true, VolumeType: 'gp3' } }],
+    NetworkInterfaces: [{ AssociatePublicIpAddress: true }],
+  });
+  const userData = JSON.stringify(template.LaunchTemplateData.UserData);
+  expect(userData).toContain('net.core.rmem_max=16777216');
+  expect(userData).toContain('ECS_CLUSTER=');
+});
+
+test.each([
+  ['c7g.xlarge', 'arm64'],
+  ['c7i.xlarge', 'amazon-linux-2023/recommended'],
+])('%s takes the image of its processor', (instanceType, image) => {
+  const parameters = Object.values(capacity({ instanceType }).template().toJSON().Parameters) as Json[];
+  expect(parameters.map(({ Default }) => Default)).toContainEqual(expect.stringContaining(image));
+});
+
+test('the capacity drains its hosts, and in prod none with a task is ended', () => {
+  const providerOf = (terminationProtection: boolean) =>
+    resourcesOf(capacity({ terminationProtection }).template(), 'AWS::ECS::CapacityProvider')[0]
+      .AutoScalingGroupProvider;
+  expect(providerOf(true)).toMatchObject({
+    ManagedScaling: { Status: 'ENABLED', TargetCapacity: 100 },
+    ManagedDraining: 'ENABLED',
+    ManagedTerminationProtection: 'ENABLED',
+  });
+  expect(providerOf(false).ManagedTerminationProtection).toBe('DISABLED');
+  expect(
+    groupOf(capacity({ terminationProtection: false }).template()).Properties
+      .NewInstancesProtectedFromScaleIn,
+  ).toBe(false);
+});
+
+test('media comes from anywhere on LiveKit’s ports, signalling from the load balancer alone', () => {
+  const { stack, place, construct, template } = capacity();
+  const balancer = new ec2.SecurityGroup(stack, 'Balancer', { vpc: place.vpc, allowAllOutbound: false });
+  construct.allowSignallingFrom(balancer);
+  const group = resourcesOf(template(), 'AWS::EC2::SecurityGroup').find(({ GroupDescription }) =>
+    GroupDescription.startsWith('LiveKit'),
+  );
+  expect(
+    group.SecurityGroupIngress.map(({ CidrIp, IpProtocol, FromPort, ToPort }: Json) => [
+      CidrIp,
+      IpProtocol,
+      FromPort,
+      ToPort,
+    ]),
+  ).toEqual([
+    ['0.0.0.0/0', 'udp', 7882, 7897],
+    ['0.0.0.0/0', 'tcp', 7881, 7881],
+    ['0.0.0.0/0', 'udp', 3478, 3478],
+  ]);
+  expect(resourcesOf(template(), 'AWS::EC2::SecurityGroupIngress')).toEqual([
+    expect.objectContaining({
+      FromPort: 7880,
+      ToPort: 7880,
+      SourceSecurityGroupId: stack.resolve(balancer.securityGroupId),
+    }),
+  ]);
+});
+
+test('a service on it waits for the cluster to have the capacity', () => {
+  const { stack, cluster, construct, template } = capacity();
+  const task = new ecs.Ec2TaskDefinition(stack, 'Task', { networkMode: ecs.NetworkMode.HOST });
+  task.addContainer('livekit', { image: ecs.ContainerImage.fromRegistry('livekit'), memoryLimitMiB: 512 });
+  const service = new ecs.Ec2Service(stack, 'Service', {
+    cluster,
+    taskDefinition: task,
+    capacityProviderStrategies: [
+      { capacityProvider: construct.capacityProvider.capacityProviderName, weight: 1 },
+    ],
+  });
+  service.node.addDependency(construct.ready);
+  const [created] = Object.values(template().findResources('AWS::ECS::Service')) as Json[];
+  const [association] = Object.keys(
+    template().findResources('AWS::ECS::ClusterCapacityProviderAssociations'),
+  );
+  expect(association).toBeDefined();
+  expect(created.DependsOn).toContain(association);
+});
+
+test('no host is refused', () => {
+  expect(() => capacity({ nodes: 0 })).toThrow('`nodes` must be a whole number from 1, got: 0');
+});

@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+
+test('a configuration that does not hold ends `cdk synth` with its faults, and without a stack trace', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bin/cdk.ts'], {
+    encoding: 'utf8',
+    env: {
+      PATH: process.env.PATH,
+      CDK_VALIDATION: 'false',
+      CDK_CONTEXT_JSON: JSON.stringify({ backplane: 'serverless', minTasks: 0 }),
+    },
+  });
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr.trim().split('\n')).toEqual([
+    'The configuration does not hold:',
+    expect.stringMatching(/^- `backplane` must be .+CROSSSLOT/),
+    expect.stringMatching(/^- `minTasks` must be a whole number/),
+  ]);
+});

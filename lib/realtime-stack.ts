@@ -192,9 +192,14 @@ export class RealtimeStack extends Stack {
 
   private tell(edge: Edge, app: App, topicArn: string): void {
     const { config } = this;
-    const verify = `${this.revealing('AUTH_SECRET', app.authSecret)} ${this.revealing('SERVICE_TOKEN', app.serviceToken)} npm run verify -- --url ${edge.url} --instances ${config.minTasks}`;
+    const verify = [
+      `AWS_REGION=${config.region}`,
+      this.revealing('AUTH_SECRET', app.authSecret),
+      this.revealing('SERVICE_TOKEN', app.serviceToken),
+      `npm run verify -- --stack ${config.stackName} --instances ${config.minTasks}`,
+    ];
     this.output('Url', edge.url, 'Where clients connect');
-    this.output('VerifyCommand', verify, 'Proves that the instances behave as one');
+    this.output('VerifyCommand', verify.join(' '), 'Proves that the instances behave as one');
     this.output('AuthSecretId', app.authSecret.secretArn, 'Secret that signs the tokens of users');
     this.output('ServiceTokenId', app.serviceToken.secretArn, 'Secret that backends show to the HTTP API');
     this.output('AlarmTopic', topicArn, 'Topic that the alarms tell');

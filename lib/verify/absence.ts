@@ -1,3 +1,5 @@
+import { paths } from '../../app/names.ts';
+import { ask } from './ask.ts';
 import { CheckFailure, type Context } from './check.ts';
 import type { ContractClient } from './contract-client.ts';
 import { until } from './wait.ts';
@@ -29,6 +31,7 @@ export async function sendAway(
   for (const client of clients) client.cut();
   await until(() => clients.every(({ settled }) => !settled), context);
   await meanwhile();
+  await breakStep(context);
   for (const client of clients) client.comeBack();
   await until(() => clients.every(({ settled }) => settled), context);
   const away = clients.filter(({ settled }) => !settled);
@@ -58,6 +61,14 @@ export async function untilElsewhere(
     throw new CheckFailure(neverElsewhere(absences, instances));
   }
   return absences;
+}
+
+/**
+ * Where a proxy takes turns, another check that connects in step with a lone client would send it back where it was
+ * each time: by chance one request more lies between.
+ */
+async function breakStep({ target }: Context): Promise<void> {
+  if (Math.random() < 0.5) await ask(paths.live, target.url).catch(() => undefined);
 }
 
 /** A proxy that takes turns would send clients that come back in the same order back where they were. */

@@ -7,6 +7,8 @@ import type { Key } from './tokens.ts';
 export interface Arguments {
   /** @default the local topology */
   readonly url?: string;
+  /** Name of a stack on AWS, which is looked at besides. */
+  readonly stack?: string;
   /** @default as many as the local topology has, else as many as answer */
   readonly instances?: number;
   readonly load: Load;
@@ -52,6 +54,8 @@ Usage: npm run verify -- [options]
 
   --url URL          what to verify, for example https://realtime.example.com
                      default: the topology that \`npm start\` runs on this machine
+  --stack NAME       a stack on AWS, whose cache and tasks are looked at, too; its output Url is the
+                     URL unless one is given. Region and credentials are the environment's
   --instances N      how many instances must answer
                      default: as many as the local topology has, else as many as are found
   --clients M        clients on each instance, 1-${limits.clients} (default ${defaults.clients})
@@ -80,6 +84,7 @@ export function readArguments(words: readonly string[], secrets: Secrets = {}): 
   const serviceToken = readServiceToken(values['service-token'], secrets);
   return {
     ...(values.url === undefined ? {} : { url: readUrl(values.url) }),
+    ...(values.stack === undefined ? {} : { stack: readStackName(values.stack) }),
     ...(values.instances === undefined
       ? {}
       : { instances: wholeNumber('--instances', values.instances, limits.instances) }),
@@ -106,6 +111,7 @@ function parse(words: readonly string[]) {
       allowPositionals: false,
       options: {
         url: { type: 'string' },
+        stack: { type: 'string' },
         instances: { type: 'string' },
         clients: { type: 'string' },
         messages: { type: 'string' },
@@ -137,6 +143,13 @@ function readUrl(text: string): string {
     throw new UsageError(`--url must be without a user and a password; give ${url.origin}`);
   }
   return url.origin;
+}
+
+function readStackName(text: string): string {
+  if (/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(text)) return text;
+  throw new UsageError(
+    `--stack must be the name of a stack such as realtime-prod, got: ${text || '(nothing)'}`,
+  );
 }
 
 function wholeNumber(option: string, text: string | undefined, most: number, otherwise = 0): number {

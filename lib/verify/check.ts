@@ -23,7 +23,17 @@ export interface Background {
   close(): void;
 }
 
+/** Of a stack on AWS, where one is named. */
+const stackCheckNames = [
+  'cache-available',
+  'cache-endpoint',
+  'cache-settings',
+  'cache-users',
+  'tasks-after-rotation',
+] as const;
+
 export const checkNames = [
+  ...stackCheckNames,
   'instances',
   'polling',
   'websocket',

@@ -1,4 +1,5 @@
 import { help, readArguments, type Secrets, UsageError } from './arguments.ts';
+import { openStack } from './aws/open-stack.ts';
 import { allChecks } from './checks/all.ts';
 import { findTarget } from './find-target.ts';
 import { findTokens } from './find-tokens.ts';
@@ -38,10 +39,12 @@ async function followArguments(
     return 0;
   }
   const { load, timeoutMs, only, json, long } = given;
-  const found = await findTarget(given, stateFolder);
+  const stack = given.stack === undefined ? undefined : await openStack(given.stack);
+  const found = await findTarget({ ...(stack?.url && { url: stack.url }), ...given }, stateFolder);
   const tokens = await findTokens(found.url, given, timeoutMs, signal);
   const target = { ...found, tokens };
-  const checks = allChecks.filter(({ name }) => only.includes(name));
+  const checks = [...(stack?.checks ?? []), ...allChecks].filter(({ name }) => only.includes(name));
+  if (checks.length === 0) throw new UsageError(`${only.join(', ')} look at a stack on AWS: give --stack`);
   const report = json ? jsonReport(output) : tableReport(output, checks);
   const startedAt = new Date();
   const start = performance.now();

@@ -12,6 +12,8 @@ export interface DeployedResource {
 export interface DeployedStack {
   readonly name: string;
   readonly resources: readonly DeployedResource[];
+  /** Values of the stack's outputs. */
+  readonly outputs: Readonly<Record<string, string>>;
   /** Properties that the template gave to the resource of a type, if it has one. */
   configured(type: string): Record<string, unknown> | undefined;
   /** The first resource of a type, if it has one. */
@@ -20,8 +22,13 @@ export interface DeployedStack {
 
 /** @throws CheckFailure when it can't be read */
 export async function readStack(name: string, { cloudFormation }: AwsClients): Promise<DeployedStack> {
-  const { GetTemplateCommand, ListStackResourcesCommand } = await import('@aws-sdk/client-cloudformation');
+  const { DescribeStacksCommand, GetTemplateCommand, ListStackResourcesCommand } = await import(
+    '@aws-sdk/client-cloudformation'
+  );
   try {
+    const { Stacks: [described] = [] } = await cloudFormation.send(
+      new DescribeStacksCommand({ StackName: name }),
+    );
     const resources: DeployedResource[] = [];
     let token: string | undefined;
     do {
@@ -46,6 +53,9 @@ export async function readStack(name: string, { cloudFormation }: AwsClients): P
     const find = (type: string) => resources.find((resource) => resource.type === type);
     return {
       name,
+      outputs: Object.fromEntries(
+        (described?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+      ),
       resources,
       find,
       configured: (type) => template.Resources?.[find(type)?.logicalId ?? '']?.Properties,

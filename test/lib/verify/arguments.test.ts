@@ -14,9 +14,10 @@ test('without words everything has its default', () => {
 
 test('reads every option', () => {
   const words =
-    '--url https://a.example:8443/ --instances 3 --clients 2 --messages 7 --timeout 9 --only delivery,polling --json --long --token a.b.c --service-token s';
+    '--url https://a.example:8443/ --stack realtime-prod --instances 3 --clients 2 --messages 7 --timeout 9 --only delivery,polling --json --long --token a.b.c --service-token s';
   expect(readArguments(words.split(' '))).toEqual({
     url: 'https://a.example:8443',
+    stack: 'realtime-prod',
     instances: 3,
     load: { clients: 2, messages: 7 },
     timeoutMs: 9_000,
@@ -45,6 +46,7 @@ test.each([
   [['--clients=-3'], '--clients must be a whole number from 1 to 100, got: -3'],
   [['--messages', '1.5'], '--messages must be a whole number from 1 to 1000, got: 1.5'],
   [['--timeout', '1e2'], '--timeout must be a whole number from 1 to 600, got: 1e2'],
+  [['--stack', 'my stack'], '--stack must be the name of a stack such as realtime-prod, got: my stack'],
   [['--instances', ''], '--instances must be a whole number from 1 to 100, got: (nothing)'],
   [['--clients'], "Option '--clients <value>' argument missing"],
   [['--url', 'localhost:8080'], '--url must be http://… or https://…, got: localhost:8080'],
@@ -52,7 +54,7 @@ test.each([
   [['--url', 'nonsense'], '--url must be http://… or https://…, got: nonsense'],
   [['--url', 'http://a.example/chat'], 'without a path, got: http://a.example/chat; give http://a.example'],
   [['--url', 'http://me:secret@a.example'], 'without a user and a password; give http://a.example'],
-  [['--only', 'nothing'], '--only knows instances, polling'],
+  [['--only', 'nothing'], '--only knows cache-available, cache-endpoint'],
   [['--only', ''], 'got: (nothing)'],
   [['--token', 'a b'], '--token must be a token without spaces, got 3 characters that are none'],
   [['--service-token', ''], '--service-token must be a token without spaces, got 0 characters'],

@@ -6,7 +6,7 @@ import { type Outcome, resultsOf, runVerify, stateFolder } from './run-verify.ts
 const folder = stateFolder();
 afterAll(() => folder.remove());
 
-const light = ['--json', '--clients', '2', '--messages', '5', '--timeout', '2', '--instances', '1'];
+const light = ['--json', '--clients', '2', '--messages', '5', '--timeout', '8', '--instances', '1'];
 
 async function verifyOf(breaks: ServiceBreaks, words: string[], hasKey = true): Promise<Outcome> {
   const { url, close } = await openBrokenService(breaks);

@@ -47,7 +47,7 @@ test('two instances without a backplane fail at delivery, which names it', async
   try {
     proxy = await stickyProxy([loner, other]);
     const only = 'instances,polling,delivery,gap-detection,repeated-id,recovery,each-alone,killed-instance';
-    const outcome = await verifyAt(proxy.url, '--timeout', '3', '--only', only);
+    const outcome = await verifyAt(proxy.url, '--timeout', '6', '--only', only);
     expect(outcome.code).toBe(1);
     expect(statuses(outcome)).toEqual({
       instances: 'passed',

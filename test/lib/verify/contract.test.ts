@@ -9,7 +9,7 @@ afterAll(() => folder.remove());
 async function check(name: string, breaks: Breaks) {
   const { url, close } = await openBrokenHub(breaks);
   try {
-    const words = ['--json', '--clients', '2', '--messages', '5', '--timeout', '4', '--instances', '1'];
+    const words = ['--json', '--clients', '2', '--messages', '5', '--timeout', '10', '--instances', '1'];
     const outcome = await runVerify([...words, '--url', url, '--only', name], { stateFolder: folder.path });
     return resultsOf(outcome)[name];
   } finally {

@@ -21,6 +21,15 @@ const resource = (
 
 /** What the services answer for a stack that is well, in the shapes of their APIs. */
 export const wellAnswers = (): Answers => ({
+  DescribeStacksCommand: {
+    Stacks: [
+      {
+        StackName: 'realtime-prod',
+        StackStatus: 'UPDATE_COMPLETE',
+        Outputs: [{ OutputKey: 'Url', OutputValue: 'https://d111111abcdef8.cloudfront.net' }],
+      },
+    ],
+  },
   ListStackResourcesCommand: {
     StackResourceSummaries: [
       resource('ClusterC2E21B66', 'AWS::ECS::Cluster', 'cluster-1'),

@@ -1,7 +1,8 @@
 import { openClients } from '../../../../lib/verify/aws/clients.ts';
 import { readStack } from '../../../../lib/verify/aws/deployed-stack.ts';
+import { openStack } from '../../../../lib/verify/aws/open-stack.ts';
 import { stackChecks } from '../../../../lib/verify/aws/stack-checks.ts';
-import { CheckFailure, CheckSkip } from '../../../../lib/verify/check.ts';
+import { CheckFailure, CheckSkip, type Context } from '../../../../lib/verify/check.ts';
 import { clientsOf, wellAnswers } from './recorded.ts';
 
 type Answers = ReturnType<typeof wellAnswers>;
@@ -125,7 +126,7 @@ test.each([
   ['TimeoutError', 'connect ETIMEDOUT', /try again/],
 ])('%s is explained', async (name, message, fix) => {
   const error = Object.assign(new Error(message), { name });
-  const failure = await readStack('realtime-prod', clientsOf({ ListStackResourcesCommand: error })).catch(
+  const failure = await readStack('realtime-prod', clientsOf({ DescribeStacksCommand: error })).catch(
     (reason: CheckFailure) => reason,
   );
   expect(failure).toBeInstanceOf(CheckFailure);
@@ -133,6 +134,19 @@ test.each([
     found: `the stack realtime-prod: ${name}: ${message}`,
     fix: expect.stringMatching(fix),
   });
+});
+
+test('a stack brings its URL and its checks to a run, and one that can’t be read says why', async () => {
+  const opened = await openStack('realtime-prod', clientsOf(wellAnswers()));
+  expect(opened.url).toBe('https://d111111abcdef8.cloudfront.net');
+  expect(opened.checks.map(({ name }) => name)).toEqual(stackChecks.map(({ name }) => name));
+  expect(await opened.checks[0]?.run({} as Context)).toMatchObject({
+    proved: expect.stringContaining('2 of 2'),
+  });
+  const error = Object.assign(new Error('Stack with id x does not exist'), { name: 'ValidationError' });
+  await expect(openStack('x', clientsOf({ DescribeStacksCommand: error }))).rejects.toThrow(
+    /^the stack x: ValidationError: .+\n.+AWS_REGION/,
+  );
 });
 
 test('without credentials the real SDK says so, and the answer what to do', async () => {

@@ -1,0 +1,262 @@
+import { readFileSync } from 'node:fs';
+import { demotedReason } from '../../../app/metric-names.ts';
+import { emittedMetrics } from './emitted-metrics.ts';
+import { templateOf, variants } from './stack-templates.ts';
+import { type Json, resourcesOf } from './synthesis.ts';
+
+describe('alarms', () => {
+  const template = templateOf({ environment: 'prod' });
+  const alarms: Json[] = resourcesOf(template, 'AWS::CloudWatch::Alarm').filter(
+    // Scaling makes and removes alarms of its own.
+    ({ AlarmDescription }) => AlarmDescription,
+  );
+  const named = (word: string): Json =>
+    alarms.find(({ AlarmDescription }) => AlarmDescription.includes(word));
+
+  /** What an alarm looks at, by name of the metric, whether alone or in an expression. */
+  function metricsOf({ MetricName, Namespace, Dimensions, Metrics = [] }: Json): Json[] {
+    const alone = MetricName ? [{ MetricName, Namespace, Dimensions }] : [];
+    return [...alone, ...Metrics.flatMap(({ MetricStat }: Json) => (MetricStat ? [MetricStat.Metric] : []))];
+  }
+
+  const dimensionsOf = ({ Dimensions }: Json): string[] =>
+    Dimensions?.map(({ Name }: Json) => Name).sort() ?? [];
+
+  test('each names an article of the RUNBOOK that is there', () => {
+    const headings = readFileSync('RUNBOOK.md', 'utf8').match(/^#+ .+$/gm) ?? [];
+    const articles = alarms.map(({ AlarmDescription }) => /RUNBOOK\.md: "(.+?)"/.exec(AlarmDescription)?.[1]);
+    expect(articles.sort()).toEqual([
+      'Clients reconnect again and again',
+      'Fewer tasks than asked for',
+      'Instances are not ready',
+      'Service degraded',
+      'The cache fills up',
+      'The primary was demoted',
+    ]);
+    for (const article of articles) expect(headings).toContain(`## ${article}`);
+  });
+
+  test('each says what no data means, and why, and tells the topic', () => {
+    for (const { AlarmDescription, TreatMissingData, AlarmActions, OKActions } of alarms) {
+      expect(AlarmDescription).toMatch(/No data: (fine|alarm|unknown), .{20,}\.$/);
+      expect(['notBreaching', 'breaching', 'missing']).toContain(TreatMissingData);
+      expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmsTopic/) }]);
+      expect(OKActions).toEqual(AlarmActions);
+    }
+  });
+
+  test('metrics of the service are those that it writes: same names, same dimensions, same namespace', () => {
+    const [task] = resourcesOf(template, 'AWS::ECS::TaskDefinition');
+    const variable = (name: string) =>
+      task.ContainerDefinitions[0].Environment.find(({ Name }: Json) => Name === name).Value;
+    const line = emittedMetrics(variable('EMF_NAMESPACE'), variable('DEPLOYMENT'));
+    const [{ Namespace, Dimensions, Metrics }] = line._aws.CloudWatchMetrics as Json;
+    const written = Metrics.map(({ Name }: Json) => ({
+      Namespace,
+      MetricName: Name,
+      Dimensions: Dimensions[0].map((dimension: string) => ({ Name: dimension, Value: line[dimension] })),
+    }));
+    const watched = alarms.flatMap(metricsOf).filter((metric) => metric.Namespace === 'RealtimeStack');
+    expect(watched.map(({ MetricName }) => MetricName).sort()).toEqual([
+      'Connections',
+      'Connects',
+      'Degraded',
+    ]);
+    for (const metric of watched) expect(written).toContainEqual(metric);
+  });
+
+  test('a demoted primary is found by the line that the service writes of it', () => {
+    const [filter] = resourcesOf(template, 'AWS::Logs::MetricFilter');
+    expect(filter.FilterPattern).toBe(`{ $.reason = "${demotedReason}" }`);
+    expect(readFileSync('app/server/redis/heartbeat.ts', 'utf8')).toContain('demotedReason');
+    expect(readFileSync('app/server/redis/link.ts', 'utf8')).toMatch(/reason: reason\.message/);
+    const [{ MetricNamespace, MetricName }] = filter.MetricTransformations;
+    expect(named('The primary was demoted')).toMatchObject({ Namespace: MetricNamespace, MetricName });
+    expect(filter.LogGroupName).toEqual({ Ref: expect.stringMatching(/^AppRealtimeLogs/) });
+  });
+
+  test('the memory of each node is watched, by the dimension that ElastiCache has', () => {
+    const watched = metricsOf(named('The cache fills up'));
+    expect(watched.map(({ Namespace, MetricName }) => `${Namespace}/${MetricName}`)).toEqual(
+      Array(2).fill('AWS/ElastiCache/DatabaseMemoryUsagePercentage'),
+    );
+    for (const metric of watched) expect(dimensionsOf(metric)).toEqual(['CacheClusterId']);
+    expect(named('The cache fills up')).toMatchObject({ Threshold: 70 });
+  });
+
+  test.each([
+    ['Instances are not ready', 'UnHealthyHostCount'],
+    ['Fewer tasks than asked for', 'HealthyHostCount'],
+  ])('%s: %s by target group and load balancer, which both report', (article, metric) => {
+    const [watched] = metricsOf(named(article));
+    expect(watched).toMatchObject({ Namespace: 'AWS/ApplicationELB', MetricName: metric });
+    expect(dimensionsOf(watched)).toEqual(['LoadBalancer', 'TargetGroup']);
+  });
+
+  test('a shortage is fewer tasks than the least', () => {
+    expect(named('Fewer tasks')).toMatchObject({
+      Threshold: 3,
+      ComparisonOperator: 'LessThanThreshold',
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('without a backplane nothing waits for one', () => {
+    const { length } = resourcesOf(templateOf({ backplane: 'none' }), 'AWS::CloudWatch::Alarm');
+    expect(length).toBe(3);
+  });
+
+  test('alarms may publish, nobody without TLS', () => {
+    const [policy] = resourcesOf(template, 'AWS::SNS::TopicPolicy');
+    expect(policy.PolicyDocument.Statement).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          Effect: 'Allow',
+          Action: 'sns:Publish',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+        }),
+        expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      ]),
+    );
+  });
+
+  test('an address is subscribed', () => {
+    templateOf({ alarmEmail: 'ops@example.com' }).hasResourceProperties('AWS::SNS::Subscription', {
+      Protocol: 'email',
+      Endpoint: 'ops@example.com',
+    });
+  });
+});
+
+describe('permissions', () => {
+  /** Every action that may name `*`, alone or in an ARN, as its resource, and why it cannot name less. */
+  const wildcards: Record<string, string> = {
+    'ecr:GetAuthorizationToken': 'the token is the account’s: the action knows no resources',
+    'ecs:DescribeTasks': 'of tasks whose ids are known when they run; the cluster is named',
+  };
+
+  /** What the knob `ecsExec` and the agent of EC2 hosts need; no resources are known for them. */
+  const agents =
+    /^(ssmmessages:|ecs:(DiscoverPollEndpoint|Poll|StartTelemetrySession|Submit\*|RegisterContainerInstance|DeregisterContainerInstance)$|ecr:|logs:(CreateLogStream|PutLogEvents|DescribeLogGroups)$)/;
+
+  /** Of the CDK's own: the function that empties a bucket when a stack that is to be tried goes. */
+  const emptiesBuckets = 'service-role/AWSLambdaBasicExecutionRole';
+
+  const listOf = (value: Json): Json[] => (Array.isArray(value) ? value : [value]);
+  const mentionsWildcard = (resource: Json) => JSON.stringify(resource).includes('*');
+
+  describe.each(Object.entries(variants))('%s', (name, knobs) => {
+    const template = templateOf(knobs);
+    const grown = name === 'everything on' || name === 'own domain';
+
+    const statements: Json[] = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role']
+      .flatMap((type) => resourcesOf(template, type))
+      .flatMap(({ PolicyDocument, Policies = [] }) => [
+        PolicyDocument,
+        ...Policies.map((policy: Json) => policy.PolicyDocument),
+      ])
+      .filter((document) => document !== undefined)
+      .flatMap(({ Statement }) => Statement)
+      .filter(({ Effect }) => Effect === 'Allow');
+
+    test('no statement names every resource without a reason', () => {
+      expect(statements.length).toBeGreaterThanOrEqual(4);
+      const broad = statements
+        .filter(({ Resource }) => listOf(Resource).some(mentionsWildcard))
+        .flatMap(({ Action }) => listOf(Action));
+      expect(broad.filter((action) => !(action in wildcards) && !(grown && agents.test(action)))).toEqual([]);
+    });
+
+    test('no statement allows a family of actions', () => {
+      const families = statements
+        .flatMap(({ Action, NotAction }) => [...listOf(Action), ...(NotAction ? ['NotAction'] : [])])
+        .filter((action) => /\*|NotAction/.test(action));
+      expect(families.filter((action) => !(grown && action === 'ecs:Submit*'))).toEqual([]);
+    });
+
+    test('no role brings a managed policy', () => {
+      const managed = resourcesOf(template, 'AWS::IAM::Role').flatMap(
+        ({ ManagedPolicyArns = [] }) => ManagedPolicyArns,
+      );
+      expect(managed.filter((arn) => !JSON.stringify(arn).includes(emptiesBuckets))).toEqual([]);
+    });
+
+    test('the world reaches the edge and LiveKit’s media; what else is admitted is a group', () => {
+      const inline = resourcesOf(template, 'AWS::EC2::SecurityGroup').flatMap(
+        ({ SecurityGroupIngress = [] }) => SecurityGroupIngress,
+      );
+      const single = resourcesOf(template, 'AWS::EC2::SecurityGroupIngress');
+      const open = [...inline, ...single]
+        .filter(({ CidrIp, CidrIpv6 }) => CidrIp || CidrIpv6)
+        .map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`);
+      const edge = 'domainName' in knobs ? ['tcp 80-80', 'tcp 443-443'] : [];
+      const media = 'liveKitNodes' in knobs ? ['udp 7882-7897', 'tcp 7881-7881', 'udp 3478-3478'] : [];
+      expect(open.sort()).toEqual([...edge, ...media].sort());
+      const lists = [...inline, ...single].filter(({ SourcePrefixListId }) => SourcePrefixListId);
+      expect(lists.map(({ FromPort }) => FromPort)).toEqual('domainName' in knobs ? [] : [80]);
+    });
+
+    test('between groups there are the load balancer’s way to tasks and the tasks’ way to Redis', () => {
+      const between = resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')
+        .filter(({ SourceSecurityGroupId }) => SourceSecurityGroupId)
+        .map(({ SourceSecurityGroupId, FromPort, ToPort, GroupId }) => [
+          groupName(SourceSecurityGroupId),
+          FromPort,
+          ToPort,
+          groupName(GroupId),
+        ]);
+      const kind = 'domainName' in knobs ? 'Public' : 'Private';
+      const balancer = `EdgeBalancer${kind}LoadBalancerSecurityGroup`;
+      const redis = 'redisSecurityGroupId' in knobs ? 'sg-0123abcd' : 'BackplaneSecurityGroup';
+      expect(between.sort()).toEqual(
+        [
+          [balancer, 3000, 3000, 'AppRealtimeSecurityGroup'],
+          ...('backplane' in knobs && knobs.backplane === 'none'
+            ? []
+            : [['AppRealtimeSecurityGroup', 6379, 6379, redis]]),
+          ...('liveKitNodes' in knobs ? [[balancer, 7880, 7880, 'LiveKitCapacitySecurityGroup']] : []),
+        ].sort(),
+      );
+    });
+
+    test('tasks go out to AWS over HTTPS and to Redis alone', () => {
+      const open = resourcesOf(template, 'AWS::EC2::SecurityGroup')
+        .filter(({ GroupDescription }) => !GroupDescription.startsWith('LiveKit'))
+        .flatMap(({ SecurityGroupEgress = [] }) => SecurityGroupEgress)
+        .filter(({ CidrIp }) => CidrIp !== '255.255.255.255/32');
+      expect(open).toEqual([expect.objectContaining({ CidrIp: '0.0.0.0/0', FromPort: 443, ToPort: 443 })]);
+      const between = resourcesOf(template, 'AWS::EC2::SecurityGroupEgress');
+      expect(between.every(({ DestinationSecurityGroupId }) => DestinationSecurityGroupId)).toBe(true);
+    });
+
+    test('no container variable looks like a secret', () => {
+      const variables: Json[] = resourcesOf(template, 'AWS::ECS::TaskDefinition')
+        .flatMap(({ ContainerDefinitions }) => ContainerDefinitions)
+        .flatMap(({ Environment = [] }) => Environment);
+      expect(variables.length).toBeGreaterThan(0);
+      // Names of secrets, never what is in them.
+      const secretName = /pass|secret(?!_id$)|token|credential|private|(^|_)key/i;
+      // A password in a URL or a connection string, or anything long and random.
+      const secretValue = /:\/\/[^/\s]*@|password=|^[A-Za-z0-9+/=_-]{32,}$/i;
+      const suspects = variables.filter(
+        ({ Name, Value }) => secretName.test(Name) || (typeof Value === 'string' && secretValue.test(Value)),
+      );
+      expect(suspects).toEqual([]);
+    });
+
+    test('no secret stands in the template', () => {
+      for (const { SecretString } of resourcesOf(template, 'AWS::SecretsManager::Secret'))
+        expect(SecretString).toBeUndefined();
+      for (const { Value } of resourcesOf(template, 'AWS::SSM::Parameter')) {
+        expect(JSON.stringify(Value)).not.toMatch(/resolve:|@/);
+        // SSM refuses an empty value; no validator notices.
+        expect(Value).not.toBe('');
+      }
+    });
+  });
+
+  /** The logical id of a group without its hash, or the id of one that is there already. */
+  const groupName = (id: Json): string =>
+    typeof id === 'string' ? id : id['Fn::GetAtt'][0].replace(/[0-9A-F]{8}$/, '');
+});

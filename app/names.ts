@@ -51,6 +51,12 @@ export const environmentNames = {
   modelProvider: 'MODEL_PROVIDER',
   /** A Bedrock model, or inference profile. */
   modelId: 'MODEL_ID',
+  /** Where browsers find LiveKit, `wss://…`; absent: there are no calls. */
+  livekitUrl: 'LIVEKIT_URL',
+  /** Where the service finds LiveKit's API; absent: at the same place. */
+  livekitApiUrl: 'LIVEKIT_API_URL',
+  livekitApiKey: 'LIVEKIT_API_KEY',
+  livekitApiSecret: 'LIVEKIT_API_SECRET',
 } as const;
 
 /** Port the service listens on unless `PORT` says otherwise. */
@@ -63,6 +69,10 @@ export const paths = {
   session: '/api/session',
   /** `:hub` and `:room` are URL-encoded. */
   messages: '/api/hubs/:hub/rooms/:room/messages',
+  livekitToken: '/api/livekit/token',
+  livekitAgent: '/api/livekit/agent',
+  livekitParticipants: '/api/livekit/participants',
+  livekitWebhook: '/api/livekit/webhook',
   metrics: '/metrics',
   /** Which rooms and users this instance holds. */
   instance: '/instance',
@@ -70,3 +80,6 @@ export const paths = {
 
 /** Socket.IO's heartbeat in milliseconds (its own default); a proxy's idle timeout must be above it. */
 export const pingIntervalMs = 25_000;
+
+/** What the voice agent's worker is called where a call asks for it; `LIVEKIT_AGENT_NAME` of the agent. */
+export const agentName = 'voice';

@@ -3,8 +3,10 @@
  * a Redis server, Chromium. What is there already is left alone, so a second run does nothing.
  * It uses what Node has built in and nothing else, for it runs before anything is installed.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findLiveKit } from '../lib/local/programs.mjs';
 import { ensureBuild, needsBuild } from './setup/build.mjs';
 import { dependenciesDecision, ensureDependencies } from './setup/dependencies.mjs';
 import { SetupFailure } from './setup/failure.mjs';
@@ -14,6 +16,7 @@ import { Programs } from './setup/programs.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const app = join(root, 'app');
+const agent = join(root, 'livekit/agent');
 const local = join(root, '.local');
 
 async function main(args) {
@@ -25,7 +28,13 @@ async function main(args) {
 }
 
 function isReady() {
-  return [root, app].every((folder) => dependenciesDecision(folder) === 'nothing') && !needsBuild(app);
+  const folders = needsAgent() ? [root, app, agent] : [root, app];
+  return folders.every((folder) => dependenciesDecision(folder) === 'nothing') && !needsBuild(app);
+}
+
+/** The voice agent's packages are 300 MB: they are for machines on which it has someone to talk to. */
+function needsAgent() {
+  return findLiveKit() !== undefined && existsSync(join(agent, 'package.json'));
 }
 
 async function setUp(programs) {
@@ -36,6 +45,7 @@ async function setUp(programs) {
       programs.install(),
       ensureDependencies(root, 'the project'),
       ensureDependencies(app, 'the service').then(() => ensureBuild(app)),
+      needsAgent() ? ensureDependencies(agent, 'the voice agent') : undefined,
     ]);
     const failures = results.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
     if (failures.length > 0) throw joined(failures);

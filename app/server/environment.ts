@@ -29,6 +29,18 @@ export interface Environment {
   readonly adminPort: number | undefined;
   readonly emfNamespace: string | undefined;
   readonly model: { readonly provider: 'offline' | 'bedrock'; readonly id: string | undefined };
+  /** Undefined: there are no calls. */
+  readonly livekit: LivekitAccess | undefined;
+}
+
+/** Where LiveKit is, and the key that tokens are signed with. */
+export interface LivekitAccess {
+  /** What browsers open, `wss://…`. */
+  readonly url: string;
+  /** What the service asks, `http://…`. */
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
 }
 
 /** Who may connect. */
@@ -62,6 +74,8 @@ const name = (most: number) =>
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 
 /** 256 bits in hexadecimal are 64 characters, in base64 44; what is shorter than 32 can be guessed. */
+const secret = z.string().min(32, 'must have 32 characters or more');
+
 const secrets = z
   .string()
   .default('')
@@ -100,9 +114,13 @@ const schema = z.object({
     .optional(),
   [names.modelProvider]: z.enum(['offline', 'bedrock'], 'must be offline or bedrock').default('offline'),
   [names.modelId]: z.string().min(1, 'must not be empty').optional(),
+  [names.livekitUrl]: z.url({ protocol: /^wss?$/, error: 'must be a ws(s) URL' }).optional(),
+  [names.livekitApiUrl]: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
+  [names.livekitApiKey]: name(64).optional(),
+  [names.livekitApiSecret]: secret.optional(),
 });
 
-const secretNames: readonly string[] = [names.authSecret, names.serviceToken];
+const secretNames: readonly string[] = [names.authSecret, names.serviceToken, names.livekitApiSecret];
 
 /**
  * Reads the environment, once, at the process's entry.
@@ -152,7 +170,18 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     adminPort: value[names.adminPort],
     emfNamespace: value[names.emfNamespace],
     model: { provider: value[names.modelProvider], id: value[names.modelId] },
+    livekit: livekitOf(value),
   };
+}
+
+function livekitOf(value: z.infer<typeof schema>): LivekitAccess | undefined {
+  const {
+    [names.livekitUrl]: url,
+    [names.livekitApiKey]: apiKey,
+    [names.livekitApiSecret]: apiSecret,
+  } = value;
+  if (url === undefined || apiKey === undefined || apiSecret === undefined) return undefined;
+  return { url, apiUrl: value[names.livekitApiUrl] ?? url.replace(/^ws/i, 'http'), apiKey, apiSecret };
 }
 
 /** What each variable allows by itself and the others don't. */
@@ -175,6 +204,11 @@ function conflictsIn(value: z.infer<typeof schema>): string[] {
   }
   if (value[names.modelProvider] === 'bedrock' && value[names.modelId] === undefined) {
     faults.push(`${names.modelProvider}=bedrock needs ${names.modelId}`);
+  }
+  const calls = [names.livekitUrl, names.livekitApiKey, names.livekitApiSecret] as const;
+  const absent = calls.filter((each) => value[each] === undefined);
+  if (absent.length > 0 && (absent.length < 3 || value[names.livekitApiUrl] !== undefined)) {
+    faults.push(`${absent.join(', ')} must be set where LiveKit is: ${calls.join(', ')} go together`);
   }
   return faults.map((fault) => `  ${fault}`);
 }

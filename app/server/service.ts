@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { createAuthenticator } from './auth/authenticator.ts';
 import { Connections } from './connections.ts';
 import { drain } from './draining/drain.ts';
 import type { Environment } from './environment.ts';
@@ -15,6 +16,7 @@ import { openAllHubs } from './hubs/all.ts';
 import type { OpenHub } from './hubs/open.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
 import { endPacketFloods } from './limits/packet-flood.ts';
+import { serveLivekit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
@@ -48,7 +50,7 @@ export async function startService(environment: Environment, log: Logger): Promi
       draining: isDraining(),
       servesAlone: environment.backplane === 'preferred',
     });
-  const http = await createHttp({ ...environment, log });
+  const http = await createHttp({ ...environment, log, connectTo: addressesOf(environment) });
   metrics.http.watch(http);
   serveHealth(http, readiness);
   await servePage(http);
@@ -69,7 +71,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   const { hubs, close: closeHubs } = await openAllHubs({ io, isDraining, ...shared });
   opened.push(...hubs);
   await observability.open({ io, http: http.server, backplane, hubs, readiness });
-  serveApi(http, environment, { hubs, sessions, limits });
+  await serveApi(http, environment, { hubs, sessions, limits, log });
   const startDrain = () => {
     if (drained) return drained;
     drained = drain({ connections, seconds: drainSeconds });
@@ -116,9 +118,18 @@ interface Shared {
   readonly hubs: readonly OpenHub[];
   readonly sessions: Sessions;
   readonly limits: Limits;
+  readonly log: Logger;
 }
 
-function serveApi(http: FastifyInstance, environment: Environment, { hubs, sessions, limits }: Shared): void {
+/** Where the page connects beside its own origin: to LiveKit, by WebSocket and HTTP. */
+function addressesOf({ livekit }: Environment): string[] {
+  if (!livekit) return [];
+  const { protocol, host } = new URL(livekit.url);
+  return [`${protocol}//${host}`, `${protocol === 'wss:' ? 'https' : 'http'}://${host}`];
+}
+
+async function serveApi(http: FastifyInstance, environment: Environment, shared: Shared): Promise<void> {
+  const { hubs, sessions, limits, log } = shared;
   const { serviceTokens } = environment;
   const rooms = new Map(hubs.map((hub) => [hub.name, hub.rooms]));
   serveMessages(http, { hubs: rooms, serviceTokens });
@@ -127,5 +138,14 @@ function serveApi(http: FastifyInstance, environment: Environment, { hubs, sessi
     ...environment,
     limit: (address) => limits.session(address),
     isRevoked: (identity) => sessions.revocations.isRevoked(identity),
+  });
+  await serveLivekit(http, {
+    ...environment,
+    access: environment.livekit,
+    authenticate: createAuthenticator(environment.auth),
+    hubs: rooms,
+    sessions,
+    limits,
+    log,
   });
 }

@@ -7,6 +7,10 @@ export interface LocalOptions {
   readonly port?: number;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
   readonly drainSeconds: number;
+  /** LiveKit nodes, where there is a LiveKit server. @default 2 */
+  readonly liveKitNodes: number;
+  /** Run a voice agent, where its packages are installed. @default true */
+  readonly agent: boolean;
   /** Show every line that the parts log; else warnings and errors. @default false */
   readonly verbose: boolean;
   /** The service's entry, a JavaScript file. @default app/dist/server/main.js */
@@ -18,14 +22,18 @@ export class UsageError extends Error {}
 
 export const maxInstances = 16;
 export const defaultDrainSeconds = 2;
+const maxLiveKitNodes = 4;
+const defaultLiveKitNodes = 2;
 
 export const usage = `Usage: npm start -- [options]
 
-Starts the whole topology on this machine: Redis, the service's instances and a sticky load balancer.
+Starts the whole topology on this machine: Redis, the service's instances, LiveKit and a sticky load balancer.
 
   --instances <n>  instances of the service, 1 to ${maxInstances} (default 2)
   --port <n>       port of the load balancer (default 8080, or the next free one)
   --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
+  --livekit <n>    LiveKit nodes, 0 to ${maxLiveKitNodes}, where there is a LiveKit server (default ${defaultLiveKitNodes})
+  --no-agent       no voice agent; without it one runs where livekit/agent is installed
   --entry <file>   the service to run (default app/dist/server/main.js)
   --verbose        show every line that the parts log (default: warnings and errors)
   --help           show this text
@@ -40,6 +48,8 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
     instances: wholeNumber('--instances', values.instances ?? '2', 1, maxInstances),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
     drainSeconds: wholeNumber('--drain', values.drain ?? String(defaultDrainSeconds), 0, 60),
+    liveKitNodes: wholeNumber('--livekit', values.livekit ?? String(defaultLiveKitNodes), 0, maxLiveKitNodes),
+    agent: !values['no-agent'],
     verbose: values.verbose ?? false,
     entry: values.entry,
   };
@@ -53,6 +63,8 @@ function parse(args: readonly string[]) {
         instances: { type: 'string' },
         port: { type: 'string' },
         drain: { type: 'string' },
+        livekit: { type: 'string' },
+        'no-agent': { type: 'boolean' },
         entry: { type: 'string' },
         verbose: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

@@ -3,7 +3,7 @@ import type { RedisOutage } from './redis-power.ts';
 import type { SampleHub } from './sample-jobs.ts';
 import type { PartState, TopologyState } from './state.ts';
 
-/** A part with the load balancer's view of it, where it is an instance. */
+/** A part with the load balancer's view of it, where it is behind it. */
 export interface PartStatus extends PartState {
   readonly health?: Health;
   /** Requests and upgraded connections under way through the load balancer. */
@@ -47,6 +47,16 @@ export class ControlClient {
   /** SIGKILLs an instance; it is started again. Resolves with the process id that was killed. */
   killInstance(id: string): Promise<{ id: string; pid: number }> {
     return this.#call('POST', `/instances/${encodeURIComponent(id)}/kill`);
+  }
+
+  /** SIGKILLs a LiveKit node or the voice agent; it is started again. Resolves with the process id that was killed. */
+  killLiveKit(id: string): Promise<{ id: string; pid: number }> {
+    return this.#call('POST', `/livekit/${encodeURIComponent(id)}/kill`);
+  }
+
+  /** Ends a LiveKit node in order and starts it again; resolves when the load balancer has found it healthy. */
+  restartLiveKit(id: string): Promise<PartStatus> {
+    return this.#call('POST', `/livekit/${encodeURIComponent(id)}/restart`);
   }
 
   /**

@@ -7,6 +7,8 @@ export interface Operations {
   addInstance(): unknown;
   removeInstance(id: string, delayMs?: number): unknown;
   killInstance(id: string): unknown;
+  killLiveKit(id: string): unknown;
+  restartLiveKit(id: string): unknown;
   restart(): unknown;
   stopRedis(outage: RedisOutage): unknown;
   startRedis(): unknown;
@@ -29,6 +31,16 @@ export function operationRoutes(operations: Operations): ControlRoute[] {
       method: 'POST',
       path: /^\/instances\/([^/]+)\/kill$/,
       answer: ([id = '']) => operations.killInstance(id),
+    },
+    {
+      method: 'POST',
+      path: /^\/livekit\/([^/]+)\/kill$/,
+      answer: ([id = '']) => operations.killLiveKit(id),
+    },
+    {
+      method: 'POST',
+      path: /^\/livekit\/([^/]+)\/restart$/,
+      answer: ([id = '']) => operations.restartLiveKit(id),
     },
     { method: 'POST', path: /^\/restart$/, answer: () => operations.restart() },
     {

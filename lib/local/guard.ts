@@ -18,9 +18,10 @@ export class Guard {
     return this.#guardian?.pid;
   }
 
-  /** Ends this process group if it is left. */
+  /** Ends this process group if it is left; at once if it was started when all else had ended. */
   watch(group: number): void {
-    this.#tell(`+${group}`);
+    if (this.#closed) endGroup(group);
+    else this.#tell(`+${group}`);
   }
 
   unwatch(group: number): void {
@@ -28,7 +29,7 @@ export class Guard {
     this.#guardian?.stdin?.write(`-${group}\n`);
   }
 
-  /** Removes this file if it is left. */
+  /** Removes this file, or folder with all in it, if it is left. */
   removeLater(file: string): void {
     this.#tell(`file ${file}`);
   }
@@ -58,5 +59,13 @@ export class Guard {
     guardian.unref();
     this.#guardian = guardian;
     for (const line of this.#lines) guardian.stdin.write(`${line}\n`);
+  }
+}
+
+function endGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // Gone already.
   }
 }

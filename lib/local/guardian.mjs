@@ -1,8 +1,8 @@
 /**
  * Ends what is left when the topology's own process is gone, however it went, SIGKILL included.
  *
- * It reads lines from its standard input, `+<pid>` and `-<pid>` for process groups and `file <path>` for a file
- * to remove. The input ends when its parent does. It has no dependencies and starts at once.
+ * It reads lines from its standard input, `+<pid>` and `-<pid>` for process groups and `file <path>` for a file or a
+ * folder to remove. The input ends when its parent does. It has no dependencies and starts at once.
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -22,7 +22,7 @@ createInterface({ input: process.stdin })
     else if (line.startsWith('file ')) files.add(line.slice(5));
   })
   .on('close', () => {
-    for (const file of files) rmSync(file, { force: true });
+    for (const file of files) rmSync(file, { recursive: true, force: true });
     signalAll('SIGTERM');
     if (groups.size > 0) setTimeout(() => signalAll('SIGKILL'), graceMs);
   });

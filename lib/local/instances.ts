@@ -8,8 +8,8 @@ import type { LoadBalancer } from './proxy/load-balancer.ts';
 export interface InstancesOptions {
   /** The service's entry, a JavaScript file. */
   readonly entry: string;
-  /** The Redis setting that an instance gets when it starts; undefined for single-instance mode. */
-  readonly redisUrl: () => string | undefined;
+  /** What leads an instance to Redis and LiveKit, asked when it starts. */
+  readonly variables: () => Readonly<Record<string, string>>;
   /** What the instances inherit. */
   readonly environment: NodeJS.ProcessEnv;
   readonly access: Access;
@@ -104,7 +104,7 @@ export class Instances {
       ...this.#options.access.variables,
       [names.host]: '127.0.0.1',
       [names.port]: String(port),
-      [names.redisUrl]: this.#options.redisUrl() ?? 'none',
+      ...this.#options.variables(),
       [names.instanceId]: id,
       [names.adminPort]: String(adminPort),
       [names.drainSeconds]: String(this.#options.drainSeconds),

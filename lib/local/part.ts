@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guard } from './guard.ts';
 
-export type PartKind = 'instance' | 'redis';
+export type PartKind = 'instance' | 'redis' | 'livekit' | 'agent';
 export type StreamName = 'stdout' | 'stderr';
 
 /** How a part is started, made anew for each start. */
@@ -89,8 +89,9 @@ export class Part extends EventEmitter<PartEvents> {
 
   async start(): Promise<void> {
     const stopping = this.#stopping.signal;
-    const launch = await this.#options.launch(this.#port);
+    const launch = await this.#options.launch(this.#port).catch((error: Error) => error);
     if (stopping.aborted) return;
+    if (launch instanceof Error) return this.#die(launch.message, undefined);
     this.#port = launch.port;
     this.#adminPort = launch.adminPort;
     // A group of its own: a Ctrl-C in the terminal reaches the parent alone, which ends the parts in order.
@@ -178,10 +179,13 @@ export class Part extends EventEmitter<PartEvents> {
     this.#child = undefined;
     this.emit('gone');
     if (stopping.aborted) return;
-    const restartInMs = this.#nextRestart();
     // Its last words may still be on their way.
     await Promise.race([once(child, 'close'), delay(200)]);
-    if (stopping.aborted) return;
+    if (!stopping.aborted) this.#die(reason, pid);
+  }
+
+  #die(reason: string, pid: number | undefined): void {
+    const restartInMs = this.#nextRestart();
     this.emit('died', { reason, pid, restartInMs });
     if (restartInMs !== undefined) this.#restartIn(restartInMs);
   }

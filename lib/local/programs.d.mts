@@ -10,6 +10,8 @@ export function findProgram(
   extraFolders?: readonly string[],
 ): string | undefined;
 export function findRedis(environment?: Environment): string | undefined;
+export function findLiveKit(environment?: Environment): string | undefined;
+export function installLiveKitCommand(manager: PackageManager | undefined): string;
 export function findChromium(environment?: Environment): string | undefined;
 export function packageManager(environment: Environment): PackageManager | undefined;
 export function packagesOf(manager: PackageManager, what: Program): readonly string[];

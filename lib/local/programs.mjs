@@ -34,6 +34,16 @@ export function findRedis(environment = process.env) {
   return findProgram(redisNames, environment.PATH);
 }
 
+/** What LIVEKIT_SERVER_BIN names, or livekit-server on the PATH; it is in no package manager but Homebrew's. */
+export function findLiveKit(environment = process.env) {
+  return environment.LIVEKIT_SERVER_BIN || findProgram(['livekit-server'], environment.PATH);
+}
+
+/** The command, ready to copy, that installs LiveKit's server. */
+export function installLiveKitCommand(manager) {
+  return manager === 'brew' ? 'brew install livekit' : 'curl -sSL https://get.livekit.io | bash';
+}
+
 export function findChromium(environment = process.env) {
   if (environment.CHROMIUM_BIN) return environment.CHROMIUM_BIN;
   return findProgram(chromiumNames, environment.PATH) ?? macBrowsers.find(isExecutable);

@@ -1,6 +1,8 @@
+import { environmentNames as names } from '../../app/names.ts';
 import { type LocalOptions, parseArguments, UsageError, usage } from './arguments.ts';
+import { notesOn } from './notes.ts';
 import { npmParents } from './npm-parent.ts';
-import { findRedis, installCommand, packageManager } from './programs.mjs';
+import { findLiveKit, findRedis } from './programs.mjs';
 import { readyScreen, seconds } from './screen.ts';
 import { StartError } from './start-error.ts';
 import { isAlive } from './state.ts';
@@ -15,11 +17,23 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function runLocal(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const options = readArguments(args);
   if (typeof options === 'number') return options;
-  const redisBinary = findRedis(environment);
-  const topology = new Topology({ ...options, redisBinary, environment, print: console.log });
+  const programs = findPrograms(options, environment);
+  const topology = new Topology({
+    ...options,
+    redisBinary: programs.redis,
+    liveKit:
+      programs.liveKit === undefined
+        ? undefined
+        : { binary: programs.liveKit, nodes: options.liveKitNodes, agent: options.agent },
+    environment,
+    print: console.log,
+  });
   const stop = stopAsked(topology, environment.npm_lifecycle_event !== undefined);
   try {
-    await Promise.race([serve(topology, options, environment, redisBinary), stop]);
+    await Promise.race([
+      serve(topology, (port) => notesOn({ options, environment, ...programs, port })),
+      stop,
+    ]);
     await stop;
     return 0;
   } catch (error) {
@@ -44,38 +58,25 @@ function readArguments(args: readonly string[]): LocalOptions | number {
   }
 }
 
-async function serve(
-  topology: Topology,
-  options: LocalOptions,
-  environment: NodeJS.ProcessEnv,
-  redisBinary: string | undefined,
-): Promise<void> {
-  await topology.start();
-  const notes = notesOn(topology, options, environment, redisBinary);
-  console.log(readyScreen({ url: topology.url, parts: topology.parts(), redis: topology.redisName, notes }));
-  await reportFirstMessage(topology);
+interface Programs {
+  readonly redis: string | undefined;
+  readonly liveKit: string | undefined;
 }
 
-function notesOn(
-  topology: Topology,
-  options: LocalOptions,
-  environment: NodeJS.ProcessEnv,
-  redisBinary: string | undefined,
-): string[] {
-  const notes: string[] = [];
-  if (options.port === undefined && topology.port !== 8080) {
-    notes.push(`Port 8080 is taken, so this one has ${topology.port}.`);
-  }
-  if (!redisBinary) {
-    const command = installCommand(packageManager(environment), 'redis', process.getuid?.() === 0);
-    notes.push(
-      `No Redis server was found: one instance runs, without a backplane${options.instances > 1 ? `, not ${options.instances}` : ''}.`,
-      command
-        ? `To have one: ${command}`
-        : 'Install valkey-server or redis-server, so that it is on the PATH.',
-    );
-  }
-  return notes;
+function findPrograms({ liveKitNodes }: LocalOptions, environment: NodeJS.ProcessEnv): Programs {
+  const isElsewhere = Boolean(environment[names.livekitUrl]);
+  return {
+    redis: findRedis(environment),
+    liveKit: liveKitNodes === 0 || isElsewhere ? undefined : findLiveKit(environment),
+  };
+}
+
+async function serve(topology: Topology, notesFor: (port: number) => string[]): Promise<void> {
+  await topology.start();
+  const { url, port, redis } = topology;
+  console.log(readyScreen({ url, parts: topology.parts(), redis, notes: notesFor(port) }));
+  await reportFirstMessage(topology);
+  await reportAgent(topology);
 }
 
 async function reportFirstMessage(topology: Topology): Promise<void> {
@@ -88,6 +89,16 @@ async function reportFirstMessage(topology: Topology): Promise<void> {
     console.error(`FAILED: the first message${across ? ' across instances' : ''} did not arrive.`);
     console.error(`  ${(error as Error).message}`);
     console.error('  The topology runs on; `npm run verify` looks closer.');
+  }
+}
+
+async function reportAgent(topology: Topology): Promise<void> {
+  try {
+    const id = await topology.startAgent();
+    if (id) console.log(`${id} is registered: calls can ask for it after ${seconds(performance.now())}`);
+  } catch (error) {
+    if (!(error instanceof StartError) || topology.isStopping) return;
+    console.error(`FAILED: the voice agent. ${error.message}\n  The topology runs on without it.`);
   }
 }
 

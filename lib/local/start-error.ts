@@ -1,4 +1,4 @@
-import type { Part } from './part.ts';
+import type { Part, PartKind } from './part.ts';
 
 /** A start that can't succeed; its message says the cause and the fix. */
 export class StartError extends Error {}
@@ -26,11 +26,15 @@ export function diedAtBoot(part: Part, reason: string): string {
   return [
     `${part.id} ended again and again before it was ready (${reason}). Its last lines:`,
     ...lastLines(part),
-    part.kind === 'redis'
-      ? 'Mend what they say, or start its program by hand to see more.'
-      : 'Mend what they say and start again; --verbose shows everything that the parts log.',
+    fixes[part.kind] ?? 'Mend what they say and start again; --verbose shows everything that the parts log.',
   ].join('\n');
 }
+
+const fixes: Partial<Record<PartKind, string>> = {
+  redis: 'Mend what they say, or start its program by hand to see more.',
+  livekit: 'Mend what they say, or start without LiveKit: --livekit 0',
+  agent: 'Mend what they say, or start without it: --no-agent',
+};
 
 export function notReady(part: Part): string {
   return [

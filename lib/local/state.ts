@@ -1,11 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PartKind } from './part.ts';
 
 export interface PartState {
-  /** `app-1`, `redis`, `proxy` */
+  /** `app-1`, `livekit-1`, `redis`, `proxy` */
   readonly id: string;
-  readonly kind: 'instance' | 'redis' | 'proxy';
+  readonly kind: PartKind | 'proxy';
   /** Undefined while a part that died is not yet started again. */
   readonly pid?: number;
   readonly port?: number;
@@ -24,6 +25,8 @@ export interface TopologyState {
   readonly control: { readonly url: string; readonly token: string };
   /** Opens the service's HTTP API, and its metrics. */
   readonly serviceToken?: string;
+  /** Where its Redis lets an administrator in, and the authority that vouches for it. */
+  readonly redis?: { readonly url: string; readonly caFile: string };
   readonly parts: readonly PartState[];
 }
 

@@ -1,4 +1,5 @@
 import { maxInstances } from './arguments.ts';
+import type { Calls } from './calls.ts';
 import type { PartStatus } from './control-client.ts';
 import type { Operations } from './control-routes.ts';
 import type { Instances } from './instances.ts';
@@ -9,6 +10,8 @@ import { runSampleJob, type SampleHub } from './sample-jobs.ts';
 
 export interface OperationsOptions {
   readonly instances: Instances;
+  /** Undefined where there is no LiveKit. */
+  readonly calls: Calls | undefined;
   readonly redis: RedisPower;
   /** Without it there can be one instance only. */
   readonly hasRedis: () => boolean;
@@ -66,11 +69,29 @@ export class TopologyOperations implements Operations {
   }
 
   killInstance(id: string): { id: string; pid: number } {
-    const part = this.#instance(id);
-    const { pid } = part;
-    if (pid === undefined) throw new ControlError(409, `${id} is not running at the moment`);
-    part.kill();
-    return { id, pid };
+    return kill(this.#instance(id));
+  }
+
+  /** A node, or the voice agent. */
+  killLiveKit(id: string): { id: string; pid: number } {
+    return kill(partOf(this.#options.calls?.parts() ?? [], id, 'part of LiveKit'));
+  }
+
+  /** SIGTERM, and started again: calls on it move to another node. */
+  async restartLiveKit(id: string): Promise<PartStatus> {
+    const { calls, healthy, statusOf, print, onChange } = this.#options;
+    const part = partOf(calls?.nodes.all() ?? [], id, 'LiveKit node');
+    if (this.#leaving.has(id)) throw new ControlError(409, `${id} is being restarted already`);
+    this.#leaving.add(id);
+    print(`${id} is deregistered and restarted`);
+    try {
+      await calls?.nodes.restart(part);
+      await healthy(part);
+    } finally {
+      this.#leaving.delete(id);
+      onChange();
+    }
+    return statusOf(id);
   }
 
   /** One after the other: its successor is healthy before an instance leaves. @returns the new ids */
@@ -137,10 +158,22 @@ export class TopologyOperations implements Operations {
   }
 
   #instance(id: string): Part {
-    const { instances } = this.#options;
-    const part = instances.get(id);
-    if (part) return part;
-    const known = instances.all().map((each) => each.id);
-    throw new ControlError(404, `no instance "${id}"; there are: ${known.join(', ') || 'none'}`);
+    return partOf(this.#options.instances.all(), id, 'instance');
   }
+}
+
+function partOf(parts: readonly Part[], id: string, what: string): Part {
+  const part = parts.find((each) => each.id === id);
+  if (part) return part;
+  throw new ControlError(
+    404,
+    `no ${what} "${id}"; there are: ${parts.map((each) => each.id).join(', ') || 'none'}`,
+  );
+}
+
+function kill(part: Part): { id: string; pid: number } {
+  const { id, pid } = part;
+  if (pid === undefined) throw new ControlError(409, `${id} is not running at the moment`);
+  part.kill();
+  return { id, pid };
 }

@@ -2,19 +2,22 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Access, accessOf } from './access.ts';
 import { defaultDrainSeconds } from './arguments.ts';
+import { Calls } from './calls.ts';
 import { Control } from './control.ts';
 import type { PartStatus, TopologyStatus } from './control-client.ts';
 import { operationRoutes, removalRoute } from './control-routes.ts';
 import { firstMessage, loadClient } from './first-message.ts';
 import { Guard } from './guard.ts';
 import { Instances } from './instances.ts';
+import { liveKitRule } from './livekit-nodes.ts';
 import { renderLine } from './log-lines.ts';
 import { PageRoutes } from './page-routes.ts';
 import type { Part } from './part.ts';
 import { firstFree } from './ports.ts';
+import { PrivateFolder } from './private-folder.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
-import { RedisPower } from './redis-power.ts';
-import { prepareRedis, type RedisServer, redisReady } from './redis-server.ts';
+import { Redis } from './redis.ts';
+import type { RedisServer } from './redis-server.ts';
 import { settled } from './settled.ts';
 import { cannotListen, noEntry, StartError } from './start-error.ts';
 import {
@@ -26,6 +29,7 @@ import {
   writeState,
 } from './state.ts';
 import { TopologyOperations } from './topology-operations.ts';
+import { agentReady } from './voice-agent.ts';
 
 export interface TopologyOptions {
   /** Instances of the service. With no Redis it is one, whatever is asked for. */
@@ -34,6 +38,8 @@ export interface TopologyOptions {
   readonly port?: number;
   /** Program of the Redis server; undefined for single-instance mode. */
   readonly redisBinary: string | undefined;
+  /** LiveKit's program, how many nodes of it run, and whether a voice agent does. @default none: there are no calls */
+  readonly liveKit?: { readonly binary: string; readonly nodes: number; readonly agent: boolean } | undefined;
   /** The service's entry. @default app/dist/server/main.js */
   readonly entry?: string;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
@@ -50,7 +56,6 @@ export interface TopologyOptions {
 
 const defaultPort = 8080;
 const defaultEntry = fileURLToPath(new URL('../../app/dist/server/main.js', import.meta.url));
-const redisStopGraceMs = 2_000;
 /** The load balancer waits so much longer than a drain takes, in milliseconds; on AWS it is 30 s. */
 const afterDrainMs = 1_000;
 
@@ -60,16 +65,15 @@ export class Topology {
   readonly #entry: string;
   readonly #startedAt = new Date();
   readonly #guard = new Guard();
+  readonly #folder = new PrivateFolder(this.#guard);
   readonly #balancer: LoadBalancer;
   readonly #instances: Instances;
+  readonly #calls: Calls | undefined;
   readonly #access: Access;
-  readonly #redisPower: RedisPower;
+  readonly #redis: Redis;
   readonly #control: Control;
   readonly #pageRoutes: PageRoutes;
   readonly #stopped = new AbortController();
-  #redis?: RedisServer;
-  #redisName?: string;
-  #redisUrl?: string;
   #port = 0;
   #controlUrl?: string;
 
@@ -77,25 +81,38 @@ export class Topology {
     this.#options = options;
     this.#entry = options.entry ?? defaultEntry;
     this.#access = accessOf(options.environment);
-    const { print, drainSeconds = defaultDrainSeconds } = options;
-    this.#redisPower = new RedisPower(
-      () => this.#redis,
-      () => this.#redisReady(),
-      print,
-    );
+    const { print, drainSeconds = defaultDrainSeconds, environment, liveKit } = options;
     this.#balancer = new LoadBalancer({
       ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
+      rules: liveKit ? [liveKitRule] : [],
+    });
+    const watched = { guard: this.#guard, onPart: (part: Part) => this.#attend(part) };
+    const balanced = { ...watched, balancer: this.#balancer };
+    this.#redis = new Redis({
+      binary: options.redisBinary,
+      environment,
+      folder: this.#folder,
+      stopped: this.#stopped.signal,
+      print,
+      ...watched,
     });
     this.#instances = new Instances({
       entry: this.#entry,
-      redisUrl: () => this.#redisUrl,
-      environment: options.environment,
+      variables: () => ({ ...this.#redis.variables(), ...this.#calls?.variables() }),
+      environment,
       access: this.#access,
       drainSeconds,
-      balancer: this.#balancer,
-      guard: this.#guard,
-      onPart: (part) => this.#attend(part),
+      ...balanced,
     });
+    this.#calls =
+      liveKit &&
+      new Calls({
+        ...liveKit,
+        environment,
+        redis: () => this.#redis.server,
+        port: () => this.#port,
+        ...balanced,
+      });
     const operations = this.#operations(drainSeconds * 1_000 + afterDrainMs);
     const shared = operationRoutes(operations);
     this.#control = new Control([
@@ -118,21 +135,28 @@ export class Topology {
     return this.#port;
   }
 
-  /** Name and version of the Redis server, once it is ready. */
-  get redisName(): string | undefined {
-    return this.#redisName;
+  get isStopping(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  /** Its Redis server; undefined in single-instance mode. */
+  get redis(): RedisServer | undefined {
+    return this.#redis.server;
   }
 
   /** Resolves when every part is ready and the control answers; rejects with a StartError. */
   async start(): Promise<void> {
     if (!existsSync(this.#entry)) throw new StartError(noEntry(this.#entry, this.#entry === defaultEntry));
     await this.#listen();
-    await this.#startRedis();
+    await this.#redis.start();
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
-    const count = this.#redis ? this.#options.instances : 1;
+    const count = this.redis ? this.#options.instances : 1;
     const parts = Array.from({ length: count }, () => this.#instances.add());
     loadClient().catch(() => {}); // firstMessage() reports what is wrong with it.
-    await Promise.all([this.#redisReady(), ...parts.map((part) => this.#healthy(part))]);
+    await Promise.all([
+      this.#redis.ready().then(() => this.#startLiveKit()),
+      ...parts.map((part) => this.#healthy(part)),
+    ]);
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
     this.#controlUrl = await this.#control.listen();
     this.#guard.removeLater(this.#stateFile);
@@ -145,13 +169,26 @@ export class Topology {
     return first && second ? firstMessage(first, second) : firstMessage(this.url, this.url);
   }
 
+  /**
+   * Starts the voice agent, if there is one. It comes last, for its boot takes seconds of a processor.
+   * @returns its name once it is registered; undefined: there is none
+   * @throws StartError when it can't be started
+   */
+  async startAgent(): Promise<string | undefined> {
+    const part = this.#calls?.startAgent();
+    if (!part) return undefined;
+    await settled(part, this.#stopped.signal, (signal) => agentReady(part, signal));
+    return part.id;
+  }
+
   /** Ends every part, the clients' connections first. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#control.close();
     await this.#balancer.close();
-    await this.#instances.stop();
-    await this.#redis?.part.stop(redisStopGraceMs);
+    await Promise.all([this.#instances.stop(), this.#calls?.stop()]);
+    await this.#redis.stop();
+    this.#folder.remove();
     if (this.#controlUrl) removeState(this.#stateFile);
     this.#guard.close();
   }
@@ -160,6 +197,7 @@ export class Topology {
   kill(): void {
     this.#stopped.abort();
     for (const part of this.#parts()) void part.stop(0);
+    this.#folder.remove();
     if (this.#controlUrl) removeState(this.#stateFile);
     this.#guard.close();
   }
@@ -182,7 +220,7 @@ export class Topology {
     const targets = new Map(this.#balancer.status().map((target) => [target.id, target]));
     const parts = this.parts().map((part): PartStatus => {
       const target = targets.get(part.id);
-      if (part.kind === 'redis' && this.#redisPower.isStalled) return { ...part, stalled: true };
+      if (part.kind === 'redis' && this.#redis.power.isStalled) return { ...part, stalled: true };
       return target ? { ...part, health: target.health, connections: target.connections } : part;
     });
     return { ...this.#state(), parts };
@@ -197,8 +235,9 @@ export class Topology {
   #operations(deregistrationDelayMs: number): TopologyOperations {
     return new TopologyOperations({
       instances: this.#instances,
-      redis: this.#redisPower,
-      hasRedis: () => this.#redis !== undefined,
+      calls: this.#calls,
+      redis: this.#redis.power,
+      hasRedis: () => this.redis !== undefined,
       healthy: (part) => this.#healthy(part),
       statusOf: (id) => this.#statusOf(id),
       onChange: () => this.#saveState(),
@@ -224,26 +263,13 @@ export class Topology {
     }
   }
 
-  async #startRedis(): Promise<void> {
-    const { redisBinary } = this.#options;
-    if (!redisBinary) return;
-    const redis = await prepareRedis(this.#guard, { binary: redisBinary });
-    this.#redis = redis;
-    this.#redisUrl = redis.url;
-    this.#attend(redis.part);
-    void redis.part.start();
+  /** A node that finds no Redis at its start ends, so it comes after. */
+  async #startLiveKit(): Promise<void> {
+    if (!this.#calls || this.#stopped.signal.aborted) return;
+    await Promise.all(this.#calls.nodes.start().map((part) => this.#healthy(part)));
   }
 
-  async #redisReady(): Promise<void> {
-    const redis = this.#redis;
-    if (!redis) return;
-    await settled(redis.part, this.#stopped.signal, async (signal) => {
-      this.#redisName = await redisReady(redis.port, signal);
-      redis.part.markReady();
-    });
-  }
-
-  /** Resolves once the load balancer sends this instance requests. */
+  /** Resolves once the load balancer sends this part requests. */
   #healthy(part: Part): Promise<void> {
     return settled(
       part,
@@ -263,7 +289,9 @@ export class Topology {
     const { print, verbose = false } = this.#options;
     part.on('line', (text, stream) => {
       const line = renderLine(part, text, stream, verbose);
-      if (line !== undefined) print(line);
+      // The agent complains while all that it needs is ended.
+      const isFarewell = part.kind === 'agent' && this.#stopped.signal.aborted;
+      if (line !== undefined && !isFarewell) print(line);
     });
     part.on('started', () => this.#saveState());
     part.on('died', ({ reason, pid, restartInMs }) => {
@@ -275,7 +303,11 @@ export class Topology {
   }
 
   #parts(): Part[] {
-    return [...(this.#redis ? [this.#redis.part] : []), ...this.#instances.all()];
+    return [
+      ...(this.redis ? [this.redis.part] : []),
+      ...this.#instances.all(),
+      ...(this.#calls?.parts() ?? []),
+    ];
   }
 
   #statusOf(id: string): PartStatus {
@@ -289,6 +321,7 @@ export class Topology {
       pid: process.pid,
       control: { url: this.#controlUrl ?? '', token: this.#control.token },
       serviceToken: this.#access.serviceToken,
+      ...(this.#redis.admin ? { redis: this.#redis.admin } : {}),
       parts: this.parts(),
     };
   }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -139,7 +140,8 @@ async function openConnection(
     ...endpoint,
     ...(setting.username === undefined ? {} : { username: setting.username }),
     ...(setting.password === undefined ? {} : { password: setting.password }),
-    ...(setting.tls ? { tls: { servername: endpoint.host } } : {}),
+    // A certificate names hosts: for an address there is no name to ask for (RFC 6066, 3).
+    ...(setting.tls ? { tls: isIP(endpoint.host) ? {} : { servername: endpoint.host } } : {}),
     db: setting.database,
     connectionName: name,
     lazyConnect: true,

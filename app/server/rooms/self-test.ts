@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { roomKeys } from './keys.ts';
 import { defaultBounds } from './log.ts';
@@ -23,7 +24,7 @@ export async function testRoomPermissions(redis: Redis, deployment: string, inst
     bounds: { ...defaultBounds, maxAgeMs: keptMs, metaAgeMs: keptMs, idWindowMs: keptMs },
   });
   try {
-    const { epoch } = await log.append({ room: instance, subject: hub, id: 'boot', rest: '"body":0}' });
+    const { epoch } = await log.append({ room: instance, subject: hub, id: randomUUID(), rest: '"body":0}' });
     await log.read({ room: instance, since: { epoch, offset: 0 } });
   } catch {
     // A full or stalled server is for the heartbeat and the publishers to tell: here permissions alone count.

@@ -92,6 +92,7 @@ export class Forwarder {
   }
 
   #stick(answer: IncomingMessage, exchange: Exchange): void {
+    if (!exchange.target.sticky) return;
     const cookies = this.#stickiness.cookies(exchange.target.key);
     answer.headers['set-cookie'] = [...(answer.headers['set-cookie'] ?? []), ...cookies];
   }

@@ -12,8 +12,8 @@ export interface HealthCheckOptions {
   readonly healthyThreshold?: number;
   /** Failures in a row that take a healthy target out. @default 3 */
   readonly unhealthyThreshold?: number;
-  /** The status that passes. @default 200 */
-  readonly matcher?: number;
+  /** The statuses that pass. @default [200] */
+  readonly matcher?: readonly number[];
 }
 
 /** An ALB asks every 30 s; here a change shows within seconds. */
@@ -23,7 +23,7 @@ export const healthCheckDefaults: Required<HealthCheckOptions> = {
   timeoutMs: 2000,
   healthyThreshold: 2,
   unhealthyThreshold: 3,
-  matcher: 200,
+  matcher: [200],
 };
 
 /** A new target is asked this often at first, so that a start waits for the target alone; in milliseconds. */
@@ -122,7 +122,7 @@ function ask(
   });
   const timer = setTimeout(() => request.destroy(), options.timeoutMs);
   request.on('response', (response) => {
-    passed = response.statusCode === options.matcher;
+    passed = options.matcher.includes(response.statusCode ?? 0);
     request.destroy();
   });
   request.on('error', () => {});

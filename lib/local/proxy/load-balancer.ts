@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { answerUpgradeWith, answerWith } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
-import { type HealthCheckOptions, HealthChecks } from './health-checks.ts';
+import type { HealthCheckOptions } from './health-checks.ts';
+import { type Listener, listenersFor, type Rule } from './rules.ts';
 import { Stickiness } from './stickiness.ts';
-import { type Health, type Target, type TargetAddress, TargetGroup } from './targets.ts';
+import type { Health, Target, TargetAddress } from './targets.ts';
 
 export interface LoadBalancerOptions {
   readonly healthChecks?: HealthCheckOptions;
+  /** Paths with targets of their own; the first that matches counts. @default none: all targets do the same */
+  readonly rules?: readonly Rule[];
   /** With nothing moving for this long a connection ends: 504 while a target owes an answer. @default 60000 */
   readonly idleTimeoutMs?: number;
   /** How long a client stays tied to a target, counted anew from each response. @default 7 days */
@@ -30,9 +33,8 @@ const maxHeaderBytes = 64 * 1024;
 export class LoadBalancer {
   readonly idleTimeoutMs: number;
   readonly #server: Server;
-  readonly #targets = new TargetGroup();
+  readonly #listeners: readonly Listener[];
   readonly #stickiness: Stickiness;
-  readonly #checks: HealthChecks;
   readonly #forwarder: Forwarder;
   readonly #ownRoutes: LoadBalancerOptions['ownRoutes'];
   readonly #events = new EventEmitter<{ health: [Target]; done: [Target] }>().setMaxListeners(0);
@@ -41,7 +43,7 @@ export class LoadBalancer {
     this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
     this.#ownRoutes = options.ownRoutes;
     this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
-    this.#checks = new HealthChecks(options.healthChecks ?? {}, (target) =>
+    this.#listeners = listenersFor(options.rules ?? [], options.healthChecks ?? {}, (target) =>
       this.#events.emit('health', target),
     );
     this.#forwarder = new Forwarder(this.#stickiness, (target) => this.#events.emit('done', target));
@@ -55,8 +57,11 @@ export class LoadBalancer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  register(address: TargetAddress): void {
-    this.#checks.watch(this.#targets.register(address));
+  /** @param group the name of a rule's group. @default the one that takes all that no rule matches */
+  register(address: TargetAddress, group?: string): void {
+    const listener = this.#listeners.find((each) => each.group === group);
+    if (!listener) throw new Error(`no rule has the target group "${group}"`);
+    listener.checks.watch(listener.targets.register(address));
   }
 
   /**
@@ -64,18 +69,19 @@ export class LoadBalancer {
    * target is forgotten. Resolves then, or as soon as nothing is left under way. An unknown id is no error.
    */
   async deregister(id: string, delayMs: number): Promise<void> {
-    const target = this.#targets.get(id);
-    if (!target) return;
-    this.#checks.unwatch(target);
+    const listener = this.#listeners.find(({ targets }) => targets.get(id));
+    const target = listener?.targets.get(id);
+    if (!listener || !target) return;
+    listener.checks.unwatch(target);
     target.health = 'draining';
     this.#events.emit('health', target);
     await this.#idle(target, delayMs);
     for (const connection of [...target.connections]) connection.cut();
-    this.#targets.remove(target);
+    listener.targets.remove(target);
   }
 
   status(): TargetStatus[] {
-    return this.#targets.all().map(({ id, host, port, health, connections }) => ({
+    return this.#all().map(({ id, host, port, health, connections }) => ({
       id,
       host,
       port,
@@ -92,11 +98,10 @@ export class LoadBalancer {
   }
 
   async close(): Promise<void> {
-    this.#checks.close();
+    for (const { checks } of this.#listeners) checks.close();
     const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
     this.#server.close();
-    for (const { connections } of this.#targets.all())
-      for (const connection of [...connections]) connection.cut();
+    for (const { connections } of this.#all()) for (const connection of [...connections]) connection.cut();
     this.#server.closeAllConnections();
     this.#forwarder.close();
     await closed;
@@ -118,13 +123,13 @@ export class LoadBalancer {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (this.#ownRoutes?.(request, response)) return;
-    const target = this.#targets.pick(this.#stickiness.read(request.headers.cookie));
+    const target = this.#targetFor(request);
     if (target) this.#forwarder.request(target, request, response);
     else answerWith(503, request, response);
   }
 
   #onUpgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
-    const target = this.#targets.pick(this.#stickiness.read(request.headers.cookie));
+    const target = this.#targetFor(request);
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') answerUpgradeWith(400, client);
     else if (!target) answerUpgradeWith(503, client);
     else {
@@ -132,6 +137,17 @@ export class LoadBalancer {
       // Node's server and the library both let go of an upgraded socket's timeout.
       client.setTimeout(this.idleTimeoutMs, () => this.#forwarder.idle(client));
     }
+  }
+
+  #targetFor({ url = '/', headers }: IncomingMessage): Target | undefined {
+    const [path = ''] = url.split('?', 1);
+    const { targets } = this.#listeners.find((each) => each.matches(path)) as Listener;
+    // A group that is not sticky has given nobody a cookie, so none names one of its targets.
+    return targets.pick(this.#stickiness.read(headers.cookie));
+  }
+
+  #all(): Target[] {
+    return this.#listeners.flatMap(({ targets }) => targets.all());
   }
 
   #idle(target: Target, delayMs: number): Promise<void> {

@@ -21,6 +21,8 @@ export interface Target extends TargetAddress {
   readonly key: string;
   readonly registeredAt: number;
   readonly connections: Set<Connection>;
+  /** Clients are tied to it by cookies. */
+  readonly sticky: boolean;
   health: Health;
   /** Checks passed in a row. */
   passes: number;
@@ -28,11 +30,16 @@ export interface Target extends TargetAddress {
   failures: number;
 }
 
-/** The targets behind one load balancer, and which of them takes the next request. */
+/** Targets that do the same, and which of them takes the next request. */
 export class TargetGroup {
   readonly #targets = new Map<string, Target>();
+  readonly #sticky: boolean;
   #registrations = 0;
   #turn = 0;
+
+  constructor({ sticky }: { readonly sticky: boolean }) {
+    this.#sticky = sticky;
+  }
 
   register(address: TargetAddress): Target {
     if (this.#targets.has(address.id)) {
@@ -43,6 +50,7 @@ export class TargetGroup {
       key: `${address.id}/${++this.#registrations}`,
       registeredAt: performance.now(),
       connections: new Set(),
+      sticky: this.#sticky,
       health: 'initial',
       passes: 0,
       failures: 0,

@@ -5,6 +5,8 @@ test('without options: two instances on a port to be chosen, quietly', () => {
     instances: 2,
     port: undefined,
     drainSeconds: 2,
+    liveKitNodes: 2,
+    agent: true,
     verbose: false,
     entry: undefined,
   });
@@ -17,11 +19,21 @@ test('all options', () => {
       '--port=9000',
       '--drain',
       '5',
+      '--livekit=0',
+      '--no-agent',
       '--verbose',
       '--entry',
       'dist/server.js',
     ]),
-  ).toEqual({ instances: 3, port: 9000, drainSeconds: 5, verbose: true, entry: 'dist/server.js' });
+  ).toEqual({
+    instances: 3,
+    port: 9000,
+    drainSeconds: 5,
+    liveKitNodes: 0,
+    agent: false,
+    verbose: true,
+    entry: 'dist/server.js',
+  });
 });
 
 test.each(['--help', '-h'])('%s asks for help', (flag) => {
@@ -41,6 +53,7 @@ test.each([
   [['--port', 'abc'], 'got: "abc"'],
   [['--port', '0'], 'got: "0"'],
   [['--drain', '61'], '--drain must be a whole number from 0 to 60, got: "61"'],
+  [['--livekit', '5'], '--livekit must be a whole number from 0 to 4, got: "5"'],
   [['--port', '1e3'], 'got: "1e3"'],
   [['--port'], "Option '--port <value>' argument missing. Run with --help"],
   [['--nonsense'], "Unknown option '--nonsense'. Run with --help"],

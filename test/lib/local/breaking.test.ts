@@ -13,7 +13,7 @@ let control: ControlClient;
 let port: number;
 
 beforeAll(async () => {
-  command = new LocalCommand(['--instances', '2', '--drain', '1']);
+  command = new LocalCommand(['--instances', '2', '--drain', '1', '--livekit', '0']);
   state = await command.ready();
   control = new ControlClient(state.control);
   port = Number(new URL(state.url).port);

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { ControlClient } from '../../../lib/local/control-client.ts';
-import { findTopology, stateFile } from '../../../lib/local/state.ts';
+import { findTopology, stateFile, type TopologyState } from '../../../lib/local/state.ts';
 import { eventually } from '../../support/wait.ts';
 import { ask } from './fixtures/client.ts';
 import { allGone, fakeService, LocalCommand } from './fixtures/local-command.ts';
@@ -23,6 +24,11 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
+/** Where what is secret is kept in files. */
+function folderOf({ redis }: TopologyState): string {
+  return dirname(redis?.caFile as string);
+}
+
 function isRefused(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -32,7 +38,7 @@ function isRefused(port: number): Promise<boolean> {
 }
 
 test('the real service: two instances and Redis, a message across, instances killed, added and removed', async () => {
-  const command = local();
+  const command = local(['--livekit', '0']);
   const state = await command.ready();
   await command.says('first message across instances after');
   const port = portOf(state.url);
@@ -69,24 +75,26 @@ test('the real service: two instances and Redis, a message across, instances kil
   expect(await command.ended()).toBe(0);
   await allGone(parts.map((part) => part.pid));
   expect(existsSync(stateFile(port))).toBe(false);
+  expect(existsSync(folderOf(state))).toBe(false);
 });
 
 test('a parent that is SIGKILLed leaves nothing, not even parts that ignore SIGTERM', async () => {
-  const command = local(['--entry', fakeService], { FAKE_SERVICE: 'deaf' });
+  const command = local(['--entry', fakeService, '--no-agent'], { FAKE_SERVICE: 'deaf' });
   const state = await command.ready();
   command.process.kill('SIGKILL');
   await allGone(state.parts.map(({ pid }) => pid));
   await eventually('the state file to be gone', () => !existsSync(stateFile(portOf(state.url))));
+  await eventually('its certificate to be gone', () => !existsSync(folderOf(state)));
 });
 
 test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves nothing', async () => {
-  const script = `node --import tsx bin/local.ts --instances 1 --entry ${fakeService}; true`;
+  const script = `node --import tsx bin/local.ts --instances 1 --livekit 0 --entry ${fakeService}; true`;
   const npm = spawn(
     process.execPath,
     ['-e', `require('child_process').spawn('sh', ['-c', ${JSON.stringify(script)}], { stdio: 'inherit' })`],
     {
       env: { ...process.env, npm_lifecycle_event: 'start' },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     },
   );
   let output = '';
@@ -101,8 +109,8 @@ test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves n
 });
 
 test('a second copy takes another port; one that insists on a taken port ends with 1', async () => {
-  const first = await local(['--entry', fakeService, '--instances', '1']).ready();
-  const second = await local(['--entry', fakeService, '--instances', '1']).ready();
+  const first = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
+  const second = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
   expect(portOf(second.url)).not.toBe(portOf(first.url));
   const third = local(['--entry', fakeService, '--port', String(portOf(first.url))]);
   expect(await third.ended()).toBe(1);
@@ -112,16 +120,25 @@ test('a second copy takes another port; one that insists on a taken port ends wi
 });
 
 test('an instance that dies at boot again and again ends the start, and nothing is left', async () => {
-  const command = local(['--entry', fakeService], { FAKE_SERVICE: 'dies' });
+  const command = local(['--entry', fakeService, '--livekit', '0'], { FAKE_SERVICE: 'dies' });
   expect(await command.ended()).toBe(1);
   expect(command.output).toMatch(/app-\d ended again and again before it was ready \(code 7\)/);
   expect(command.output).toContain('  | no good');
-  const redis = /redis redis:\/\/127\.0\.0\.1:(\d+)/.exec(command.output);
+  const redis = /redis rediss:\/\/[^@]+@localhost:(\d+)/.exec(command.output);
   expect(await isRefused(Number(redis?.[1]))).toBe(true);
 });
 
+test('a LiveKit server that can’t be run ends the start, with the way around it', async () => {
+  const command = local(['--entry', fakeService, '--instances', '1'], {
+    LIVEKIT_SERVER_BIN: '/nowhere/livekit-server',
+  });
+  expect(await command.ended()).toBe(1);
+  expect(command.output).toContain('(spawn /nowhere/livekit-server ENOENT)');
+  expect(command.output).toContain('start without LiveKit: --livekit 0');
+});
+
 test('without a Redis program one instance runs, which is said', async () => {
-  const command = local(['--entry', fakeService, '--instances', '3'], {
+  const command = local(['--entry', fakeService, '--instances', '3', '--livekit', '0'], {
     PATH: '/nowhere',
     REDIS_URL: 'redis://x',
   });

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import type { Message } from '../../../protocol/hub.ts';
 import { Person } from '../people/person.tsx';
+import { CallLine, callEventOf } from './call-line.tsx';
 
 export interface MessageListProps {
   readonly messages: readonly Message[];
@@ -19,16 +20,37 @@ export function MessageList({ messages, self }: MessageListProps) {
   return (
     <ol className="messages" aria-live="polite" aria-label="Messages">
       {messages.map((message) => (
-        <li key={`${message.epoch}:${message.offset}`} className={message.from === self ? 'own' : undefined}>
-          <p className="by">
-            <Person subject={message.from} self={message.from === self} />
-            <time dateTime={new Date(message.at).toISOString()}>{timeOf(message.at)}</time>
-          </p>
-          <p className="text">{textOf(message.body)}</p>
-        </li>
+        <MessageItem key={`${message.epoch}:${message.offset}`} message={message} self={self} />
       ))}
       <li ref={end} aria-hidden="true" />
     </ol>
+  );
+}
+
+interface MessageItemProps {
+  readonly message: Message;
+  readonly self: string | undefined;
+}
+
+function MessageItem({ message, self }: MessageItemProps) {
+  const { from, at, body } = message;
+  const event = callEventOf(message);
+  const time = <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>;
+  if (event) {
+    return (
+      <li className="event">
+        <CallLine event={event} /> {time}
+      </li>
+    );
+  }
+  return (
+    <li className={from === self ? 'own' : undefined}>
+      <p className="by">
+        <Person subject={from} self={from === self} />
+        {time}
+      </p>
+      <p className="text">{textOf(body)}</p>
+    </li>
   );
 }
 

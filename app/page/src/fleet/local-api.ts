@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 /** One part of the topology on this machine. */
 export interface LocalPart {
   readonly id: string;
-  readonly kind: 'proxy' | 'redis' | 'instance';
+  readonly kind: 'proxy' | 'redis' | 'instance' | 'livekit' | 'agent';
   readonly health?: string;
   /** Absent while it is not running. */
   readonly pid?: number;

@@ -50,7 +50,7 @@ export function toneOf(subject: string): number {
 }
 
 function isRandom(subject: string): boolean {
-  return subject.startsWith('guest:') || /^[\w-]{20}$/.test(subject);
+  return /^(guest|anonymous):/.test(subject) || /^[\w-]{20}$/.test(subject);
 }
 
 /** FNV-1a. */

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { AnswersView } from '../answers/answers-view.tsx';
+import { CallView } from '../call/call-view.tsx';
 import { ChatView } from '../chat/chat-view.tsx';
 import { FeedView } from '../feeds/feed-view.tsx';
 import { FleetView } from '../fleet/fleet-view.tsx';
@@ -16,6 +17,7 @@ const room = new URLSearchParams(location.search).get('room') || 'lobby';
 const views: readonly [View, ...View[]] = [
   { id: 'chat', title: 'Chat', show: () => <ChatView room={room} /> },
   { id: 'ai', title: 'AI chat', show: () => <AnswersView room={room} /> },
+  { id: 'call', title: 'Call', show: () => <CallView room={room} /> },
   { id: 'bots', title: 'Bots', show: () => <FeedView key="bots" hub="bots" /> },
   { id: 'backtests', title: 'Backtests', show: () => <FeedView key="backtests" hub="backtests" /> },
   { id: 'instances', title: 'Instances', show: () => <FleetView /> },

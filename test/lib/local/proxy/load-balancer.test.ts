@@ -195,6 +195,57 @@ describe('health', () => {
   });
 });
 
+describe('rules', () => {
+  const rules = [
+    {
+      group: 'media',
+      paths: ['/rtc', '/rtc/*', '/v?/x+'],
+      healthChecks: { ...quick, path: '/', matcher: [200, 406] },
+    },
+  ];
+
+  test('some paths have targets of their own, whose clients are not sticky', async () => {
+    const { balancer, port } = await balance({ rules });
+    await target(balancer, 'service');
+    expect((await ask(port, { path: '/rtc' })).status).toBe(503);
+    const media = [await startTarget('m1'), await startTarget('m2')];
+    open.push({ close: () => Promise.all(media.map((each) => each.stop())).then(() => undefined) });
+    for (const each of media) {
+      each.answer = (_request, response) => response.writeHead(406).end(each.id);
+      balancer.register(each, 'media');
+      await becomes(balancer, each.id, 'healthy');
+    }
+    const answers = [await ask(port, { path: '/rtc' }), await ask(port, { path: '/rtc/v1?a=/b' })];
+    expect(answers.map(({ body }) => body).sort()).toEqual(['m1', 'm2']);
+    expect(answers.flatMap(({ cookies }) => cookies)).toEqual([]);
+    const { cookies } = await ask(port);
+    const headers = { cookie: cookie(cookies, 'AWSALB') };
+    const sticky = [
+      await ask(port, { path: '/v1/x+', headers }),
+      await ask(port, { path: '/v2/x+', headers }),
+    ];
+    expect(sticky.map(({ body }) => body).sort()).toEqual(['m1', 'm2']);
+    for (const path of ['/rtcs', '/a/rtc', '/', '/v10/x+', '/v1/xx', '/?/rtc/'])
+      expect((await ask(port, { path })).body).toBe('service');
+    const client = new RawClient(
+      port,
+      'GET /rtc?x=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    await eventually('the 101', () => client.text.includes('\r\n\r\n'));
+    expect(client.text).toMatch(/x-target: m/i);
+    expect(client.text).not.toMatch(/set-cookie/i);
+    client.socket.destroy();
+    await balancer.deregister('m1', 0);
+    await balancer.deregister('m2', 0);
+    expect((await ask(port, { path: '/rtc' })).status).toBe(503);
+  });
+
+  test('a target of a group that no rule has is a mistake', async () => {
+    const { balancer } = await balance({ rules });
+    expect(() => balancer.register({ id: 'x', host: '127.0.0.1', port: 1 }, 'medio')).toThrow('"medio"');
+  });
+});
+
 describe('the load balancer’s own answers', () => {
   test('503 with no target, for an upgrade too', async () => {
     const { port } = await balance();

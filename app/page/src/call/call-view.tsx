@@ -1,0 +1,85 @@
+import { type ComponentType, useCallback, useRef, useState } from 'react';
+import type { CallToken } from '../../../protocol/calls.ts';
+import { callEventOf } from '../chat/call-line.tsx';
+import { Conversation } from '../chat/conversation.tsx';
+import { ConnectionStatus } from '../hubs/connection-status.tsx';
+import { useHub } from '../hubs/use-hub.ts';
+import { useRoom } from '../hubs/use-room.ts';
+import { useSession } from '../session/session.ts';
+import { askCallToken } from './call-api.ts';
+import { CallEntry, type Devices } from './call-entry.tsx';
+import type { CallStageProps } from './call-stage.tsx';
+import { NoMediaServer } from './no-media-server.tsx';
+import { type Call, useCall } from './use-call.ts';
+
+interface Joined {
+  readonly access: CallToken;
+  readonly devices: Devices;
+  readonly Stage: ComponentType<CallStageProps>;
+}
+
+/** The call of a chat room, and the room's messages beside it. */
+export function CallView({ room: name }: { readonly room: string }) {
+  const hub = useHub('chat');
+  const room = useRoom(hub.client, name);
+  const self = useSession()?.subject;
+  const newestEvent = room.messages.findLast((message) => callEventOf(message) !== undefined)?.id;
+  const [joined, setJoined] = useState<Joined>();
+  const [ended, setEnded] = useState<string>();
+  const title = useRef<HTMLHeadingElement>(null);
+  const call = useCall(joined ? undefined : name, newestEvent);
+
+  const join = async (devices: Devices) => {
+    try {
+      // LiveKit is larger than the rest of the page together: it is loaded when it is wanted.
+      const [{ CallStage }, access] = await Promise.all([import('./call-stage.tsx'), askCallToken(name)]);
+      setEnded(undefined);
+      setJoined({ access, devices, Stage: CallStage });
+      title.current?.focus();
+      return undefined;
+    } catch (error) {
+      return `Not joined: ${(error as Error).message}`;
+    }
+  };
+  const leave = useCallback((reason?: string) => {
+    setJoined(undefined);
+    setEnded(reason);
+    title.current?.focus();
+  }, []);
+  return (
+    <section className="call" aria-labelledby="call-title">
+      <div className="view-head">
+        <h2 id="call-title" ref={title} tabIndex={-1}>
+          Call in <em>{name}</em>
+        </h2>
+        <ConnectionStatus hub={hub} />
+      </div>
+      <div className="columns">
+        <div className="column">
+          {ended && <p role="alert">{ended}</p>}
+          {joined ? (
+            <joined.Stage access={joined.access} devices={joined.devices} onLeft={leave} />
+          ) : (
+            <Door call={call} self={self} onJoin={join} />
+          )}
+        </div>
+        <Conversation hub={hub} name={name} room={room} self={self} />
+      </div>
+    </section>
+  );
+}
+
+interface DoorProps {
+  readonly call: Call;
+  readonly self: string | undefined;
+  readonly onJoin: (devices: Devices) => Promise<string | undefined>;
+}
+
+function Door({ call, self, onJoin }: DoorProps) {
+  if (call.state === 'absent') return <NoMediaServer />;
+  if (call.state === 'open') {
+    return <CallEntry participants={call.participants} self={self} onJoin={onJoin} />;
+  }
+  if (call.state === 'away') return <p role="alert">No call for now. {call.reason}. Trying again…</p>;
+  return <p className="soft">Asking who is in the call…</p>;
+}

@@ -1,0 +1,73 @@
+import { agentName } from '../../../app/names.ts';
+import { openLivekitApi } from '../../../app/server/livekit/api.ts';
+import { callToken } from '../../../app/server/livekit/token.ts';
+import { eventually } from '../../support/wait.ts';
+import { describeWithAgent, startAgent, type TestAgent } from '../support/agent.ts';
+import { apiKey, startLiveKit, type TestNode } from '../support/livekit-server.ts';
+import { endCalls, joinCall } from '../support/participant.ts';
+
+describeWithAgent('the voice agent', () => {
+  let node: TestNode;
+  let agent: TestAgent;
+  beforeAll(async () => {
+    node = await startLiveKit({ room: { departureTimeoutSeconds: 1 } });
+    await openLivekitApi(access()).callAgent('early', agentName);
+    agent = await startAgent(node.url);
+  });
+  afterAll(async () => {
+    await agent.stop();
+    await node.stop();
+    await endCalls();
+  });
+
+  const access = () => ({ url: node.wsUrl, apiUrl: node.url, apiKey: apiKey.key, apiSecret: apiKey.secret });
+  const call = async (room: string, withAgent: boolean) => {
+    const request = {
+      room,
+      identity: { subject: 'ada', guest: false },
+      ...(withAgent ? { agent: agentName } : {}),
+    };
+    const { token } = await callToken(access(), request);
+    return joinCall(node.wsUrl, token);
+  };
+
+  test('comes where the token asks for it, and says what it hears; nowhere else', async () => {
+    const [alone, caller] = await Promise.all([call('alone', false), call('echo', true)]);
+    await caller.speak();
+    await eventually('half a second of echo', () => caller.audio.audible >= 50);
+    expect(alone.room.remoteParticipants.size).toBe(0);
+    await Promise.all([alone.leave(), caller.leave()]);
+  });
+
+  test('is called into a call that has begun, once however often', async () => {
+    const caller = await call('later', false);
+    const api = openLivekitApi(access());
+    await api.callAgent('later', agentName);
+    await api.callAgent('later', agentName);
+    await caller.speak();
+    await eventually('an echo', () => caller.audio.audible >= 20);
+    const agents = (await api.participants('later')).filter((participant) => participant.agent);
+    expect([agents.length, caller.room.remoteParticipants.size]).toEqual([1, 1]);
+    await caller.leave();
+  });
+
+  test('is called again into a call that nobody could take', async () => {
+    const caller = await call('early', false);
+    await openLivekitApi(access(), 0).callAgent('early', agentName);
+    await caller.speak();
+    await eventually('an echo', () => caller.audio.audible >= 20);
+    expect(caller.room.remoteParticipants.size).toBe(1);
+    await caller.leave();
+  });
+
+  test('at SIGTERM it goes on with its call, and ends when that has ended', async () => {
+    const caller = await call('drain', true);
+    await caller.speak();
+    await eventually('an echo', () => caller.audio.audible >= 20);
+    await agent.kill('SIGTERM');
+    const before = caller.audio.audible;
+    await eventually('more of the echo', () => caller.audio.audible >= before + 50);
+    await caller.leave();
+    expect(await agent.ended()).toBe(0);
+  });
+});

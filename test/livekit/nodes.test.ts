@@ -56,12 +56,9 @@ describeWithLiveKit('real LiveKit nodes', () => {
   });
 
   test('two nodes: one room through both, data and audio counted, and Redis denied nothing', async () => {
-    const pair = [await start({ redis: redis.facts }), await start({ redis: redis.facts })];
+    await Promise.all([start({ redis: redis.facts }), start({ redis: redis.facts })]);
     await eventually('both to be in Redis', async () => (await live()).length >= nodes.length);
-    const [one, two] = (await Promise.all(pair.map(({ wsUrl }, index) => join(wsUrl, `user-${index}`)))) as [
-      Participant,
-      Participant,
-    ];
+    const [one, two] = await joinBoth('both');
     await one.speak();
     for (let n = 0; n < 20; n += 1) await one.say(`m${n}`);
     await eventually(
@@ -84,9 +81,13 @@ describeWithLiveKit('real LiveKit nodes', () => {
 
   const live = async () => liveNodes(await redis.admin.hvalsBuffer(nodesKey));
 
-  const join = async (url: string, subject: string) => {
-    const access = { url, apiUrl: '', apiKey: apiKey.key, apiSecret: apiKey.secret };
-    const { token } = await callToken(access, { room: 'both', identity: { subject, guest: false } });
-    return joinCall(url, token);
+  /** A participant on each of the two. */
+  const joinBoth = async (room: string) => {
+    const join = async ({ wsUrl: url }: TestNode, index: number) => {
+      const access = { url, apiUrl: '', apiKey: apiKey.key, apiSecret: apiKey.secret };
+      const identity = { subject: `user-${index}`, guest: false };
+      return joinCall(url, (await callToken(access, { room, identity })).token);
+    };
+    return (await Promise.all(nodes.map(join))) as [Participant, Participant];
   };
 });

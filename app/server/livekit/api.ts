@@ -22,8 +22,8 @@ const answerSeconds = 5;
  */
 const assignmentMs = 10_000;
 
-/** Of protobuf's `livekit.JobStatus`, which the SDK does not export. */
-const jobStatuses = { pending: 0, running: 1 } as const;
+/** Of protobuf's `livekit.JobStatus`, which the SDK does not export: 0 is pending, 1 running; what follows has ended. */
+const lastLiveStatus = 1;
 
 /** @param waitMs how long a call for the agent counts that nobody took yet. @default 10,000 */
 export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): LivekitApi {
@@ -57,14 +57,10 @@ export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): Li
 
 /** Is the agent there, or on its way? */
 function isAlive({ state }: AgentDispatch, waitMs: number): boolean {
-  const { pending, running } = jobStatuses;
   const jobs = state?.jobs ?? [];
-  if (
-    jobs.some(({ state: job }) => [pending, running].some((each) => each === Number(job?.status ?? pending)))
-  )
-    return true;
+  if (jobs.length > 0) return jobs.some(({ state: job }) => Number(job?.status ?? 0) <= lastLiveStatus);
   const calledAt = Number(state?.createdAt ?? 0) / nanosecondsInMs;
-  return jobs.length === 0 && Date.now() - calledAt < waitMs;
+  return Date.now() - calledAt < waitMs;
 }
 
 const nanosecondsInMs = 1_000_000;

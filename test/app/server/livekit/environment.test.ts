@@ -1,0 +1,37 @@
+import { readEnvironment } from '../../../../app/server/environment.ts';
+
+const livekit = {
+  LIVEKIT_URL: 'wss://livekit.example.com',
+  LIVEKIT_API_KEY: 'key',
+  LIVEKIT_API_SECRET: 'the secret of LiveKit, of forty characters',
+};
+const read = (variables: NodeJS.ProcessEnv) => readEnvironment({ AUTH: 'none', ...variables });
+
+test('absent: there are no calls', () => {
+  expect(read({}).livekit).toBeUndefined();
+});
+
+test('the API is where browsers go, unless it is named', () => {
+  expect(read(livekit).livekit).toMatchObject({
+    url: livekit.LIVEKIT_URL,
+    apiUrl: 'https://livekit.example.com',
+  });
+  const apiUrl = 'http://livekit.internal:7880';
+  expect(read({ ...livekit, LIVEKIT_API_URL: apiUrl }).livekit).toMatchObject({ apiUrl });
+});
+
+test('half of it is an error that says what is missing', () => {
+  expect(() => read({ LIVEKIT_URL: livekit.LIVEKIT_URL })).toThrow(
+    'LIVEKIT_API_KEY, LIVEKIT_API_SECRET must be set where LiveKit is',
+  );
+  expect(() => read({ LIVEKIT_API_URL: 'http://x' })).toThrow(
+    'LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET',
+  );
+});
+
+test('all faults at once, and the secret is not told', () => {
+  const faulty = () => read({ ...livekit, LIVEKIT_URL: 'https://livekit', LIVEKIT_API_SECRET: 'hunter2' });
+  expect(faulty).toThrow('LIVEKIT_URL must be a ws(s) URL, got: https://livekit');
+  expect(faulty).toThrow('LIVEKIT_API_SECRET must have 32 characters or more, got: 7 characters');
+  expect(faulty).not.toThrow('hunter2');
+});

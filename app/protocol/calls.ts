@@ -1,4 +1,10 @@
-/** What the service publishes into a chat room, `from` being `livekit`, as the call of that room changes. */
+/** Who tells a room of its call: `from` of each `CallEvent`. */
+export const callSender = 'livekit';
+
+/** The attribute by which the service's tokens tell whose a participant is; participants can't change it. */
+export const subjectAttribute = 'subject';
+
+/** What the service publishes into a chat room as the call of that room changes. */
 export interface CallEvent {
   readonly call: 'started' | 'joined' | 'left' | 'ended';
   /** Who joined or left. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { answerFrom } from '../../protocol/answers.ts';
+import { callSender } from '../../protocol/calls.ts';
 import { AuthenticationError } from './errors.ts';
 import type { Identity } from './identity.ts';
 
@@ -14,7 +16,7 @@ const text = (longest: number) =>
     .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
 
 /** What stands in `from` where no user speaks: a user of that name could pass for it. */
-const reservedSubjects: readonly string[] = ['server', 'assistant', 'livekit'];
+const reservedSubjects: readonly string[] = ['server', answerFrom, callSender];
 
 const roomClaim = z.union([
   text(256).transform((room) => ({ room })),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
-import type { CallToken } from '../../protocol/calls.ts';
+import { type CallToken, subjectAttribute } from '../../protocol/calls.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { LivekitAccess } from '../environment.ts';
 
@@ -32,9 +32,6 @@ export async function callToken(access: LivekitAccess, request: TokenRequest): P
   }
   return { url: access.url, token: await token.toJwt(), room, identity, expiresAt };
 }
-
-/** Tells whose a participant is; participants can't change it. */
-const subjectAttribute = 'subject';
 
 /** Whose a participant is, as LiveKit tells of it; an agent's is its own name. */
 export function subjectOfParticipant(participant: {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type WebhookEvent, WebhookReceiver } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import { paths } from '../../names.ts';
+import { callSender } from '../../protocol/calls.ts';
 import { joinRequest, longestId } from '../../protocol/schemas.ts';
 import type { LivekitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
@@ -16,8 +17,6 @@ export interface WebhookOptions {
   readonly log: Pick<Logger, 'warn'>;
 }
 
-/** Who tells a room of its call. */
-export const callSender = 'livekit';
 /**
  * Seconds after which an event is not told any more. A room knows a repeated id for 120 s: what is older could have been
  * told, and by a captured request would be told again. LiveKit itself gives up after 30 s.

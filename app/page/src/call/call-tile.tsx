@@ -12,10 +12,8 @@ import {
   VideoTrack,
 } from '@livekit/components-react';
 import { type Participant, Track } from 'livekit-client';
+import { subjectAttribute } from '../../../protocol/calls.ts';
 import { nameOf } from '../people/names.ts';
-
-/** The service's tokens tell by it whose a participant is. */
-const subjectAttribute = 'subject';
 
 /** One camera or screen. As LiveKit's ParticipantTile, with this page's names, and a button that has a name. */
 export function CallTile({ trackRef }: { readonly trackRef?: TrackReferenceOrPlaceholder }) {

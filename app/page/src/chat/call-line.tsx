@@ -1,9 +1,6 @@
-import type { CallEvent } from '../../../protocol/calls.ts';
+import { type CallEvent, callSender } from '../../../protocol/calls.ts';
 import type { Message } from '../../../protocol/hub.ts';
 import { nameOf } from '../people/names.ts';
-
-/** Who tells a room of its call. */
-const callSender = 'livekit';
 
 /** What a message tells of the room's call; undefined: somebody said it. */
 export function callEventOf({ from, body }: Message): CallEvent | undefined {

@@ -1,20 +1,30 @@
+import { join } from 'node:path';
 import { CfnOutput, Duration, Fn, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import { TargetType } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { defaultPort, paths } from '../app/names.ts';
 import { renderAcl, serviceAcl } from '../app/server/redis/acl.ts';
+import { liveKitImage } from '../livekit/config/image.ts';
+import { liveKitPaths, liveKitPorts } from '../livekit/config/ports.ts';
+import { liveKitAcl } from '../livekit/config/redis-acl.ts';
+import { Agent } from './aws/agent.ts';
 import { AlarmTopic } from './aws/alarm-topic.ts';
 import { App } from './aws/app.ts';
-import { builtImage, existingImage } from './aws/app-image.ts';
+import { builtImage, existingImage, sidecarImage } from './aws/app-image.ts';
 import { Backplane } from './aws/backplane.ts';
 import { CloudFrontEdge } from './aws/cloudfront-edge.ts';
 import { Cluster } from './aws/cluster.ts';
 import type { Edge } from './aws/edge.ts';
 import { ExistingNetwork } from './aws/existing-network.ts';
 import { ExistingRedis } from './aws/existing-redis.ts';
+import { architectureOf } from './aws/host-size.ts';
+import { LiveKit } from './aws/livekit.ts';
 import { LiveKitCapacity } from './aws/livekit-capacity.ts';
+import { LiveKitKey } from './aws/livekit-key.ts';
 import { Network } from './aws/network.ts';
 import { Observability } from './aws/observability.ts';
 import type { Place } from './aws/place.ts';
@@ -49,6 +59,10 @@ export class RealtimeStack extends Stack {
     const existingRedis = this.findRedis();
     const redis = backplane?.addUser('app', renderAcl(serviceAcl(config.stackName))) ?? existingRedis;
     const edge = this.createEdge(place);
+    const apiKey =
+      config.liveKitNodes > 0
+        ? new LiveKitKey(this, 'LiveKitKey', { removalPolicy: this.whenRemoved })
+        : undefined;
     const app = new App(this, 'App', {
       cluster,
       place,
@@ -68,6 +82,7 @@ export class RealtimeStack extends Stack {
       identityProvider: identityProviderOf(config),
       corsOrigins: [...(edge.passesHost ? [] : [edge.url]), ...(config.corsOrigins ?? [])],
       model: modelOf(config),
+      liveKit: apiKey && { url: webSocketOf(edge), apiUrl: edge.url, apiKey },
       ecsExec: config.ecsExec,
       logRetention: config.logRetentionDays,
       removalPolicy: this.whenRemoved,
@@ -80,7 +95,8 @@ export class RealtimeStack extends Stack {
       port: defaultPort,
       readyPath: paths.ready,
     });
-    if (config.liveKitNodes > 0) this.makeRoomForLiveKit(cluster, place, edge, topic);
+    const liveKit =
+      apiKey && this.createLiveKit({ cluster, place, edge, topic, apiKey, backplane, existingRedis });
     new Observability(this, 'Observability', {
       topic,
       app,
@@ -88,6 +104,7 @@ export class RealtimeStack extends Stack {
       minTasks: config.minTasks,
       joined: redis !== undefined,
       backplane,
+      liveKit: redis && liveKit,
     });
 
     // CloudFront's origin refuses a change of its tags (409).
@@ -173,17 +190,98 @@ export class RealtimeStack extends Stack {
     return HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId, zoneName: hostedZoneName });
   }
 
-  private makeRoomForLiveKit(cluster: Cluster['cluster'], place: Place, edge: Edge, topic: ITopic): void {
-    const { liveKitNodes, liveKitInstanceType, deletionProtection } = this.config;
+  private createLiveKit(parts: LiveKitParts): LiveKit {
+    const { config } = this;
+    const { cluster, place, edge, apiKey } = parts;
+    const maxNodes = config.liveKitMaxNodes ?? config.liveKitNodes;
     const capacity = new LiveKitCapacity(this, 'LiveKitCapacity', {
       cluster,
       place,
-      nodes: liveKitNodes,
-      instanceType: liveKitInstanceType,
-      terminationProtection: deletionProtection,
-      notifications: topic,
+      nodes: config.liveKitNodes,
+      maxNodes,
+      instanceType: config.liveKitInstanceType,
+      terminationProtection: config.deletionProtection,
+      notifications: parts.topic,
     });
     capacity.allowSignallingFrom(edge);
+    const calls = {
+      cluster,
+      apiKey,
+      deployment: config.stackName,
+      maxCallDrain: Duration.minutes(config.maxCallDrainMinutes),
+      logRetention: config.logRetentionDays,
+      removalPolicy: this.whenRemoved,
+    };
+    const liveKit = new LiveKit(this, 'LiveKit', {
+      ...calls,
+      capacity,
+      instanceType: config.liveKitInstanceType,
+      image: this.liveKitImage(capacity),
+      sidecarImage: sidecarImage(liveKitDirectory, architectureOf(config.liveKitInstanceType)),
+      redis: this.liveKitRedis(parts),
+      minNodes: config.liveKitNodes,
+      maxNodes,
+      webhookUrl: `${edge.url}${paths.livekitWebhook}`,
+      stopTimeout: Duration.minutes(config.liveKitStopMinutes),
+    });
+    for (const source of [parts.backplane, parts.existingRedis])
+      if (source) liveKit.service.node.addDependency(source);
+    edge.balancer.route(liveKit.target(), {
+      name: 'LiveKit',
+      paths: liveKitPaths,
+      port: liveKitPorts.signalling,
+      targetType: TargetType.INSTANCE,
+      readyPath: '/',
+      // 406 on every node as soon as Redis is away: they still hold their calls.
+      healthyCodes: '200,406',
+      unhealthyAfter: { checks: 10, every: Duration.seconds(30) },
+      // Meanwhile it still gets new rooms.
+      deregistrationDelay: Duration.seconds(30),
+      // Any node relays signalling to the one that holds the room.
+      sticky: false,
+    });
+    if (config.agentTasks > 0) {
+      const agent = new Agent(this, 'Agent', {
+        ...calls,
+        place,
+        image: builtImage(join(liveKitDirectory, 'agent'), config.cpuArchitecture),
+        sidecarImage: sidecarImage(liveKitDirectory, config.cpuArchitecture),
+        cpuArchitecture: config.cpuArchitecture,
+        minTasks: config.agentTasks,
+        maxTasks: config.agentMaxTasks ?? config.agentTasks,
+        liveKitUrl: webSocketOf(edge),
+      });
+      // It is not healthy before LiveKit answers.
+      agent.service.node.addDependency(liveKit.service);
+    }
+    return liveKit;
+  }
+
+  private liveKitImage(scope: Construct): ContainerImage {
+    const { liveKitImageUri } = this.config;
+    return liveKitImageUri
+      ? existingImage(scope, liveKitImageUri)
+      : ContainerImage.fromRegistry(liveKitImage);
+  }
+
+  /** LiveKit's user in an existing Redis is that of the service: its permissions are the owner's. */
+  private liveKitRedis({ backplane, existingRedis }: LiveKitParts) {
+    if (backplane)
+      return {
+        access: backplane.addUser('livekit', renderAcl(liveKitAcl())),
+        facts: { endpoints: [backplane.endpoint], username: 'livekit', tls: true },
+      };
+    if (!existingRedis) return undefined;
+    // A reference: CloudFormation puts the name in.
+    const username = existingRedis.secret?.secretValueFromJson('username').unsafeUnwrap();
+    return {
+      access: existingRedis,
+      facts: {
+        endpoints: [existingRedis.endpoint],
+        tls: this.config.redisTls,
+        ...(username !== undefined && { username }),
+      },
+    };
   }
 
   private imageOf({ imageUri, cpuArchitecture }: RealtimeConfig) {
@@ -221,6 +319,20 @@ export class RealtimeStack extends Stack {
     new CfnOutput(this, id, { value, description });
   }
 }
+
+interface LiveKitParts {
+  readonly cluster: Cluster['cluster'];
+  readonly place: Place;
+  readonly edge: Edge;
+  readonly topic: ITopic;
+  readonly apiKey: LiveKitKey;
+  readonly backplane: Backplane | undefined;
+  readonly existingRedis: ExistingRedis | undefined;
+}
+
+const liveKitDirectory = join(import.meta.dirname, '..', 'livekit');
+
+const webSocketOf = ({ url }: Edge) => url.replace(/^http/, 'ws');
 
 /** `maxAzs` would give two zones where the account is not known; selecting them gives as many as are asked for. */
 function zonesOf({ availabilityZones, availabilityZoneCount }: RealtimeConfig): string[] {

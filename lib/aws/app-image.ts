@@ -18,6 +18,14 @@ export function builtImage(directory: string, architecture: CpuArchitecture): ec
   return ecs.ContainerImage.fromAsset(directory, { platform: platforms[architecture] });
 }
 
+/** The sidecar's image, built from the folder above it, whose configuration it shares. */
+export function sidecarImage(liveKitDirectory: string, architecture: CpuArchitecture): ecs.ContainerImage {
+  return ecs.ContainerImage.fromAsset(liveKitDirectory, {
+    file: 'sidecar/Dockerfile',
+    platform: platforms[architecture],
+  });
+}
+
 /** An image that exists already. One in a private ECR repository brings the permission to pull it. */
 export function existingImage(scope: Construct, uri: string): ecs.ContainerImage {
   const [, account, region, repositoryName, tagOrDigest] = privateEcr.exec(uri) ?? [];

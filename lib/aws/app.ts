@@ -11,6 +11,7 @@ import {
   type ServiceMetric,
 } from '../../app/metric-names.ts';
 import { defaultPort, environmentNames } from '../../app/names.ts';
+import type { LiveKitKey } from './livekit-key.ts';
 import { invokeModel, type Model } from './model.ts';
 import { RealtimeService, type RealtimeServiceProps } from './realtime-service.ts';
 import { scaleService } from './service-scaling.ts';
@@ -60,6 +61,12 @@ export interface AppProps
    * @default - the offline one
    */
   readonly model?: Model;
+
+  /**
+   * Where LiveKit is, `wss://…` for browsers and `https://…` for the service, and the key that tokens are signed with.
+   * @default - there are no calls
+   */
+  readonly liveKit?: { readonly url: string; readonly apiUrl: string; readonly apiKey: LiveKitKey };
 }
 
 /** Port of `/metrics` and `/instance`: no security group opens it, a shell in a task reaches it. */
@@ -90,6 +97,10 @@ export class App extends Construct {
       secrets: {
         [environmentNames.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
         [environmentNames.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
+        ...props.liveKit?.apiKey.variables({
+          apiKey: environmentNames.livekitApiKey,
+          apiSecret: environmentNames.livekitApiSecret,
+        }),
       },
     });
     if (props.guests) this.warnOfGuests();
@@ -157,7 +168,7 @@ export class App extends Construct {
 }
 
 function environmentOf(props: AppProps): Record<string, string> {
-  const { redis, identityProvider, model, corsOrigins = [] } = props;
+  const { redis, identityProvider, model, liveKit, corsOrigins = [] } = props;
   return {
     [environmentNames.port]: String(defaultPort),
     [environmentNames.host]: '0.0.0.0',
@@ -179,5 +190,9 @@ function environmentOf(props: AppProps): Record<string, string> {
     }),
     ...(corsOrigins.length > 0 && { [environmentNames.corsOrigins]: corsOrigins.join(',') }),
     ...(model && { [environmentNames.modelProvider]: 'bedrock', [environmentNames.modelId]: model.id }),
+    ...(liveKit && {
+      [environmentNames.livekitUrl]: liveKit.url,
+      [environmentNames.livekitApiUrl]: liveKit.apiUrl,
+    }),
   };
 }

@@ -115,6 +115,11 @@ export class Backplane extends Construct implements ec2.IConnectable {
     return this.cache.attrPrimaryEndPointAddress;
   }
 
+  /** Where the primary node is, by a name that moves with a failover. */
+  get endpoint(): { readonly host: string; readonly port: number } {
+    return { host: this.host, port: this.port };
+  }
+
   /** Id of the replication group. */
   get replicationGroupId(): string {
     return this.cache.ref;

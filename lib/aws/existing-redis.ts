@@ -47,6 +47,10 @@ export class ExistingRedis extends Construct implements RedisAccess {
     });
   }
 
+  get endpoint(): { readonly host: string; readonly port: number } {
+    return { host: this.props.host, port: this.props.port };
+  }
+
   settings(): secretsmanager.ISecret {
     this.composed ??= this.compose();
     return this.composed;

@@ -14,6 +14,12 @@ export interface LiveKitCapacityProps {
   /** Hosts; each takes one node, whose ports would clash with another's. */
   readonly nodes: number;
 
+  /**
+   * Hosts at most in use; a deployment takes twice as many.
+   * @default - `nodes`
+   */
+  readonly maxNodes?: number;
+
   /** EC2 instance type, such as `c7g.xlarge`. */
   readonly instanceType: string;
 
@@ -105,7 +111,7 @@ export class LiveKitCapacity extends Construct implements ec2.IConnectable {
       launchTemplate: this.createLaunchTemplate(props, securityGroup),
       minCapacity: props.nodes,
       // A deployment runs old and new nodes side by side, each on a host of its own.
-      maxCapacity: 2 * props.nodes,
+      maxCapacity: 2 * Math.max(props.nodes, props.maxNodes ?? 0),
       newInstancesProtectedFromScaleIn: props.terminationProtection,
       defaultInstanceWarmup: Duration.minutes(2),
       groupMetrics: [autoscaling.GroupMetrics.all()],

@@ -61,6 +61,18 @@ export interface RouteProps {
    * @default - the service's staggered drain and 30 s
    */
   readonly deregistrationDelay?: Duration;
+
+  /**
+   * One client's requests go to the same target, for the sake of HTTP long-polling.
+   * @default true
+   */
+  readonly sticky?: boolean;
+
+  /**
+   * When a target counts as unhealthy, and is replaced: after so many checks, with so much time between.
+   * @default - 3 checks, every 10 seconds
+   */
+  readonly unhealthyAfter?: { readonly checks: number; readonly every: Duration };
 }
 
 /** ECS takes a target out, the balancer cuts what is open at the end of this, and only then comes SIGTERM. */
@@ -146,15 +158,15 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
       // New sockets go where the fewest requests are open: a fresh task fills up, old ones don't pile up.
       loadBalancingAlgorithmType: elbv2.TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
       // Only polling needs it: all requests of one of its sessions must reach the same task.
-      stickinessCookieDuration: Duration.days(1),
+      ...(route.sticky !== false && { stickinessCookieDuration: Duration.days(1) }),
       deregistrationDelay: route.deregistrationDelay ?? this.props.drainTime.plus(afterDrain),
       healthCheck: {
         path: route.readyPath,
         healthyHttpCodes: route.healthyCodes ?? '200',
-        interval: Duration.seconds(10),
+        interval: route.unhealthyAfter?.every ?? Duration.seconds(10),
         timeout: Duration.seconds(5),
         healthyThresholdCount: 2,
-        unhealthyThresholdCount: 3,
+        unhealthyThresholdCount: route.unhealthyAfter?.checks ?? 3,
       },
     });
   }

@@ -8,6 +8,7 @@ import { demotedReason, metricNamespace } from '../../app/metric-names.ts';
 import { alarm, oneMinute } from './alarm.ts';
 import type { App } from './app.ts';
 import type { Backplane } from './backplane.ts';
+import type { LiveKit } from './livekit.ts';
 
 export interface ObservabilityProps {
   readonly topic: sns.ITopic;
@@ -25,6 +26,12 @@ export interface ObservabilityProps {
    * @default - none, or one whose alarms are its owner's
    */
   readonly backplane?: Backplane;
+
+  /**
+   * Nodes that are to find each other.
+   * @default - none, or one that is alone by intent
+   */
+  readonly liveKit?: LiveKit;
 }
 
 const fiveMinutes = Duration.minutes(5);
@@ -40,6 +47,7 @@ export class Observability extends Construct {
     this.watchReconnects();
     if (props.joined) this.watchJoin();
     if (props.backplane) this.watchMemory(props.backplane);
+    if (props.liveKit) this.watchNodes(props.liveKit);
   }
 
   private watchTargets(): void {
@@ -128,6 +136,28 @@ export class Observability extends Construct {
       metricValue: '1',
     });
     return filter.metric({ statistic: 'Sum', period: oneMinute });
+  }
+
+  /** A node that Redis does not know serves calls as ever, but for those that others hold the rooms of. */
+  private watchNodes(liveKit: LiveKit): void {
+    alarm(this, 'LiveKitAlone', {
+      topic: this.props.topic,
+      runbook: 'LiveKit nodes run alone',
+      meaning: 'The nodes that live in Redis are not as many as the tasks that run: some are alone.',
+      metric: new cloudwatch.MathExpression({
+        expression: 'ABS(tasks - nodes)',
+        label: 'nodes that the others do not know',
+        period: oneMinute,
+        usingMetrics: {
+          tasks: liveKit.metric('RunningTasks', { statistic: 'Maximum', period: oneMinute }),
+          nodes: liveKit.metric('LiveNodes', { statistic: 'Minimum', period: oneMinute }),
+        },
+      }),
+      above: 0,
+      points: [5, 6],
+      noData: 'alarm',
+      because: 'the sidecar of each node writes it once a minute: no node runs, or none reaches Redis',
+    });
   }
 
   private watchMemory(backplane: Backplane): void {

@@ -266,6 +266,32 @@ export const knobs = z.object({
     'be an EC2 instance type such as c7g.xlarge',
     'take c7g.xlarge',
   ).describe('Instance type of LiveKit’s hosts.'),
+  liveKitMaxNodes: whole(1, 50, 'take more than `liveKitNodes` to scale, or remove it')
+    .optional()
+    .describe(
+      'LiveKit nodes at most. Above `liveKitNodes`, they scale on CPU; a deployment takes twice the hosts.',
+    ),
+  liveKitImageUri: text(
+    /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/,
+    'be an image reference such as livekit/livekit-server:v1.13.5@sha256:…',
+    'write registry/name:tag, without https://',
+  )
+    .optional()
+    .describe(
+      'Image of livekit-server in place of the official one of the version that this was tried with. Docker Hub limits pulls and a tag can move: in production copy it into ECR and name its digest.',
+    ),
+  maxCallDrainMinutes: whole(1, 150, 'take 60').describe(
+    'Minutes for which a LiveKit node, or a voice agent, that a deployment replaces may keep its calls.',
+  ),
+  liveKitStopMinutes: whole(1, 149, 'take 10').describe(
+    'Minutes between SIGTERM and SIGKILL of a LiveKit node, for calls that were not protected.',
+  ),
+  agentTasks: whole(0, 50, 'take 2, or 0 for no agent').describe(
+    'Tasks of the voice agent at least, where there is LiveKit; 0: no agent.',
+  ),
+  agentMaxTasks: whole(1, 50, 'take more than `agentTasks` to scale, or remove it')
+    .optional()
+    .describe('Tasks of the voice agent at most. Above `agentTasks`, they scale on CPU.'),
 
   containerInsights: flag('take true in production').describe(
     'Container Insights of the cluster, about $0.07 a metric and month.',

@@ -20,6 +20,9 @@ const common = {
   wafRequestsPerAddress: 20_000,
   liveKitNodes: 0,
   liveKitInstanceType: 'c7g.xlarge',
+  maxCallDrainMinutes: 60,
+  liveKitStopMinutes: 10,
+  agentTasks: 2,
 } as const;
 
 /** What each environment starts from: `dev` to try, for the least money; `prod` for users. */

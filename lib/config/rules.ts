@@ -1,4 +1,5 @@
 import { pingIntervalMs } from '../../app/names.ts';
+import { callDrainFault } from '../../livekit/config/call-drain.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateCpus, fargateMemory } from './fargate-sizes.ts';
 import { type Knob, type Knobs, knobs } from './knobs.ts';
@@ -122,6 +123,26 @@ export const rules: readonly Rule[] = [
       liveKitNodes > 1 &&
       backplane === 'none' &&
       `\`liveKitNodes\` must be at most 1 without a backplane, got: ${liveKitNodes}; nodes find each other's rooms through Redis`,
+  ),
+  rule(
+    ['liveKitNodes', 'liveKitMaxNodes'],
+    ({ liveKitNodes, liveKitMaxNodes }) =>
+      liveKitMaxNodes !== undefined &&
+      (liveKitMaxNodes < liveKitNodes || (liveKitMaxNodes > liveKitNodes && liveKitNodes < 2)) &&
+      `\`liveKitMaxNodes\` must be \`liveKitNodes\` (${liveKitNodes}) or more, with 2 of those at least, got: ${liveKitMaxNodes}; calls of a node that dies need another at once: take liveKitNodes=2`,
+  ),
+  rule(
+    ['maxCallDrainMinutes', 'liveKitStopMinutes'],
+    ({ maxCallDrainMinutes, liveKitStopMinutes }) =>
+      callDrainFault({ maxCallDrainMinutes, stopTimeoutMinutes: liveKitStopMinutes }) &&
+      `\`maxCallDrainMinutes\` must be at most 150 together with \`liveKitStopMinutes\`, got: ${maxCallDrainMinutes} + ${liveKitStopMinutes}; CloudFormation gives up after three hours: take 60 and 10`,
+  ),
+  rule(
+    ['agentTasks', 'agentMaxTasks'],
+    ({ agentTasks, agentMaxTasks }) =>
+      agentMaxTasks !== undefined &&
+      (agentTasks === 0 || agentMaxTasks < agentTasks) &&
+      `\`agentMaxTasks\` must be \`agentTasks\` (${agentTasks}) or more, and that not 0, got: ${agentMaxTasks}; raise it, or remove it`,
   ),
 
   rule(

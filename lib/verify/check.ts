@@ -32,6 +32,9 @@ const stackCheckNames = [
   'tasks-after-rotation',
 ] as const;
 
+/** Of LiveKit, where there is one. */
+export const liveKitCheckNames = ['livekit-nodes', 'livekit-room', 'livekit-killed-node'] as const;
+
 export const checkNames = [
   ...stackCheckNames,
   'instances',
@@ -50,6 +53,7 @@ export const checkNames = [
   'killed-instance',
   'joining-instance',
   'presence',
+  ...liveKitCheckNames,
 ] as const;
 export type CheckName = (typeof checkNames)[number];
 

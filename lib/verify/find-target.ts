@@ -3,6 +3,7 @@ import { liveTopologies, type TopologyState } from '../local/state.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { ask } from './ask.ts';
 import { wordsOf } from './error-words.ts';
+import { localLiveKit } from './livekit/control.ts';
 import { localControl } from './local-control.ts';
 import type { Target } from './target.ts';
 
@@ -25,7 +26,7 @@ export async function findTarget(
     ...(instances === undefined ? {} : { instances }),
     ...(serviceToken === undefined ? {} : { serviceToken }),
     ...(local
-      ? { control: localControl(local) }
+      ? { control: localControl(local), liveKit: localLiveKit(local) }
       : {
           withoutControl: 'it changes the topology, and only one that `npm start` runs here may be changed',
         }),

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Check, Load } from './check.ts';
+import type { Check, CheckName, Load } from './check.ts';
 import type { Progress, Result } from './run.ts';
 import type { Target } from './target.ts';
 import { noTokens, type Tokens } from './tokens.ts';
@@ -28,6 +28,14 @@ export interface Summary {
   /** Ended by Ctrl-C before the last check. */
   readonly interrupted: boolean;
   readonly checks: readonly Result[];
+  /** There is nothing here for them. */
+  readonly leftOut?: LeftOut;
+}
+
+/** Checks that belong to a part which is not there. */
+export interface LeftOut {
+  readonly names: readonly CheckName[];
+  readonly reason: string;
 }
 
 export interface Report extends Progress {
@@ -41,6 +49,7 @@ export function summarize(
   ms: number,
   checks: readonly Result[],
   interrupted: boolean,
+  leftOut?: LeftOut,
 ): Summary {
   const number = (status: Result['status']) => checks.filter((check) => check.status === status).length;
   const [passed, failed, skipped] = [number('passed'), number('failed'), number('skipped')];
@@ -56,6 +65,7 @@ export function summarize(
     skipped,
     interrupted,
     checks,
+    ...(leftOut ? { leftOut } : {}),
   };
 }
 
@@ -89,6 +99,8 @@ export function tableReport(output: Output, checks: readonly Check[]): Report {
       line(head + hang(textOf(output, result), indent, output.columns));
     },
     end: (summary) => {
+      const { leftOut } = summary;
+      if (leftOut) line(`  ${leftOut.reason} (${leftOut.names.join(', ')})`);
       line(`\n${totals(summary)}`);
     },
   };

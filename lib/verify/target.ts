@@ -1,3 +1,4 @@
+import type { LiveKitControl } from './livekit/control.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What is verified, and what may be done to it. */
@@ -10,6 +11,8 @@ export interface Target {
   readonly control?: TopologyControl;
   /** Why there is no `control`. */
   readonly withoutControl?: string;
+  /** Present where LiveKit nodes may be looked at and killed: the local topology. */
+  readonly liveKit?: LiveKitControl;
   /** What clients show in their handshakes. @default nothing */
   readonly tokens?: Tokens;
   /** Opens the HTTP API, on which backends publish. @default there is none to be had */

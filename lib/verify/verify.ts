@@ -3,6 +3,7 @@ import { openStack } from './aws/open-stack.ts';
 import { allChecks } from './checks/all.ts';
 import { findTarget } from './find-target.ts';
 import { findTokens } from './find-tokens.ts';
+import { leftOutOf } from './livekit/left-out.ts';
 import { jsonReport, type Output, summarize, tableReport } from './report.ts';
 import { runChecks } from './run.ts';
 
@@ -43,7 +44,10 @@ async function followArguments(
   const found = await findTarget({ ...(stack?.url && { url: stack.url }), ...given }, stateFolder);
   const tokens = await findTokens(found.url, given, timeoutMs, signal);
   const target = { ...found, tokens };
-  const checks = [...(stack?.checks ?? []), ...allChecks].filter(({ name }) => only.includes(name));
+  const leftOut = await leftOutOf(target, only);
+  const checks = [...(stack?.checks ?? []), ...allChecks].filter(
+    ({ name }) => only.includes(name) && !leftOut?.names.includes(name),
+  );
   if (checks.length === 0) throw new UsageError(`${only.join(', ')} look at a stack on AWS: give --stack`);
   const report = json ? jsonReport(output) : tableReport(output, checks);
   const startedAt = new Date();
@@ -51,7 +55,7 @@ async function followArguments(
   report.begin(target, load);
   const results = await runChecks(checks, { target, load, timeoutMs, long, signal }, report);
   const ms = Math.round(performance.now() - start);
-  const summary = summarize(target, startedAt, ms, results, signal.aborted);
+  const summary = summarize(target, startedAt, ms, results, signal.aborted, leftOut);
   report.end(summary);
   return signal.aborted ? 130 : summary.ok ? 0 : 1;
 }

@@ -136,6 +136,30 @@ describe('a change touches what it should', () => {
     ]);
   });
 
+  test('a rotation with LiveKit: its own idle password, and its nodes; the agent keeps running', () => {
+    const calls = { liveKitNodes: 2 };
+    expect(changed(calls, { ...calls, passwordRound: 2 }).filter((id) => !/^App|AppUser/.test(id))).toEqual([
+      'BackplaneLivekitUser',
+      'BackplaneLivekitUserPasswordB0',
+      'BackplaneLivekitUserPasswordB2',
+      'LiveKitService',
+      'LiveKitTask',
+      'LiveKitTaskExecutionRoleDefaultPolicy',
+    ]);
+  });
+
+  test('LiveKit later: the service’s task learns of it, the cache gets a user, and nothing else changes', () => {
+    const calls = { liveKitNodes: 2 };
+    const withoutOrder = (id: string, { DependsOn, ...resource }: Json) => [id, JSON.stringify(resource)];
+    const before = Object.entries(resources({}));
+    // CloudFront's origin waits for the new rule as well, which is no change of it.
+    const kept = before
+      .filter(([id, old]) => `${withoutOrder(id, old)}` !== `${withoutOrder(id, resources(calls)[id])}`)
+      .map(([id]) => withoutHash(id))
+      .sort();
+    expect(kept).toEqual(['AppRealtimeTask', 'AppRealtimeTaskExecutionRoleDefaultPolicy', 'BackplaneUsers']);
+  });
+
   test('logs kept longer: the logs', () => {
     expect(changed({}, { logRetentionDays: 14 })).toEqual(['AppRealtimeLogs', 'NetworkFlowLogs']);
   });

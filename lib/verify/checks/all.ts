@@ -8,6 +8,9 @@ import { idleTimeout } from './idle-timeout.ts';
 import { instances } from './instances.ts';
 import { joiningInstance } from './joining-instance.ts';
 import { killedInstance } from './killed-instance.ts';
+import { liveKitKilledNode } from './livekit-killed-node.ts';
+import { liveKitNodes } from './livekit-nodes.ts';
+import { liveKitRoom } from './livekit-room.ts';
 import { polling } from './polling.ts';
 import { presence } from './presence.ts';
 import { recovery } from './recovery.ts';
@@ -37,4 +40,7 @@ export const allChecks: readonly Check[] = [
   killedInstance,
   joiningInstance,
   presence,
+  liveKitNodes,
+  liveKitRoom,
+  liveKitKilledNode,
 ];

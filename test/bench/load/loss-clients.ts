@@ -2,6 +2,7 @@ import { Agent } from 'node:http';
 import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { io } from 'socket.io-client';
 import { openHub } from '../../../app/client/hub.ts';
+import { makeBenchToken } from '../bench-token.ts';
 import type { DialectName } from './dialects.ts';
 
 /** A client as an application would have it: the library does what it does about a lost connection. */
@@ -54,7 +55,8 @@ function openSocketIoClient({ room, onMessage, ...where }: LossClientOptions): L
 }
 
 function openHubClient({ room: name, onMessage, onLost, ...where }: LossClientOptions): LossClient {
-  const hub = openHub<Body>('http://instances', 'chat', connectingTo(where));
+  const options = { ...connectingTo(where), auth: { token: makeBenchToken() } };
+  const hub = openHub<Body>('http://instances', 'chat', options);
   const room = hub.join(name, { onMessage: ({ body }) => onMessage(body.number), onLost });
   return { joined: room.joined, publish: (number) => room.publish({ number, text }) };
 }

@@ -37,6 +37,13 @@ test('a deployment has room for old and new nodes side by side', () => {
   expect(group.Properties).not.toHaveProperty('DesiredCapacity');
 });
 
+test('where nodes scale, the most of them have room twice', () => {
+  expect(groupOf(capacity({ maxNodes: 6 }).template()).Properties).toMatchObject({
+    MinSize: '2',
+    MaxSize: '12',
+  });
+});
+
 test('a new image replaces no host by itself: calls are on them', () => {
   const group = groupOf(capacity().template());
   expect(group.UpdatePolicy?.AutoScalingRollingUpdate).toBeUndefined();

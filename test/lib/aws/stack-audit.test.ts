@@ -134,6 +134,9 @@ describe('permissions', () => {
   const wildcards: Record<string, string> = {
     'ecr:GetAuthorizationToken': 'the token is the account’s: the action knows no resources',
     'ecs:DescribeTasks': 'of tasks whose ids are known when they run; the cluster is named',
+    'ecs:GetTaskProtection': 'as before',
+    'ecs:UpdateTaskProtection': 'as before',
+    'ecs:DescribeServices': 'its own service is made after its role; the cluster is named',
   };
 
   /** What the knob `ecsExec` and the agent of EC2 hosts need; no resources are known for them. */
@@ -215,17 +218,26 @@ describe('permissions', () => {
           ...('backplane' in knobs && knobs.backplane === 'none'
             ? []
             : [['AppRealtimeSecurityGroup', 6379, 6379, redis]]),
-          ...('liveKitNodes' in knobs ? [[balancer, 7880, 7880, 'LiveKitCapacitySecurityGroup']] : []),
+          ...('liveKitNodes' in knobs
+            ? [
+                [balancer, 7880, 7880, 'LiveKitCapacitySecurityGroup'],
+                ['LiveKitCapacitySecurityGroup', 6379, 6379, redis],
+              ]
+            : []),
         ].sort(),
       );
     });
 
-    test('tasks go out to AWS over HTTPS and to Redis alone', () => {
+    test('tasks go out to AWS over HTTPS and to Redis alone, the agent’s to LiveKit’s media besides', () => {
       const open = resourcesOf(template, 'AWS::EC2::SecurityGroup')
         .filter(({ GroupDescription }) => !GroupDescription.startsWith('LiveKit'))
         .flatMap(({ SecurityGroupEgress = [] }) => SecurityGroupEgress)
         .filter(({ CidrIp }) => CidrIp !== '255.255.255.255/32');
-      expect(open).toEqual([expect.objectContaining({ CidrIp: '0.0.0.0/0', FromPort: 443, ToPort: 443 })]);
+      expect(open.every(({ CidrIp }) => CidrIp === '0.0.0.0/0')).toBe(true);
+      const https = 'tcp 443-443';
+      expect(
+        open.map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`).sort(),
+      ).toEqual('liveKitNodes' in knobs ? [https, https, 'tcp 7881-7881', 'udp 7882-7897'].sort() : [https]);
       const between = resourcesOf(template, 'AWS::EC2::SecurityGroupEgress');
       expect(between.every(({ DestinationSecurityGroupId }) => DestinationSecurityGroupId)).toBe(true);
     });

@@ -30,7 +30,8 @@ test.each(['dev', 'own domain', 'everything on'] as const)(
 test('what comes in numbers is counted', () => {
   const prod = variants['own domain'];
   expect(quantityOf(/^cache\.m7g\.large/, prod)).toBe(2);
-  expect(quantityOf(/^task/, prod)).toBe(3);
+  // Three of the service, two of the voice agent.
+  expect(quantityOf(/^task/, prod)).toBe(5);
   expect(quantityOf(/^NAT/, prod)).toBe(2);
   expect(quantityOf(/^c7g/, prod)).toBe(2);
   // Two of the NAT gateways, three of the load balancer, two of the hosts.

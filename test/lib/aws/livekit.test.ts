@@ -1,0 +1,347 @@
+import { readFileSync } from 'node:fs';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { Template } from 'aws-cdk-lib/assertions';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { readEnvironment } from '../../../app/server/environment.ts';
+import { vCpusOf } from '../../../lib/aws/host-size.ts';
+import { LiveKit, type LiveKitProps } from '../../../lib/aws/livekit.ts';
+import { LiveKitCapacity } from '../../../lib/aws/livekit-capacity.ts';
+import { LiveKitKey } from '../../../lib/aws/livekit-key.ts';
+import { liveKitImage } from '../../../livekit/config/image.ts';
+import { liveKitPaths } from '../../../livekit/config/ports.ts';
+import { readSettings } from '../../../livekit/sidecar/environment.ts';
+import { createLog } from '../../../livekit/sidecar/log.ts';
+import { templateOf, variants } from './stack-templates.ts';
+import { attributesOf, type Json, newPlace, newRedis, newStack, resourcesOf } from './synthesis.ts';
+
+const template = templateOf(variants['own domain']);
+const liveKitOf = (of: Template) => ({
+  task: resourcesOf(of, 'AWS::ECS::TaskDefinition').find(({ NetworkMode }) => NetworkMode === 'host'),
+  service: resourcesOf(of, 'AWS::ECS::Service').find(
+    ({ CapacityProviderStrategy }) => CapacityProviderStrategy,
+  ),
+});
+const { task, service } = liveKitOf(template);
+const container = (name: string, of: Json = task): Json =>
+  of.ContainerDefinitions.find(({ Name }: Json) => Name === name);
+
+/** References as a name that says what they are. */
+const resolved = (value: Json): string =>
+  typeof value === 'string'
+    ? value
+    : value['Fn::Join']
+      ? value['Fn::Join'][1].map(resolved).join('')
+      : (value['Fn::GetAtt']?.[0] ?? value.Ref);
+const variablesOf = (of: Json): Record<string, string> =>
+  Object.fromEntries(of.Environment.map(({ Name, Value }: Json) => [Name, resolved(Value)]));
+const secretsOf = (of: Json): Record<string, string> =>
+  Object.fromEntries((of.Secrets ?? []).map(({ Name, ValueFrom }: Json) => [Name, resolved(ValueFrom)]));
+
+describe('a node', () => {
+  const node = container('livekit');
+
+  test('has a host of its own and the host’s network', () => {
+    expect(service).toMatchObject({
+      DesiredCount: 2,
+      CapacityProviderStrategy: [{ Weight: 1 }],
+      PlacementConstraints: [{ Type: 'distinctInstance' }],
+      AvailabilityZoneRebalancing: 'DISABLED',
+      DeploymentConfiguration: {
+        MinimumHealthyPercent: 100,
+        MaximumPercent: 200,
+        DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+      },
+    });
+    expect(service.LaunchType).toBeUndefined();
+    expect(node.PortMappings).toEqual(
+      [7880, 7881].map((port) => ({ ContainerPort: port, HostPort: port, Protocol: 'tcp' })),
+    );
+  });
+
+  test('comes after the cluster’s capacity, the cache with its users, and the listener', () => {
+    const [created] = Object.values(template.findResources('AWS::ECS::Service')).filter(
+      ({ Properties }: Json) => Properties.CapacityProviderStrategy,
+    ) as Json[];
+    const [association] = Object.keys(
+      template.findResources('AWS::ECS::ClusterCapacityProviderAssociations'),
+    );
+    expect(created.DependsOn).toContain(association);
+    for (const part of [/^BackplaneUsers/, /^BackplaneLivekitUser/, /Listener|LiveKitRule/])
+      expect(created.DependsOn).toContainEqual(expect.stringMatching(part));
+  });
+
+  test('reads the configuration that joins it with the others, as a user of its own', () => {
+    const config = JSON.parse(variablesOf(node).LIVEKIT_CONFIG as string);
+    expect(config).toMatchObject({
+      port: 7880,
+      rtc: { tcp_port: 7881, udp_port: '7882-7897', use_external_ip: false },
+      redis: { username: 'livekit', tls: { enabled: true } },
+      node_selector: { kind: 'cpuload' },
+      webhook: { urls: ['https://realtime.example.com/api/livekit/webhook'], api_key: 'realtime' },
+    });
+    expect(config.redis.address).toMatch(/^BackplaneCache\w+:6379$/);
+    const users = resourcesOf(template, 'AWS::ElastiCache::User');
+    const { AccessString } = users.find(({ UserName }) => UserName === 'livekit');
+    expect(AccessString).toMatch(/^on ~livekit_version ~nodes .* -@all \+ping/);
+  });
+
+  test('gets key and password when it starts, and makes LiveKit’s one variable of the keys', () => {
+    expect(secretsOf(node)).toEqual({
+      REDIS_PASSWORD: expect.stringMatching(/^BackplaneLivekitUserPassword.*:password::$/),
+      LIVEKIT_API_KEY: expect.stringMatching(/^LiveKitKey.*:apiKey::$/),
+      LIVEKIT_API_SECRET: expect.stringMatching(/^LiveKitKey.*:apiSecret::$/),
+    });
+    expect(node.EntryPoint).toEqual(['sh', '-c']);
+    expect(node.Command[0]).toContain('export LIVEKIT_KEYS="$LIVEKIT_API_KEY: $LIVEKIT_API_SECRET"');
+  });
+
+  test('is checked by its port, cannot write its image, is not root, and has ten minutes to end', () => {
+    expect(node).toMatchObject({
+      Image: liveKitImage,
+      HealthCheck: { Command: ['CMD-SHELL', 'nc -z 127.0.0.1 7880'] },
+      User: '1000',
+      ReadonlyRootFilesystem: true,
+      StopTimeout: 600,
+    });
+  });
+
+  test('asks for all but a little of its host’s processors, which its load is measured against', () => {
+    expect(node.Cpu).toBe(4 * 1024 - 256);
+    expect(node.Cpu + container('sidecar').Cpu).toBeLessThanOrEqual(4 * 1024);
+  });
+});
+
+describe('its sidecar', () => {
+  const sidecar = container('sidecar');
+
+  test('starts first, and its end is not the node’s', () => {
+    expect(container('livekit').DependsOn).toEqual([{ ContainerName: 'sidecar', Condition: 'START' }]);
+    expect(sidecar).toMatchObject({ Essential: false, RestartPolicy: { Enabled: true } });
+  });
+
+  test('shares the node’s folder, and alone writes it', () => {
+    const mounted = (name: string) => container(name).MountPoints;
+    expect(mounted('sidecar')).toEqual([{ SourceVolume: 'node', ContainerPath: '/node', ReadOnly: false }]);
+    expect(mounted('livekit')).toEqual([{ SourceVolume: 'node', ContainerPath: '/node', ReadOnly: true }]);
+    expect(task.Volumes).toMatchObject([{ Name: 'node' }]);
+  });
+
+  test('understands its environment, and looks at the node’s own Redis', () => {
+    const settings = readSettings({
+      ...variablesOf(sidecar),
+      ...secretsOf(sidecar),
+      ECS_AGENT_URI: 'http://169.254.170.2/api/1',
+      ECS_CONTAINER_METADATA_URI_V4: 'http://169.254.170.2/v4/1',
+    });
+    expect(settings).toMatchObject({
+      service: 'livekit',
+      addressSource: 'imds',
+      maxCallDrainMs: 3_600_000,
+      deployment: 'realtime-prod',
+      redis: { port: 6379, username: 'livekit', tls: {} },
+    });
+    expect(variablesOf(sidecar).LIVEKIT_CONFIG).toBe(variablesOf(container('livekit')).LIVEKIT_CONFIG);
+  });
+
+  test('may protect tasks and ask for them, of its own cluster, and nothing else', () => {
+    const role = task.TaskRoleArn['Fn::GetAtt'][0];
+    const policies = resourcesOf(template, 'AWS::IAM::Policy').filter(({ Roles }) =>
+      Roles.some(({ Ref }: Json) => Ref === role),
+    );
+    const statements = policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+    expect(statements.map(({ Action, Resource }) => [[Action].flat().sort(), resolved(Resource)])).toEqual([
+      [
+        ['ecs:DescribeTasks', 'ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
+        expect.stringMatching(/:task\/ClusterCluster\w+\/\*$|:task\/Cluster\w+\/\*$/),
+      ],
+      [['ecs:DescribeServices'], expect.stringMatching(/:service\/Cluster\w+\/\*$/)],
+    ]);
+  });
+});
+
+describe('the load balancer', () => {
+  test.each(['own domain', 'everything on'] as const)('sends LiveKit’s paths to the hosts: %s', (name) => {
+    const rules = resourcesOf(templateOf(variants[name]), 'AWS::ElasticLoadBalancingV2::ListenerRule');
+    expect(rules.flatMap(({ Conditions }) => Conditions)).toEqual([
+      { Field: 'path-pattern', PathPatternConfig: { Values: [...liveKitPaths] } },
+    ]);
+  });
+
+  test('is patient with nodes while Redis is away, takes one out at once, and sticks to none', () => {
+    const group = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup').find(
+      ({ Port }) => Port === 7880,
+    );
+    expect(group).toMatchObject({
+      TargetType: 'instance',
+      HealthCheckPath: '/',
+      Matcher: { HttpCode: '200,406' },
+      HealthCheckIntervalSeconds: 30,
+      UnhealthyThresholdCount: 10,
+    });
+    expect(attributesOf(group.TargetGroupAttributes)).toMatchObject({
+      'deregistration_delay.timeout_seconds': '30',
+      'stickiness.enabled': 'false',
+    });
+  });
+});
+
+test('the service knows where calls are, and gets the key that nodes have', () => {
+  const app = resourcesOf(template, 'AWS::ECS::TaskDefinition').find((each) => container('app', each));
+  const variables = variablesOf(container('app', app));
+  const secrets = secretsOf(container('app', app));
+  for (const name of ['LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'])
+    expect(secrets[name]).toBe(secretsOf(container('livekit'))[name]);
+  const { livekit } = readEnvironment({
+    ...variables,
+    AUTH_SECRET: 'a'.repeat(32),
+    SERVICE_TOKEN: 'b'.repeat(32),
+    LIVEKIT_API_KEY: 'realtime',
+    LIVEKIT_API_SECRET: 'c'.repeat(64),
+  });
+  expect(livekit).toMatchObject({
+    url: 'wss://realtime.example.com',
+    apiUrl: 'https://realtime.example.com',
+  });
+});
+
+describe('the alarm of nodes that are alone', () => {
+  const alarmIn = (of: Template): Json =>
+    resourcesOf(of, 'AWS::CloudWatch::Alarm').find(({ AlarmDescription = '' }) =>
+      AlarmDescription.includes('LiveKit nodes run alone'),
+    );
+
+  test('compares what the sidecars write: same names, same dimensions, same namespace', () => {
+    const lines: string[] = [];
+    const { EMF_NAMESPACE: namespace, DEPLOYMENT } = variablesOf(container('sidecar'));
+    createLog({
+      namespace,
+      dimensions: { Deployment: DEPLOYMENT as string, Service: 'livekit' },
+      write: (line) => lines.push(line),
+    }).metrics({ LiveNodes: 2, RunningTasks: 2 });
+    const line = JSON.parse(lines[0] as string);
+    const [{ Namespace, Dimensions, Metrics }] = line._aws.CloudWatchMetrics;
+    const written = Metrics.map(({ Name }: Json) => ({
+      Namespace,
+      MetricName: Name,
+      Dimensions: Dimensions[0].map((name: string) => ({ Name: name, Value: line[name] })),
+    }));
+    const stats = alarmIn(template).Metrics.flatMap(({ MetricStat }: Json) => MetricStat ?? []);
+    expect(stats.map(({ Metric, Stat }: Json) => [Metric.MetricName, Stat]).sort()).toEqual([
+      ['LiveNodes', 'Minimum'],
+      ['RunningTasks', 'Maximum'],
+    ]);
+    for (const { Metric } of stats) expect(written).toContainEqual(Metric);
+  });
+
+  test('fires at any difference, and when nothing is written; the RUNBOOK has its article', () => {
+    expect(alarmIn(template)).toMatchObject({
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'breaching',
+    });
+    expect(readFileSync('RUNBOOK.md', 'utf8')).toContain('\n## LiveKit nodes run alone\n');
+  });
+
+  test('is not there where a node is alone by intent', () => {
+    const alone = templateOf({ backplane: 'none', liveKitNodes: 1, agentTasks: 0 });
+    expect(alarmIn(alone)).toBeUndefined();
+    const config = variablesOf(container('livekit', liveKitOf(alone).task)).LIVEKIT_CONFIG as string;
+    expect(JSON.parse(config)).not.toHaveProperty('redis');
+  });
+});
+
+test('in an existing Redis it logs in with the name and the password of the owner’s secret', () => {
+  const existing = liveKitOf(
+    templateOf({
+      ...variants['existing Redis'],
+      liveKitNodes: 2,
+      publicSubnetIds: 'subnet-0000000e,subnet-0000000f',
+    }),
+  );
+  const node = container('livekit', existing.task);
+  const { redis } = JSON.parse(variablesOf(node).LIVEKIT_CONFIG as string);
+  expect(redis.address).toBe('master.shared.abc123.use1.cache.amazonaws.com:6379');
+  expect(redis.username).toMatch(/^\{\{resolve:secretsmanager:.*:username::\}\}$/);
+  expect(secretsOf(node).REDIS_PASSWORD).toMatch(/redis-AbCdEf:password::$/);
+});
+
+test('where nodes scale, they do on CPU from two on, and a deployment sets no count', () => {
+  const scaling = templateOf({ liveKitNodes: 2, liveKitMaxNodes: 6, agentTasks: 0 });
+  expect(liveKitOf(scaling).service).not.toHaveProperty('DesiredCount');
+  const [target] = resourcesOf(scaling, 'AWS::ApplicationAutoScaling::ScalableTarget').filter(
+    ({ ResourceId }) => JSON.stringify(ResourceId).includes('LiveKit'),
+  );
+  expect(target).toMatchObject({ MinCapacity: 2, MaxCapacity: 6 });
+  const policies = JSON.stringify(resourcesOf(scaling, 'AWS::ApplicationAutoScaling::ScalingPolicy'));
+  expect(policies).toContain('ECSServiceAverageCPUUtilization');
+});
+
+test('without LiveKit there is none of it', () => {
+  const ids = Object.keys(templateOf({ environment: 'prod' }).toJSON().Resources);
+  expect(ids.filter((id) => /LiveKit|Livekit|^Agent/.test(id))).toEqual([]);
+});
+
+test('an image of one’s own is pulled from where it is', () => {
+  const of = liveKitOf(
+    templateOf({ liveKitNodes: 1, agentTasks: 0, liveKitImageUri: 'my.registry/livekit:1' }),
+  );
+  expect(container('livekit', of.task).Image).toBe('my.registry/livekit:1');
+});
+
+describe('what can’t work is refused', () => {
+  function liveKit(props: Partial<LiveKitProps>) {
+    const stack = newStack();
+    const place = newPlace(stack);
+    const cluster = new ecs.Cluster(stack, 'Cluster', { vpc: place.vpc });
+    const instanceType = 'c7g.xlarge';
+    return new LiveKit(stack, 'LiveKit', {
+      cluster,
+      capacity: new LiveKitCapacity(stack, 'Capacity', {
+        cluster,
+        place,
+        nodes: 2,
+        instanceType,
+        terminationProtection: false,
+      }),
+      instanceType,
+      image: ecs.ContainerImage.fromRegistry(liveKitImage),
+      sidecarImage: ecs.ContainerImage.fromRegistry('sidecar'),
+      apiKey: new LiveKitKey(stack, 'Key', { removalPolicy: RemovalPolicy.DESTROY }),
+      redis: {
+        access: newRedis(stack),
+        facts: { endpoints: [{ host: 'cache.example.com', port: 6379 }], tls: true },
+      },
+      minNodes: 2,
+      maxNodes: 2,
+      webhookUrl: 'https://realtime.example.com/hook',
+      deployment: 'test',
+      maxCallDrain: Duration.minutes(60),
+      stopTimeout: Duration.minutes(10),
+      logRetention: 7,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...props,
+    });
+  }
+
+  test.each<[Partial<LiveKitProps>, string]>([
+    [{ redis: undefined }, '`maxNodes` must be 1 without `redis`, got: 2'],
+    [{ maxNodes: 1 }, '`maxNodes` must be `minNodes` (2) or more, got: 1'],
+    [{ maxCallDrain: Duration.minutes(141) }, 'at most 150 minutes together, got: 141 + 10'],
+  ])('%j', (props, message) => {
+    expect(() => liveKit(props)).toThrow(message);
+  });
+
+  test('but the longest drain that CloudFormation waits for is not', () => {
+    expect(() => liveKit({ maxCallDrain: Duration.minutes(140) })).not.toThrow();
+  });
+});
+
+test.each([
+  ['c7g.medium', 1],
+  ['t4g.medium', 2],
+  ['c7g.large', 2],
+  ['c7g.xlarge', 4],
+  ['c7i-flex.16xlarge', 64],
+])('%s has %i processors', (type, processors) => {
+  expect(vCpusOf(type)).toBe(processors);
+});

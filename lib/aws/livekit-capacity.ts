@@ -5,6 +5,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, Dependable, type IDependable } from 'constructs';
+import { liveKitPorts } from '../../livekit/config/ports.ts';
 import type { Place } from './place.ts';
 
 export interface LiveKitCapacityProps {
@@ -32,17 +33,6 @@ export interface LiveKitCapacityProps {
    */
   readonly notifications?: sns.ITopic;
 }
-
-/** Ports of LiveKit, as its configuration names them. */
-export const liveKitPorts = {
-  /** Signalling, from the load balancer. */
-  signalling: 7880,
-  /** Media over TCP, where UDP is blocked. */
-  mediaTcp: 7881,
-  /** Media over UDP, multiplexed: as many ports as a host has processors, or more. */
-  mediaUdp: [7882, 7897],
-  turnUdp: 3478,
-} as const;
 
 /**
  * The place of LiveKit in the cluster: EC2 hosts in public subnets with host networking, as media goes straight
@@ -95,7 +85,6 @@ export class LiveKitCapacity extends Construct implements ec2.IConnectable {
     const [first, last] = liveKitPorts.mediaUdp;
     group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.udpRange(first, last), 'LiveKit media over UDP');
     group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(liveKitPorts.mediaTcp), 'LiveKit media over TCP');
-    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.udp(liveKitPorts.turnUdp), 'LiveKit TURN over UDP');
     Validations.of(group).acknowledge({
       id: 'AwsSolutions::AwsSolutions-EC23',
       reason: 'Media comes from wherever users are; LiveKit takes it from participants with a token alone.',

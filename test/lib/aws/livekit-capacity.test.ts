@@ -104,7 +104,6 @@ test('media comes from anywhere on LiveKit’s ports, signalling from the load b
   ).toEqual([
     ['0.0.0.0/0', 'udp', 7882, 7897],
     ['0.0.0.0/0', 'tcp', 7881, 7881],
-    ['0.0.0.0/0', 'udp', 3478, 3478],
   ]);
   expect(resourcesOf(template(), 'AWS::EC2::SecurityGroupIngress')).toEqual([
     expect.objectContaining({

@@ -194,7 +194,7 @@ describe('permissions', () => {
         .filter(({ CidrIp, CidrIpv6 }) => CidrIp || CidrIpv6)
         .map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`);
       const edge = 'domainName' in knobs ? ['tcp 80-80', 'tcp 443-443'] : [];
-      const media = 'liveKitNodes' in knobs ? ['udp 7882-7897', 'tcp 7881-7881', 'udp 3478-3478'] : [];
+      const media = 'liveKitNodes' in knobs ? ['udp 7882-7897', 'tcp 7881-7881'] : [];
       expect(open.sort()).toEqual([...edge, ...media].sort());
       const lists = [...inline, ...single].filter(({ SourcePrefixListId }) => SourcePrefixListId);
       expect(lists.map(({ FromPort }) => FromPort)).toEqual('domainName' in knobs ? [] : [80]);

@@ -1,8 +1,6 @@
 import type { AskAnswer, AskRequest } from '../protocol/answers.ts';
-import { Backoff } from './backoff.ts';
-import { call } from './call.ts';
 import type { HubSocket } from './connect.ts';
-import { HubError, mayRetry } from './errors.ts';
+import { insistOn } from './insist.ts';
 import { randomId } from './random-id.ts';
 
 /** Milliseconds; as long as a publish is tried. */
@@ -22,7 +20,7 @@ export async function ask(
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<string> {
   const named = { id: randomId(), ...request };
-  const { turn } = await insistOn<AskAnswer>(socket, 'ask', named, forMs);
+  const { turn } = await insistOn<AskAnswer>(socket, 'ask', named, { forMs });
   return turn;
 }
 
@@ -32,22 +30,5 @@ export async function cancel(
   turn: string,
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<void> {
-  await insistOn(socket, 'cancel', { turn }, forMs);
-}
-
-async function insistOn<T>(socket: HubSocket, method: string, request: object, forMs: number): Promise<T> {
-  const deadline = Date.now() + forMs;
-  const backoff = new Backoff();
-  let mayBeDone = false;
-  for (;;) {
-    try {
-      return await call<T>(socket, method, request);
-    } catch (error) {
-      const { code, message } = error as HubError;
-      mayBeDone ||= code === 'uncertain';
-      if (!mayRetry(code)) throw error;
-      if (Date.now() > deadline) throw new HubError({ code: mayBeDone ? 'uncertain' : 'refused', message });
-      await backoff.pause();
-    }
-  }
+  await insistOn(socket, 'cancel', { turn }, { forMs });
 }

@@ -4,6 +4,7 @@ import { call } from './call.ts';
 import type { HubSocket } from './connect.ts';
 import { RoomCursor } from './cursor.ts';
 import { HubError, mayRetry } from './errors.ts';
+import { insistOn } from './insist.ts';
 import { randomId } from './random-id.ts';
 
 export interface RoomHandlers<Body> {
@@ -81,25 +82,13 @@ export class ClientRoom<Body = unknown> {
    */
   async publish(body: Body, options: { id?: string; forMs?: number } = {}): Promise<Position> {
     const request = { room: this.name, id: options.id ?? randomId(), body };
-    const deadline = Date.now() + (options.forMs ?? publishForMs);
-    const backoff = new Backoff();
-    let mayBeWritten = false;
-    for (;;) {
-      try {
-        const { epoch, offset } = await call<Position>(this.#socket, 'publish', request);
-        this.#cursor.acknowledged({ epoch, offset });
-        if (this.#cursor.isInDoubt) this.rejoin();
-        return { epoch, offset };
-      } catch (error) {
-        const { code, message } = error as HubError;
-        mayBeWritten ||= code === 'uncertain';
-        if (!mayRetry(code)) throw error;
-        if (this.#closed || Date.now() > deadline) {
-          throw new HubError({ code: mayBeWritten ? 'uncertain' : 'refused', message });
-        }
-        await backoff.pause();
-      }
-    }
+    const { epoch, offset } = await insistOn<Position>(this.#socket, 'publish', request, {
+      forMs: options.forMs ?? publishForMs,
+      isOver: () => this.#closed,
+    });
+    this.#cursor.acknowledged({ epoch, offset });
+    if (this.#cursor.isInDoubt) this.rejoin();
+    return { epoch, offset };
   }
 
   /** Called with every `message` of the hub. */

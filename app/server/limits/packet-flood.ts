@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
+import { endAtOnce } from '../rooms/overfull.ts';
 
 type Connection = Socket['conn'];
 
@@ -22,19 +23,11 @@ export function endPacketFloods(
     counts.set(this, count);
     if (count !== most + 1) return;
     onFlood(this.request);
-    end(this);
+    // What it has sent already must not be read to the end.
+    endAtOnce(this);
   }
   io.engine.on('connection', (connection: Connection) => connection.on('packet', onPacket));
   setInterval(() => {
     if (counts.size > 0) counts = new Map();
   }, 1_000).unref();
-}
-
-/** At once: what it has sent already must not be read to the end. */
-function end(connection: Connection): void {
-  const { transport } = connection as unknown as {
-    transport: { name: string; socket?: { terminate(): void } };
-  };
-  if (transport.name === 'websocket' && transport.socket) transport.socket.terminate();
-  else connection.close(true);
 }

@@ -5,10 +5,15 @@ import type { Socket } from 'socket.io';
  * log. `terminate()` and not `disconnect()`: a closing handshake would wait behind what the client does not
  * read, and keep the memory that this is to free.
  */
-export function dropOverfull(member: Socket): void {
-  const { transport } = member.conn as unknown as {
+export function dropOverfull({ conn }: Socket): void {
+  endAtOnce(conn);
+}
+
+/** Ends a connection without a closing handshake: what waits on it, either way, is dropped. */
+export function endAtOnce(connection: Socket['conn']): void {
+  const { transport } = connection as unknown as {
     transport: { name: string; socket?: { terminate(): void } };
   };
   if (transport.name === 'websocket' && transport.socket) transport.socket.terminate();
-  else member.conn.close(true);
+  else connection.close(true);
 }

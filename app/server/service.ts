@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { createAuthenticator } from './auth/authenticator.ts';
+import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
 import { Connections } from './connections.ts';
 import { drain } from './draining/drain.ts';
 import type { Environment } from './environment.ts';
@@ -67,11 +67,13 @@ export async function startService(environment: Environment, log: Logger): Promi
   if (links) io.adapter(createBackplaneAdapter(links, deployment));
   const opened: OpenHub[] = [];
   const sessions = openSessions({ links, deployment, log, hubs: () => opened });
-  const shared = { environment, backplane, connections, sessions, limits, metrics, log };
+  // One for hubs and calls: the keys of an identity provider are fetched once.
+  const authenticate = createAuthenticator(environment.auth);
+  const shared = { environment, backplane, authenticate, connections, sessions, limits, metrics, log };
   const { hubs, close: closeHubs } = await openAllHubs({ io, isDraining, ...shared });
   opened.push(...hubs);
   await observability.open({ io, http: http.server, backplane, hubs, readiness });
-  await serveApi(http, environment, { hubs, sessions, limits, log });
+  await serveApi(http, environment, { hubs, authenticate, sessions, limits, log });
   const startDrain = () => {
     if (drained) return drained;
     drained = drain({ connections, seconds: drainSeconds });
@@ -116,6 +118,7 @@ function openOwnBackplane(
 
 interface Shared {
   readonly hubs: readonly OpenHub[];
+  readonly authenticate: Authenticator | undefined;
   readonly sessions: Sessions;
   readonly limits: Limits;
   readonly log: Logger;
@@ -129,7 +132,7 @@ function addressesOf({ livekit }: Environment): string[] {
 }
 
 async function serveApi(http: FastifyInstance, environment: Environment, shared: Shared): Promise<void> {
-  const { hubs, sessions, limits, log } = shared;
+  const { hubs, authenticate, sessions, limits, log } = shared;
   const { serviceTokens } = environment;
   const rooms = new Map(hubs.map((hub) => [hub.name, hub.rooms]));
   serveMessages(http, { hubs: rooms, serviceTokens });
@@ -142,7 +145,7 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
   await serveLivekit(http, {
     ...environment,
     access: environment.livekit,
-    authenticate: createAuthenticator(environment.auth),
+    authenticate,
     hubs: rooms,
     sessions,
     limits,

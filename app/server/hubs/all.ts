@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Server } from 'socket.io';
 import { type Answers, openAnswers } from '../answers/answers.ts';
-import { createAuthenticator } from '../auth/authenticator.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { subjectOf } from '../auth/identity.ts';
 import { openCache } from '../cache/open-cache.ts';
@@ -35,6 +35,8 @@ export interface AllHubsOptions {
   readonly io: Server;
   readonly environment: Environment;
   readonly backplane: Backplane;
+  /** Undefined: nobody is authenticated. */
+  readonly authenticate: Authenticator | undefined;
   readonly connections: Connections;
   readonly sessions: Sessions;
   readonly limits: Limits;
@@ -91,7 +93,7 @@ async function openLlm(options: AllHubsOptions, context: HubContext, leases: Lea
 }
 
 function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
-  const { io, environment, backplane, sessions, limits, metrics, log } = options;
+  const { io, environment, backplane, authenticate, sessions, limits, metrics, log } = options;
   const { deployment } = environment;
   const { links } = backplane;
   const addressOf = clientAddresses(environment);
@@ -103,7 +105,7 @@ function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
     log,
     store: openServiceStore(backplane, environment),
     instance: environment.instanceId,
-    authenticate: createAuthenticator(environment.auth),
+    authenticate,
     admit: (identity, socket) => {
       sessions.revocations.admit(identity);
       connectionLimit.admit(identity, socket);

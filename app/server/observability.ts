@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import type { Server } from 'socket.io';
+import type { Connections } from './connections.ts';
 import type { Environment } from './environment.ts';
 import { type AdminListener, openAdmin } from './http/admin.ts';
 import type { Readiness } from './http/health.ts';
@@ -13,6 +14,7 @@ import { summarizeConnections } from './metrics/summary.ts';
 /** The parts of a service that are looked at. */
 export interface ObservedService {
   readonly io: Server;
+  readonly connections: Connections;
   readonly http: HttpServer;
   readonly backplane: WatchedBackplane;
   readonly hubs: readonly InspectedHub[];
@@ -39,10 +41,10 @@ export class Observability {
   }
 
   /** Starts to look, and listens for operators. @throws EnvironmentError when it can't */
-  async open({ io, http, backplane, hubs, readiness }: ObservedService): Promise<void> {
+  async open({ io, connections, http, backplane, hubs, readiness }: ObservedService): Promise<void> {
     const { metrics } = this;
     const { adminPort, host, instanceId, serviceTokens, backplane: need } = this.#environment;
-    metrics.connections.watch(io, http);
+    metrics.connections.watch(io, http, connections);
     metrics.backplane.watch(backplane, need === 'preferred');
     for (const { name, rooms } of hubs) metrics.rooms.watch(name, rooms);
     if (adminPort === undefined) return;

@@ -63,7 +63,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   endPacketFloods(io, (request) => {
     log.warn({ address: clientAddress(request, trustedProxyHops) }, 'ended a connection that floods');
   });
-  const connections = new Connections(io);
+  const connections = new Connections(io, metrics.connections);
   if (links) io.adapter(createBackplaneAdapter(links, deployment));
   const opened: OpenHub[] = [];
   const sessions = openSessions({ links, deployment, log, hubs: () => opened });
@@ -72,7 +72,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   const shared = { environment, backplane, authenticate, connections, sessions, limits, metrics, log };
   const { hubs, close: closeHubs } = await openAllHubs({ io, isDraining, ...shared });
   opened.push(...hubs);
-  await observability.open({ io, http: http.server, backplane, hubs, readiness });
+  await observability.open({ io, connections, http: http.server, backplane, hubs, readiness });
   await serveApi(http, environment, { hubs, authenticate, sessions, limits, log });
   const startDrain = () => {
     if (drained) return drained;

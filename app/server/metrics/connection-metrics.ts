@@ -1,10 +1,9 @@
 import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { Server, Socket } from 'socket.io';
+import type { Server } from 'socket.io';
+import type { Connection, ConnectionListener } from '../connections.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
-
-type Connection = Socket['conn'];
 
 /** Engine.IO's own reasons; anything else is `other`. */
 const endReasons = new Set([
@@ -31,9 +30,8 @@ interface HandshakeError {
 }
 
 /** Clients' connections to this instance, each once, whatever hubs it uses. */
-export class ConnectionMetrics {
-  /** Each with the time at which it was opened, in milliseconds. */
-  readonly #open = new Map<Connection, number>();
+export class ConnectionMetrics implements ConnectionListener {
+  #open: Iterable<Connection> = [];
   readonly #disconnects: Counter;
   readonly #lifetime: Histogram;
   readonly #upgradeFailures: Counter;
@@ -98,16 +96,19 @@ export class ConnectionMetrics {
     this.#refusals.inc({ hub, reason: code });
   }
 
-  watch(io: Server, http: HttpServer): void {
-    const onClose = this.#ended.bind(this);
-    function close(this: Connection, reason: string) {
-      onClose(this, reason);
-    }
-    io.engine.on('connection', (connection: Connection) => {
-      this.opened += 1;
-      this.#open.set(connection, Date.now());
-      connection.on('close', close);
-    });
+  connectionOpened(): void {
+    this.opened += 1;
+  }
+
+  connectionEnded(reason: string, afterMs: number): void {
+    this.closed += 1;
+    this.#disconnects.inc({ reason: endReasons.has(reason) ? reason.replace(' ', '_') : 'other' });
+    this.#lifetime.observe(afterMs / 1000);
+  }
+
+  /** @param open the connections that are open, each time it is iterated */
+  watch(io: Server, http: HttpServer, open: Iterable<Connection>): void {
+    this.#open = open;
     io.engine.on('connection_error', ({ req, code }: HandshakeError) => this.#failed(req, code));
     // A handshake that ws itself refuses, for a bad key or version: Engine.IO does not hear of it.
     const { ws } = io.engine as unknown as { ws?: EventEmitter };
@@ -119,25 +120,16 @@ export class ConnectionMetrics {
   }
 
   get count(): number {
-    return this.#open.size;
+    return this.opened - this.closed;
   }
 
   byTransport(): Record<'websocket' | 'polling' | 'other', number> {
     const counts = { websocket: 0, polling: 0, other: 0 };
-    for (const { transport } of this.#open.keys()) {
+    for (const { transport } of this.#open) {
       const { name } = transport;
       counts[name === 'websocket' || name === 'polling' ? name : 'other'] += 1;
     }
     return counts;
-  }
-
-  #ended(connection: Connection, reason: string): void {
-    const openedAt = this.#open.get(connection);
-    if (openedAt === undefined) return;
-    this.#open.delete(connection);
-    this.closed += 1;
-    this.#disconnects.inc({ reason: endReasons.has(reason) ? reason.replace(' ', '_') : 'other' });
-    this.#lifetime.observe((Date.now() - openedAt) / 1000);
   }
 
   #failed({ headers }: IncomingMessage, code: number): void {

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { Connections } from '../../../../app/server/connections.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
 import { summarizeConnections } from '../../../../app/server/metrics/summary.ts';
 import { linesOf } from '../../../support/log-lines.ts';
@@ -9,7 +10,7 @@ test('many connections that come and go are one line for each period, and none w
   const server = await openServer();
   const all = new Metrics();
   const metrics = all.connections;
-  metrics.watch(server.io, createServer());
+  metrics.watch(server.io, createServer(), new Connections(server.io, metrics));
   const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect('')));
   const { log, lines } = linesOf();
   const end = summarizeConnections(metrics, log, 100);

@@ -2,12 +2,12 @@ import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
 import { renderAcl } from '../../app/server/redis/acl.ts';
-import { Backplane } from '../../lib/aws/backplane.ts';
-import { CloudFrontEdge } from '../../lib/aws/cloudfront-edge.ts';
-import { Cluster } from '../../lib/aws/cluster.ts';
-import { Network } from '../../lib/aws/network.ts';
-import { pubSubAcl } from '../../lib/aws/pub-sub-acl.ts';
-import { RealtimeService } from '../../lib/aws/realtime-service.ts';
+import { RealtimeService } from '../../lib/aws/app/realtime-service.ts';
+import { Backplane } from '../../lib/aws/backplane/backplane.ts';
+import { pubSubAcl } from '../../lib/aws/backplane/pub-sub-acl.ts';
+import { Cluster } from '../../lib/aws/cluster/cluster.ts';
+import { CloudFrontEdge } from '../../lib/aws/edge/cloudfront-edge.ts';
+import { Network } from '../../lib/aws/network/network.ts';
 
 export interface ContainerStackProps extends StackProps {
   /** Folder with a Dockerfile. */

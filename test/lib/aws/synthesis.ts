@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, type Template } from 'aws-cdk-lib/assertions';
-import { ExistingRedis } from '../../../lib/aws/existing-redis.ts';
-import { Network } from '../../../lib/aws/network.ts';
+import { ExistingRedis } from '../../../lib/aws/backplane/existing-redis.ts';
+import { Network } from '../../../lib/aws/network/network.ts';
 
 const cdkJson = JSON.parse(readFileSync('cdk.json', 'utf8'));
 

@@ -2,7 +2,7 @@ import { billOf } from '../../../lib/cost/bill.ts';
 import { cost } from '../../../lib/cost/cost.ts';
 import { serviceMetricCount } from '../../../lib/cost/line-items.ts';
 import type { Template } from '../../../lib/cost/template.ts';
-import { emittedMetrics } from '../aws/emitted-metrics.ts';
+import { emittedMetrics } from '../aws/observability/emitted-metrics.ts';
 import { templateOf, variants } from '../aws/stack-templates.ts';
 
 const bill = (knobs: Record<string, unknown> = {}) => billOf(templateOf(knobs).toJSON() as Template);

@@ -6,9 +6,9 @@ import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { CpuArchitecture } from './app-image.ts';
-import type { Place } from './place.ts';
-import type { RedisAccess } from './redis-access.ts';
+import type { RedisAccess } from '../backplane/redis-access.ts';
+import type { CpuArchitecture } from '../cluster/image.ts';
+import type { Place } from '../network/place.ts';
 
 export interface RealtimeServiceProps {
   readonly cluster: ecs.ICluster;

@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import { secureCookies } from '../../../lib/aws/secure-cookies.ts';
+import { secureCookies } from '../../../../lib/aws/edge/secure-cookies.ts';
 
 interface Cookie {
   value: string;

@@ -1,5 +1,5 @@
 import { InstanceArchitecture, InstanceType } from 'aws-cdk-lib/aws-ec2';
-import type { CpuArchitecture } from './app-image.ts';
+import type { CpuArchitecture } from '../cluster/image.ts';
 
 export function architectureOf(instanceType: string): CpuArchitecture {
   return new InstanceType(instanceType).architecture === InstanceArchitecture.ARM_64 ? 'arm64' : 'x86_64';

@@ -1,7 +1,7 @@
-import { readSettings } from '../../../livekit/agent/environment.ts';
-import { readSettings as readSidecar } from '../../../livekit/sidecar/environment.ts';
-import { templateOf, variants } from './stack-templates.ts';
-import { type Json, resourcesOf } from './synthesis.ts';
+import { readSettings } from '../../../../livekit/agent/environment.ts';
+import { readSettings as readSidecar } from '../../../../livekit/sidecar/environment.ts';
+import { templateOf, variants } from '../stack-templates.ts';
+import { type Json, resourcesOf } from '../synthesis.ts';
 
 const template = templateOf(variants['own domain']);
 const container = (task: Json, name: string): Json =>

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { renderAcl } from '../../../app/server/redis/acl.ts';
-import { pubSubAcl } from '../../../lib/aws/pub-sub-acl.ts';
-import { startRedis, type TestRedis } from '../../support/redis.ts';
-import { eventually } from '../../support/wait.ts';
+import { renderAcl } from '../../../../app/server/redis/acl.ts';
+import { pubSubAcl } from '../../../../lib/aws/backplane/pub-sub-acl.ts';
+import { startRedis, type TestRedis } from '../../../support/redis.ts';
+import { eventually } from '../../../support/wait.ts';
 
 let server: TestRedis;
 const open: Redis[] = [];

@@ -1,12 +1,12 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import { readEnvironment } from '../../../app/server/environment.ts';
-import { App, type AppProps } from '../../../lib/aws/app.ts';
-import { existingImage } from '../../../lib/aws/app-image.ts';
-import { Cluster } from '../../../lib/aws/cluster.ts';
-import { RealtimeService, type RealtimeServiceProps } from '../../../lib/aws/realtime-service.ts';
-import { imageUri, type Json, newPlace, newRedis, newStack, resourcesOf, warningsOf } from './synthesis.ts';
+import { readEnvironment } from '../../../../app/server/environment.ts';
+import { App, type AppProps } from '../../../../lib/aws/app/app.ts';
+import { RealtimeService, type RealtimeServiceProps } from '../../../../lib/aws/app/realtime-service.ts';
+import { Cluster } from '../../../../lib/aws/cluster/cluster.ts';
+import { existingImage } from '../../../../lib/aws/cluster/image.ts';
+import { imageUri, type Json, newPlace, newRedis, newStack, resourcesOf, warningsOf } from '../synthesis.ts';
 
 describe('any realtime container', () => {
   function service(props: Partial<RealtimeServiceProps> = {}) {

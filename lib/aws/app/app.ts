@@ -9,13 +9,13 @@ import {
   metricNamespace,
   metricService,
   type ServiceMetric,
-} from '../../app/metric-names.ts';
-import { defaultPort, environmentNames } from '../../app/names.ts';
-import type { LiveKitKey } from './livekit-key.ts';
+} from '../../../app/metric-names.ts';
+import { defaultPort, environmentNames } from '../../../app/names.ts';
+import type { LiveKitKey } from '../calls/livekit-key.ts';
+import { wildcardOf } from '../cluster/wildcard.ts';
 import { invokeModel, type Model } from './model.ts';
 import { RealtimeService, type RealtimeServiceProps } from './realtime-service.ts';
 import { scaleService } from './service-scaling.ts';
-import { wildcardOf } from './wildcard.ts';
 
 export interface AppProps
   extends Omit<

@@ -2,8 +2,8 @@ import { Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { LiveKitCapacity, type LiveKitCapacityProps } from '../../../lib/aws/livekit-capacity.ts';
-import { type Json, newPlace, newStack, resourcesOf } from './synthesis.ts';
+import { LiveKitCapacity, type LiveKitCapacityProps } from '../../../../lib/aws/livekit/livekit-capacity.ts';
+import { type Json, newPlace, newStack, resourcesOf } from '../synthesis.ts';
 
 function capacity(props: Partial<LiveKitCapacityProps> = {}) {
   const stack = newStack();

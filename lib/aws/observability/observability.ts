@@ -4,11 +4,11 @@ import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { demotedReason, metricNamespace } from '../../app/metric-names.ts';
+import { demotedReason, metricNamespace } from '../../../app/metric-names.ts';
+import type { App } from '../app/app.ts';
+import type { Backplane } from '../backplane/backplane.ts';
+import type { LiveKit } from '../livekit/livekit.ts';
 import { alarm, oneMinute } from './alarm.ts';
-import type { App } from './app.ts';
-import type { Backplane } from './backplane.ts';
-import type { LiveKit } from './livekit.ts';
 
 export interface ObservabilityProps {
   readonly topic: sns.ITopic;

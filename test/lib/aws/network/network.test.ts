@@ -1,8 +1,8 @@
 import { Fn, RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { ExistingNetwork } from '../../../lib/aws/existing-network.ts';
-import { Network } from '../../../lib/aws/network.ts';
-import { type Json, newStack, resourcesOf } from './synthesis.ts';
+import { ExistingNetwork } from '../../../../lib/aws/network/existing-network.ts';
+import { Network } from '../../../../lib/aws/network/network.ts';
+import { type Json, newStack, resourcesOf } from '../synthesis.ts';
 
 const zonesUpTo = (count: number) =>
   Array.from({ length: count }, (_, index) => Fn.select(index, Fn.getAzs()));

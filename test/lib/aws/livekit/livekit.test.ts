@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { Template } from 'aws-cdk-lib/assertions';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import { readEnvironment } from '../../../app/server/environment.ts';
-import { vCpusOf } from '../../../lib/aws/host-size.ts';
-import { LiveKit, type LiveKitProps } from '../../../lib/aws/livekit.ts';
-import { LiveKitCapacity } from '../../../lib/aws/livekit-capacity.ts';
-import { LiveKitKey } from '../../../lib/aws/livekit-key.ts';
-import { liveKitImage } from '../../../livekit/config/image.ts';
-import { liveKitPaths } from '../../../livekit/config/ports.ts';
-import { readSettings } from '../../../livekit/sidecar/environment.ts';
-import { createLog } from '../../../livekit/sidecar/log.ts';
-import { templateOf, variants } from './stack-templates.ts';
-import { attributesOf, type Json, newPlace, newRedis, newStack, resourcesOf } from './synthesis.ts';
+import { readEnvironment } from '../../../../app/server/environment.ts';
+import { LiveKitKey } from '../../../../lib/aws/calls/livekit-key.ts';
+import { vCpusOf } from '../../../../lib/aws/livekit/host-size.ts';
+import { LiveKit, type LiveKitProps } from '../../../../lib/aws/livekit/livekit.ts';
+import { LiveKitCapacity } from '../../../../lib/aws/livekit/livekit-capacity.ts';
+import { liveKitImage } from '../../../../livekit/config/image.ts';
+import { liveKitPaths } from '../../../../livekit/config/ports.ts';
+import { readSettings } from '../../../../livekit/sidecar/environment.ts';
+import { createLog } from '../../../../livekit/sidecar/log.ts';
+import { templateOf, variants } from '../stack-templates.ts';
+import { attributesOf, type Json, newPlace, newRedis, newStack, resourcesOf } from '../synthesis.ts';
 
 const template = templateOf(variants['own domain']);
 const liveKitOf = (of: Template) => ({

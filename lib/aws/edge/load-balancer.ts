@@ -3,8 +3,8 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Construct } from 'constructs';
+import type { Place } from '../network/place.ts';
 import { logBucket } from './log-bucket.ts';
-import type { Place } from './place.ts';
 
 export interface LoadBalancerProps {
   readonly place: Place;

@@ -1,4 +1,4 @@
-import type { AclRules } from '../../app/server/redis/acl.ts';
+import type { AclRules } from '../../../app/server/redis/acl.ts';
 
 /**
  * What a client library needs that joins instances by Pub/Sub alone, as SignalR's and python-socketio's backplanes do.

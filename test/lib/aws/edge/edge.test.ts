@@ -2,11 +2,23 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { IpTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2-targets';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
-import { CloudFrontEdge, type CloudFrontEdgeProps } from '../../../lib/aws/cloudfront-edge.ts';
-import { LoadBalancer, type LoadBalancerProps, type RouteProps } from '../../../lib/aws/load-balancer.ts';
-import { PublicEdge, type PublicEdgeProps } from '../../../lib/aws/public-edge.ts';
-import { WebAcl } from '../../../lib/aws/web-acl.ts';
-import { attributesOf, type Json, newApp, newPlace, newStack, resourcesOf, warningsOf } from './synthesis.ts';
+import { CloudFrontEdge, type CloudFrontEdgeProps } from '../../../../lib/aws/edge/cloudfront-edge.ts';
+import {
+  LoadBalancer,
+  type LoadBalancerProps,
+  type RouteProps,
+} from '../../../../lib/aws/edge/load-balancer.ts';
+import { PublicEdge, type PublicEdgeProps } from '../../../../lib/aws/edge/public-edge.ts';
+import { WebAcl } from '../../../../lib/aws/edge/web-acl.ts';
+import {
+  attributesOf,
+  type Json,
+  newApp,
+  newPlace,
+  newStack,
+  resourcesOf,
+  warningsOf,
+} from '../synthesis.ts';
 
 describe('a load balancer', () => {
   const service: RouteProps = { name: 'Default', port: 3000, readyPath: '/health/ready' };

@@ -5,8 +5,8 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, Dependable, type IDependable } from 'constructs';
-import { liveKitPorts } from '../../livekit/config/ports.ts';
-import type { Place } from './place.ts';
+import { liveKitPorts } from '../../../livekit/config/ports.ts';
+import type { Place } from '../network/place.ts';
 
 export interface LiveKitCapacityProps {
   readonly cluster: ecs.Cluster;

@@ -3,15 +3,15 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { agentName } from '../../app/names.ts';
-import { agentEnvironment, defaultAgentPort } from '../../livekit/agent/names.ts';
-import { nodeFiles } from '../../livekit/config/entrypoint.ts';
-import { liveKitPorts } from '../../livekit/config/ports.ts';
-import { sidecarEnvironment } from '../../livekit/sidecar/names.ts';
-import type { CpuArchitecture } from './app-image.ts';
-import { acknowledgeTask, addCallKeeper, mountKeeperFolder } from './call-keeper.ts';
-import type { LiveKitKey } from './livekit-key.ts';
-import type { Place } from './place.ts';
+import { agentName } from '../../../app/names.ts';
+import { agentEnvironment, defaultAgentPort } from '../../../livekit/agent/names.ts';
+import { nodeFiles } from '../../../livekit/config/entrypoint.ts';
+import { liveKitPorts } from '../../../livekit/config/ports.ts';
+import { sidecarEnvironment } from '../../../livekit/sidecar/names.ts';
+import { acknowledgeTask, addCallKeeper, mountKeeperFolder } from '../calls/call-keeper.ts';
+import type { LiveKitKey } from '../calls/livekit-key.ts';
+import type { CpuArchitecture } from '../cluster/image.ts';
+import type { Place } from '../network/place.ts';
 
 export interface AgentProps {
   readonly cluster: ecs.ICluster;

@@ -1,10 +1,10 @@
 import { type Duration, Stack, Validations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { metricNamespace } from '../../app/metric-names.ts';
-import { nodeFiles } from '../../livekit/config/entrypoint.ts';
-import { sidecarEnvironment } from '../../livekit/sidecar/names.ts';
-import { wildcardOf } from './wildcard.ts';
+import { metricNamespace } from '../../../app/metric-names.ts';
+import { nodeFiles } from '../../../livekit/config/entrypoint.ts';
+import { sidecarEnvironment } from '../../../livekit/sidecar/names.ts';
+import { wildcardOf } from '../cluster/wildcard.ts';
 
 export interface CallKeeperProps {
   readonly cluster: ecs.ICluster;

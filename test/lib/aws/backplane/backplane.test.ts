@@ -1,9 +1,9 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { Backplane, type BackplaneProps } from '../../../lib/aws/backplane.ts';
-import { ExistingRedis, type ExistingRedisProps } from '../../../lib/aws/existing-redis.ts';
-import { type Json, newPlace, newStack, resourcesOf, warningsOf } from './synthesis.ts';
+import { Backplane, type BackplaneProps } from '../../../../lib/aws/backplane/backplane.ts';
+import { ExistingRedis, type ExistingRedisProps } from '../../../../lib/aws/backplane/existing-redis.ts';
+import { type Json, newPlace, newStack, resourcesOf, warningsOf } from '../synthesis.ts';
 
 function backplane(props: Partial<BackplaneProps> = {}) {
   const stack = newStack();

@@ -1,5 +1,5 @@
 /** Memory in MiB that Fargate sells with each CPU size, as [least, most, step]. */
-export const fargateMemory: Readonly<Record<number, readonly [number, number, number]>> = {
+const fargateMemory: Readonly<Record<number, readonly [number, number, number]>> = {
   256: [512, 2048, 512],
   512: [1024, 4096, 1024],
   1024: [2048, 8192, 1024],
@@ -10,3 +10,17 @@ export const fargateMemory: Readonly<Record<number, readonly [number, number, nu
 };
 
 export const fargateCpus = Object.keys(fargateMemory).join(', ');
+
+/** @returns what is wrong with a size, by the names of its two knobs; undefined: Fargate sells it */
+export function fargateFault(
+  cpuKnob: string,
+  cpu: number,
+  memoryKnob: string,
+  memoryMiB: number,
+): string | undefined {
+  const sold = fargateMemory[cpu];
+  if (!sold) return `\`${cpuKnob}\` must be one of ${fargateCpus}, got: ${cpu}; take 256 or more`;
+  const [least, most, step] = sold;
+  if (memoryMiB >= least && memoryMiB <= most && (memoryMiB - least) % step === 0) return undefined;
+  return `\`${memoryKnob}\` must be ${least} to ${most} in steps of ${step} with \`${cpuKnob}\` ${cpu}, got: ${memoryMiB}; take ${least}`;
+}

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { callKnobs } from './call-knobs.ts';
 import { fargateCpus } from './fargate-sizes.ts';
-import { flag, must, names, oneOf, text, version, whole } from './readers.ts';
+import { domain, imageReference } from './patterns.ts';
+import { flag, must, names, oneOf, secretArn, text, version, whole } from './readers.ts';
 
 export const environments = ['dev', 'prod'] as const;
 export type EnvironmentName = (typeof environments)[number];
@@ -24,7 +26,6 @@ const subnets = (purpose: string) =>
 const zone = /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/;
 const regionName = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const host = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/;
-const domain = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/;
 const day = '(mon|tue|wed|thu|fri|sat|sun)';
 const time = '([01]\\d|2[0-3]):[0-5]\\d';
 
@@ -133,11 +134,7 @@ export const knobs = z.object({
   )
     .optional()
     .describe('Security group of the existing Redis, to which an ingress rule is added.'),
-  redisSecretArn: text(
-    /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/,
-    'be the whole ARN of a secret, with its six last characters',
-    'copy it from Secrets Manager',
-  )
+  redisSecretArn: secretArn()
     .optional()
     .describe('Secret with JSON `username` and `password`, or a password, of the existing Redis.'),
   redisTls: flag('take false only inside a network that you trust').describe(
@@ -163,7 +160,7 @@ export const knobs = z.object({
     'Processor of the tasks, and of the image that is built for them.',
   ),
   imageUri: text(
-    /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/,
+    imageReference,
     'be an image reference such as 123456789012.dkr.ecr.us-east-1.amazonaws.com/app:1.2.3',
     'write registry/name:tag, without https://',
   )
@@ -258,40 +255,7 @@ export const knobs = z.object({
     'Requests that one address may send in five minutes. An office or a carrier is one address to WAF, and all of it reconnects at once.',
   ),
 
-  liveKitNodes: whole(0, 50, 'take 0 without LiveKit, 2 or more with it').describe(
-    'EC2 hosts for LiveKit; 0: no place for it.',
-  ),
-  liveKitInstanceType: text(
-    /^[a-z]\d[a-z0-9-]*\.[a-z0-9]+$/,
-    'be an EC2 instance type such as c7g.xlarge',
-    'take c7g.xlarge',
-  ).describe('Instance type of LiveKit’s hosts.'),
-  liveKitMaxNodes: whole(1, 50, 'take more than `liveKitNodes` to scale, or remove it')
-    .optional()
-    .describe(
-      'LiveKit nodes at most. Above `liveKitNodes`, they scale on CPU; a deployment takes twice the hosts.',
-    ),
-  liveKitImageUri: text(
-    /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/,
-    'be an image reference such as livekit/livekit-server:v1.13.5@sha256:…',
-    'write registry/name:tag, without https://',
-  )
-    .optional()
-    .describe(
-      'Image of livekit-server in place of the official one of the version that this was tried with. Docker Hub limits pulls and a tag can move: in production copy it into ECR and name its digest.',
-    ),
-  maxCallDrainMinutes: whole(1, 150, 'take 60').describe(
-    'Minutes for which a LiveKit node, or a voice agent, that a deployment replaces may keep its calls.',
-  ),
-  liveKitStopMinutes: whole(1, 149, 'take 10').describe(
-    'Minutes between SIGTERM and SIGKILL of a LiveKit node, for calls that were not protected.',
-  ),
-  agentTasks: whole(0, 50, 'take 2, or 0 for no agent').describe(
-    'Tasks of the voice agent at least, where there is LiveKit; 0: no agent.',
-  ),
-  agentMaxTasks: whole(1, 50, 'take more than `agentTasks` to scale, or remove it')
-    .optional()
-    .describe('Tasks of the voice agent at most. Above `agentTasks`, they scale on CPU.'),
+  ...callKnobs,
 
   containerInsights: flag('take true in production').describe(
     'Container Insights of the cluster, about $0.07 a metric and month.',

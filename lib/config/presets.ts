@@ -20,9 +20,14 @@ const common = {
   wafRequestsPerAddress: 20_000,
   liveKitNodes: 0,
   liveKitInstanceType: 'c7g.xlarge',
+  liveKitCpu: 1024,
+  liveKitMemoryMiB: 2048,
   maxCallDrainMinutes: 60,
   liveKitStopMinutes: 10,
+  turn: true,
   agentTasks: 2,
+  agentCallsPerTask: 5,
+  agentMode: 'echo',
 } as const;
 
 /** What each environment starts from: `dev` to try, for the least money; `prod` for users. */
@@ -41,6 +46,7 @@ export const presets: Readonly<Record<EnvironmentName, Readonly<Required>>> = {
     memoryMiB: 512,
     drainSeconds: 10,
     guests: true,
+    liveKitCapacity: 'fargate',
     waf: false,
     containerInsights: false,
     logRetentionDays: 7,
@@ -61,6 +67,7 @@ export const presets: Readonly<Record<EnvironmentName, Readonly<Required>>> = {
     memoryMiB: 2048,
     drainSeconds: 60,
     guests: false,
+    liveKitCapacity: 'ec2',
     waf: true,
     containerInsights: true,
     logRetentionDays: 90,

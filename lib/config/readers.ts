@@ -33,6 +33,15 @@ export function text(pattern: RegExp, rule: string, fix: string) {
   return z.string({ error }).regex(pattern, { error });
 }
 
+/** The whole ARN of a secret. What is given may be the secret itself, by mistake: it is not told. */
+export function secretArn() {
+  const error: ErrorOf = ({ input }) =>
+    `must be the whole ARN of a secret, with its six last characters, got: ${String(input).length} characters that are none; copy it from Secrets Manager`;
+  return z
+    .string({ error })
+    .regex(/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/, { error });
+}
+
 export function flag(fix: string) {
   const read = (given: unknown) => (given === 'true' ? true : given === 'false' ? false : given);
   return z.preprocess(read, z.boolean({ error: must('be true or false', fix) }));

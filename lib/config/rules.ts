@@ -1,40 +1,12 @@
 import { pingIntervalMs } from '../../app/names.ts';
-import { callDrainFault } from '../../livekit/config/call-drain.ts';
+import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
-import { fargateCpus, fargateMemory } from './fargate-sizes.ts';
-import { type Knob, type Knobs, knobs } from './knobs.ts';
+import { fargateFault } from './fargate-sizes.ts';
+import { needs, type Rule, rule, shown } from './rule.ts';
 
 /** Socket.IO's default `pingTimeout` in seconds: how long a side waits for the other's heartbeat. */
 const pingTimeoutSeconds = 20;
 const heartbeatSeconds = pingIntervalMs / 1000 + pingTimeoutSeconds;
-
-type Rule = (input: Readonly<Record<string, unknown>>) => string | undefined;
-
-/** Checked as soon as the knobs that it reads are sound, whatever else is wrong. */
-function rule<const K extends Knob>(
-  of: readonly K[],
-  fault: (given: Pick<Knobs, K>) => string | false | undefined,
-): Rule {
-  const mask = Object.fromEntries(of.map((knob) => [knob, true])) as { [P in K]: true };
-  const picked = knobs.pick(mask as never);
-  return (input) => {
-    const given = picked.safeParse(input);
-    return (given.success && fault(given.data as Pick<Knobs, K>)) || undefined;
-  };
-}
-
-const shown = (value: unknown) => JSON.stringify(value) ?? 'nothing';
-
-/** One knob that means nothing without another. */
-function needs(knob: Knob, other: Knob, fix: string): Rule {
-  return rule(
-    [knob, other],
-    (given) =>
-      given[knob] !== undefined &&
-      given[other] === undefined &&
-      `\`${knob}\` must stand beside \`${other}\`, got: ${shown(given[knob])}; ${fix}`,
-  );
-}
 
 const minutesOf = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
@@ -60,15 +32,7 @@ export const rules: readonly Rule[] = [
       idleTimeoutSeconds <= heartbeatSeconds &&
       `\`idleTimeoutSeconds\` must be above Socket.IO's heartbeat of ${heartbeatSeconds} s, got: ${idleTimeoutSeconds}; below it the load balancer cuts living sockets: take 120`,
   ),
-  rule(['cpu', 'memoryMiB'], ({ cpu, memoryMiB }) => {
-    const sold = fargateMemory[cpu];
-    if (!sold) return `\`cpu\` must be one of ${fargateCpus}, got: ${cpu}; take 256 or more`;
-    const [least, most, step] = sold;
-    return (
-      (memoryMiB < least || memoryMiB > most || (memoryMiB - least) % step !== 0) &&
-      `\`memoryMiB\` must be ${least} to ${most} in steps of ${step} with \`cpu\` ${cpu}, got: ${memoryMiB}; take ${least}`
-    );
-  }),
+  rule(['cpu', 'memoryMiB'], ({ cpu, memoryMiB }) => fargateFault('cpu', cpu, 'memoryMiB', memoryMiB)),
 
   rule(['region', 'availabilityZones'], ({ region, availabilityZones = [] }) => {
     const foreign = availabilityZones.filter((name) => name.slice(0, -1) !== region);
@@ -108,41 +72,6 @@ export const rules: readonly Rule[] = [
       domainName !== undefined &&
       !publicSubnetIds &&
       `\`publicSubnetIds\` must be named for a public load balancer in \`vpcId\`, got: nothing; name them, or remove \`domainName\` for CloudFront`,
-  ),
-  rule(
-    ['vpcId', 'liveKitNodes', 'publicSubnetIds'],
-    ({ vpcId, liveKitNodes, publicSubnetIds }) =>
-      vpcId !== undefined &&
-      liveKitNodes > 0 &&
-      !publicSubnetIds &&
-      `\`publicSubnetIds\` must be named for LiveKit in \`vpcId\`, got: nothing; media goes straight to its hosts`,
-  ),
-  rule(
-    ['liveKitNodes', 'backplane'],
-    ({ liveKitNodes, backplane }) =>
-      liveKitNodes > 1 &&
-      backplane === 'none' &&
-      `\`liveKitNodes\` must be at most 1 without a backplane, got: ${liveKitNodes}; nodes find each other's rooms through Redis`,
-  ),
-  rule(
-    ['liveKitNodes', 'liveKitMaxNodes'],
-    ({ liveKitNodes, liveKitMaxNodes }) =>
-      liveKitMaxNodes !== undefined &&
-      (liveKitMaxNodes < liveKitNodes || (liveKitMaxNodes > liveKitNodes && liveKitNodes < 2)) &&
-      `\`liveKitMaxNodes\` must be \`liveKitNodes\` (${liveKitNodes}) or more, with 2 of those at least, got: ${liveKitMaxNodes}; calls of a node that dies need another at once: take liveKitNodes=2`,
-  ),
-  rule(
-    ['maxCallDrainMinutes', 'liveKitStopMinutes'],
-    ({ maxCallDrainMinutes, liveKitStopMinutes }) =>
-      callDrainFault({ maxCallDrainMinutes, stopTimeoutMinutes: liveKitStopMinutes }) &&
-      `\`maxCallDrainMinutes\` must be at most 150 together with \`liveKitStopMinutes\`, got: ${maxCallDrainMinutes} + ${liveKitStopMinutes}; CloudFormation gives up after three hours: take 60 and 10`,
-  ),
-  rule(
-    ['agentTasks', 'agentMaxTasks'],
-    ({ agentTasks, agentMaxTasks }) =>
-      agentMaxTasks !== undefined &&
-      (agentTasks === 0 || agentMaxTasks < agentTasks) &&
-      `\`agentMaxTasks\` must be \`agentTasks\` (${agentTasks}) or more, and that not 0, got: ${agentMaxTasks}; raise it, or remove it`,
   ),
 
   rule(
@@ -259,6 +188,8 @@ export const rules: readonly Rule[] = [
       modelRegions === undefined &&
       `\`modelRegions\` must name the regions of the inference profile ${modelId}, got: nothing; \`aws bedrock get-inference-profile --inference-profile-identifier ${modelId}\` lists them`,
   ),
+  ...callRules,
+
   needs('authIssuer', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
   needs('authAudience', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
 ];

@@ -1,16 +1,18 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { agentName } from '../../../app/names.ts';
 import { agentEnvironment, defaultAgentPort } from '../../../livekit/agent/names.ts';
 import { nodeFiles } from '../../../livekit/config/entrypoint.ts';
 import { liveKitPorts } from '../../../livekit/config/ports.ts';
-import { sidecarEnvironment } from '../../../livekit/sidecar/names.ts';
-import { acknowledgeTask, addCallKeeper, mountKeeperFolder } from '../calls/call-keeper.ts';
+import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
+import { acknowledgeTask, addCallKeeper, keeperMetric, mountKeeperFolder } from '../calls/call-keeper.ts';
 import type { LiveKitKey } from '../calls/livekit-key.ts';
-import type { CpuArchitecture } from '../cluster/image.ts';
+import { type CpuArchitecture, runtimePlatform } from '../cluster/image.ts';
 import type { Place } from '../network/place.ts';
 
 export interface AgentProps {
@@ -29,8 +31,17 @@ export interface AgentProps {
   /** Tasks at least. */
   readonly minTasks: number;
 
-  /** Tasks at most; above `minTasks` they scale on CPU. */
+  /** Tasks at most; above `minTasks` they scale on calls and CPU. */
   readonly maxTasks: number;
+
+  /** Calls that a task is to have on average, where the tasks scale. */
+  readonly callsPerTask: number;
+
+  /**
+   * It listens, thinks and speaks by models.
+   * @default - it says what it hears, and needs no key
+   */
+  readonly voice?: Voice;
 
   /** Where LiveKit is, `wss://…`. */
   readonly liveKitUrl: string;
@@ -47,6 +58,33 @@ export interface AgentProps {
 
   /** What becomes of the log when the stack goes. */
   readonly removalPolicy: RemovalPolicy;
+}
+
+/** The models of an API that speaks OpenAI's protocol; what is not said is as in livekit/agent/environment.ts. */
+export interface Voice {
+  /** The API's key, as a whole. */
+  readonly apiKey: secretsmanager.ISecret;
+
+  /**
+   * Where the API is, over HTTPS.
+   * @default - at OpenAI
+   */
+  readonly apiUrl?: string;
+
+  /** @default - as the agent has it */
+  readonly speechToTextModel?: string;
+
+  /** @default - as the agent has it */
+  readonly languageModel?: string;
+
+  /** @default - as the agent has it */
+  readonly textToSpeechModel?: string;
+
+  /** @default - as the agent has it */
+  readonly voice?: string;
+
+  /** @default - as the agent has it */
+  readonly instructions?: string;
 }
 
 /** In percent. At 70 a worker takes no new call. */
@@ -75,14 +113,26 @@ export class Agent extends Construct {
       removalPolicy: props.removalPolicy,
     });
     this.service = this.createService(this.defineTask());
-    if (props.maxTasks > props.minTasks)
-      this.service
-        .autoScaleTaskCount({ minCapacity: props.minTasks, maxCapacity: props.maxTasks })
-        .scaleOnCpuUtilization('Cpu', {
-          targetUtilizationPercent: cpuTarget,
-          scaleOutCooldown: Duration.minutes(1),
-          scaleInCooldown: Duration.minutes(15),
-        });
+    if (props.maxTasks > props.minTasks) this.scale();
+  }
+
+  /** A metric that the tasks' sidecars write into the log. @param name as in livekit/sidecar/names.ts */
+  metric(name: SidecarMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return keeperMetric({ ...this.props, service: watchedService.agent }, name, props);
+  }
+
+  /** Out at once, in slowly; the higher of the two wishes counts. */
+  private scale(): void {
+    const { minTasks, maxTasks, callsPerTask } = this.props;
+    const scaling = this.service.autoScaleTaskCount({ minCapacity: minTasks, maxCapacity: maxTasks });
+    const pace = { scaleOutCooldown: Duration.minutes(1), scaleInCooldown: Duration.minutes(15) };
+    scaling.scaleToTrackCustomMetric('Calls', {
+      // Each task says once a minute how many it has: the average over the tasks.
+      metric: this.metric('Jobs', { statistic: 'Average', period: Duration.minutes(1) }),
+      targetValue: callsPerTask,
+      ...pace,
+    });
+    scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: cpuTarget, ...pace });
   }
 
   private defineTask(): ecs.FargateTaskDefinition {
@@ -90,11 +140,7 @@ export class Agent extends Construct {
     const task = new ecs.FargateTaskDefinition(this, 'Task', {
       cpu: props.cpu ?? 1024,
       memoryLimitMiB: props.memoryMiB ?? 2048,
-      runtimePlatform: {
-        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
-        cpuArchitecture:
-          props.cpuArchitecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
-      },
+      runtimePlatform: runtimePlatform(props.cpuArchitecture),
     });
     const agent = task.addContainer('agent', {
       image: props.image,
@@ -102,12 +148,17 @@ export class Agent extends Construct {
       environment: {
         [agentEnvironment.url]: props.liveKitUrl,
         [agentEnvironment.agentName]: agentName,
-        [agentEnvironment.mode]: 'echo',
+        ...modeOf(props.voice),
         [agentEnvironment.port]: String(defaultAgentPort),
         [agentEnvironment.drainSeconds]: String(stop.drain),
         [agentEnvironment.drainFile]: `${nodeFiles.folder}/${nodeFiles.drain}`,
       },
-      secrets: props.apiKey.variables(agentEnvironment),
+      secrets: {
+        ...props.apiKey.variables(agentEnvironment),
+        ...(props.voice && {
+          [agentEnvironment.voiceApiKey]: ecs.Secret.fromSecretsManager(props.voice.apiKey),
+        }),
+      },
       healthCheck: {
         command: ['CMD', 'node', '-e', health],
         // It is 503 while LiveKit is away, and a task that ends takes its calls along: five minutes of patience.
@@ -168,4 +219,18 @@ export class Agent extends Construct {
   private logging(streamPrefix: string): ecs.LogDriver {
     return ecs.LogDrivers.awsLogs({ streamPrefix, logGroup: this.logGroup });
   }
+}
+
+function modeOf(voice: Voice | undefined): Record<string, string> {
+  if (!voice) return { [agentEnvironment.mode]: 'echo' };
+  const told = {
+    [agentEnvironment.mode]: 'voice',
+    [agentEnvironment.voiceApiUrl]: voice.apiUrl,
+    [agentEnvironment.speechToTextModel]: voice.speechToTextModel,
+    [agentEnvironment.languageModel]: voice.languageModel,
+    [agentEnvironment.textToSpeechModel]: voice.textToSpeechModel,
+    [agentEnvironment.voice]: voice.voice,
+    [agentEnvironment.instructions]: voice.instructions,
+  };
+  return Object.fromEntries(Object.entries(told).filter((entry): entry is [string, string] => !!entry[1]));
 }

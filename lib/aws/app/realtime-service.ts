@@ -7,7 +7,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { RedisAccess } from '../backplane/redis-access.ts';
-import type { CpuArchitecture } from '../cluster/image.ts';
+import { type CpuArchitecture, runtimePlatform } from '../cluster/image.ts';
 import type { Place } from '../network/place.ts';
 
 export interface RealtimeServiceProps {
@@ -133,11 +133,7 @@ export class RealtimeService
     const task = new ecs.FargateTaskDefinition(this, 'Task', {
       cpu: props.cpu,
       memoryLimitMiB: props.memoryMiB,
-      runtimePlatform: {
-        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
-        cpuArchitecture:
-          props.cpuArchitecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
-      },
+      runtimePlatform: runtimePlatform(props.cpuArchitecture),
     });
     const name = props.containerName ?? 'app';
     task.addContainer(name, {

@@ -1,9 +1,14 @@
 import { type Duration, Stack, Validations } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { metricNamespace } from '../../../app/metric-names.ts';
+import { metricDimensions, metricNamespace } from '../../../app/metric-names.ts';
 import { nodeFiles } from '../../../livekit/config/entrypoint.ts';
-import { sidecarEnvironment } from '../../../livekit/sidecar/names.ts';
+import {
+  type SidecarMetric,
+  sidecarEnvironment,
+  type WatchedService,
+} from '../../../livekit/sidecar/names.ts';
 import { wildcardOf } from '../cluster/wildcard.ts';
 
 export interface CallKeeperProps {
@@ -26,6 +31,9 @@ export interface CallKeeperProps {
 
 const volume = 'node';
 
+/** What the sidecar takes: CPU in units of 1/1024 vCPU, and memory that is kept for it. */
+export const keeperSize = { cpu: 128, memoryReservationMiB: 128 } as const;
+
 /**
  * Adds the sidecar that protects a task while it has calls. What it watches mounts its folder by `mountKeeperFolder`.
  * It starts first and ends last; if it fails alone it is started again, and calls go on.
@@ -36,8 +44,7 @@ export function addCallKeeper(task: ecs.TaskDefinition, props: CallKeeperProps):
     image: props.image,
     essential: false,
     enableRestartPolicy: true,
-    cpu: 128,
-    memoryReservationMiB: 128,
+    ...keeperSize,
     readonlyRootFilesystem: true,
     environment: {
       [sidecarEnvironment.deployment]: props.deployment,
@@ -60,6 +67,27 @@ export function mountKeeperFolder(container: ecs.ContainerDefinition, keeper: ec
   container.addContainerDependencies({
     container: keeper,
     condition: ecs.ContainerDependencyCondition.START,
+  });
+}
+
+/** What the sidecars of a service's tasks write into the log. */
+export interface KeeperMetricSource {
+  /** Value of the dimension `Deployment`. */
+  readonly deployment: string;
+  readonly service: WatchedService;
+}
+
+/** @param name as in livekit/sidecar/names.ts */
+export function keeperMetric(
+  { deployment, service }: KeeperMetricSource,
+  metricName: SidecarMetric,
+  options?: cloudwatch.MetricOptions,
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: metricNamespace,
+    metricName,
+    dimensionsMap: { [metricDimensions.deployment]: deployment, [metricDimensions.service]: service },
+    ...options,
   });
 }
 

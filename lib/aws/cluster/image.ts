@@ -13,6 +13,14 @@ const platforms: Record<CpuArchitecture, Platform> = {
 
 const privateEcr = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)[:@]?(.*)$/;
 
+/** What Fargate is told of the processor. */
+export function runtimePlatform(architecture: CpuArchitecture): ecs.RuntimePlatform {
+  return {
+    operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+    cpuArchitecture: architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
+  };
+}
+
 /** The image built from a folder with a Dockerfile, for the processor that will run it. */
 export function builtImage(directory: string, architecture: CpuArchitecture): ecs.ContainerImage {
   return ecs.ContainerImage.fromAsset(directory, { platform: platforms[architecture] });

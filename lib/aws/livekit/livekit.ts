@@ -1,30 +1,25 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { metricDimensions, metricNamespace } from '../../../app/metric-names.ts';
 import { callDrainFault } from '../../../livekit/config/call-drain.ts';
 import { nodeEntrypoint } from '../../../livekit/config/entrypoint.ts';
 import { liveKitEnvironment } from '../../../livekit/config/environment.ts';
 import { nodeHealthCheck } from '../../../livekit/config/image.ts';
-import { liveKitPorts } from '../../../livekit/config/ports.ts';
+import { liveKitPorts, turnPorts } from '../../../livekit/config/ports.ts';
 import type { RedisFacts } from '../../../livekit/config/redis.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
 import type { RedisAccess } from '../backplane/redis-access.ts';
-import { acknowledgeTask, addCallKeeper, mountKeeperFolder } from '../calls/call-keeper.ts';
+import { acknowledgeTask, addCallKeeper, keeperMetric, mountKeeperFolder } from '../calls/call-keeper.ts';
 import type { LiveKitKey } from '../calls/livekit-key.ts';
-import { vCpusOf } from './host-size.ts';
-import type { LiveKitCapacity } from './livekit-capacity.ts';
+import type { LiveKitCapacity } from './capacity.ts';
 
 export interface LiveKitProps {
   readonly cluster: ecs.ICluster;
   readonly capacity: LiveKitCapacity;
-
-  /** EC2 instance type of the capacity's hosts, of which a node takes all but a little. */
-  readonly instanceType: string;
 
   /** livekit-server. */
   readonly image: ecs.ContainerImage;
@@ -47,13 +42,19 @@ export interface LiveKitProps {
   /** Where the service hears of rooms. */
   readonly webhookUrl: string;
 
+  /**
+   * Name that clients ask for TURN over TLS, which ends at the load balancer in front of `turnTarget()`.
+   * @default - the nodes relay nothing
+   */
+  readonly turnDomain?: string;
+
   /** Value of the dimension `Deployment`. */
   readonly deployment: string;
 
   /** Time for which a superseded node may keep its calls; 150 minutes at most with `stopTimeout`. */
   readonly maxCallDrain: Duration;
 
-  /** Time from SIGTERM to SIGKILL, for calls of a node that was not protected. */
+  /** Time from SIGTERM to SIGKILL, for calls of a node that was not protected; less where the capacity allows less. */
   readonly stopTimeout: Duration;
 
   readonly logRetention: logs.RetentionDays;
@@ -65,9 +66,6 @@ export interface LiveKitProps {
 /** In percent, over all nodes. LiveKit itself sends no room to a node above 90. */
 const cpuTarget = 60;
 
-/** Left to the host, its agent and the sidecar, in units of 1/1024 vCPU. */
-const hostCpu = 256;
-
 /** LiveKit takes its key and its secret as one variable of YAML. */
 const apiVariables = { apiKey: 'LIVEKIT_API_KEY', apiSecret: 'LIVEKIT_API_SECRET' } as const;
 const tellKeys = [
@@ -75,9 +73,11 @@ const tellKeys = [
   `unset ${apiVariables.apiKey} ${apiVariables.apiSecret}`,
 ].join('\n');
 
-/** LiveKit: one node a host, on the host's own network, kept alive by its sidecar while it has calls. */
+const containerName = 'livekit';
+
+/** LiveKit: nodes whose media browsers reach directly, each kept alive by its sidecar while it has calls. */
 export class LiveKit extends Construct {
-  readonly service: ecs.Ec2Service;
+  readonly service: ecs.BaseService;
   readonly logGroup: logs.LogGroup;
   private readonly props: LiveKitProps;
 
@@ -100,46 +100,51 @@ export class LiveKit extends Construct {
   }
 
   /** What a load balancer sends signalling to. */
-  target(): elbv2.IApplicationLoadBalancerTarget {
-    return this.service.loadBalancerTarget({
-      containerName: 'livekit',
-      containerPort: liveKitPorts.signalling,
-    });
+  target(): ecs.IEcsLoadBalancerTarget {
+    return this.service.loadBalancerTarget({ containerName, containerPort: liveKitPorts.signalling });
+  }
+
+  /** What a load balancer sends TURN to, whose TLS it has ended. */
+  turnTarget(): ecs.IEcsLoadBalancerTarget {
+    return this.service.loadBalancerTarget({ containerName, containerPort: turnPorts.tls });
+  }
+
+  /** Lets a load balancer reach the nodes: the CDK makes no rule for targets that are instances. */
+  allowSignallingFrom(balancer: ec2.IConnectable): void {
+    this.allowFrom(balancer, liveKitPorts.signalling, 'LiveKit signalling');
+  }
+
+  /** The same for TURN. */
+  allowTurnFrom(balancer: ec2.IConnectable): void {
+    this.allowFrom(balancer, turnPorts.tls, 'TURN, plain behind its load balancer');
   }
 
   /** A metric that the nodes' sidecars write into the log. @param name as in livekit/sidecar/names.ts */
   metric(name: SidecarMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return new cloudwatch.Metric({
-      namespace: metricNamespace,
-      metricName: name,
-      dimensionsMap: {
-        [metricDimensions.deployment]: this.props.deployment,
-        [metricDimensions.service]: watchedService.node,
-      },
-      ...props,
-    });
+    return keeperMetric({ ...this.props, service: watchedService.node }, name, props);
   }
 
-  private defineTask(): ecs.Ec2TaskDefinition {
+  private allowFrom(balancer: ec2.IConnectable, port: number, what: string): void {
+    this.props.capacity.connections.allowFrom(balancer, ec2.Port.tcp(port), what);
+  }
+
+  private defineTask(): ecs.TaskDefinition {
     const { props } = this;
-    const task = new ecs.Ec2TaskDefinition(this, 'Task', { networkMode: ecs.NetworkMode.HOST });
+    const { capacity } = props;
+    const task = capacity.defineTask(this, 'Task');
     const shared = {
       environment: { [liveKitEnvironment.config]: this.config() },
       secrets: redisPassword(props.redis?.access),
     };
-    const node = task.addContainer('livekit', {
+    const node = task.addContainer(containerName, {
       ...shared,
       image: props.image,
       entryPoint: ['sh', '-c'],
       command: [`${tellKeys}\n${nodeEntrypoint()}`],
       user: '1000',
       readonlyRootFilesystem: true,
-      cpu: 1024 * vCpusOf(props.instanceType) - hostCpu,
-      memoryReservationMiB: 1024,
-      portMappings: [
-        { containerPort: liveKitPorts.signalling, hostPort: liveKitPorts.signalling },
-        { containerPort: liveKitPorts.mediaTcp, hostPort: liveKitPorts.mediaTcp },
-      ],
+      ...capacity.nodeSize,
+      portMappings: this.tcpPorts().map((port) => ({ containerPort: port, hostPort: port })),
       secrets: { ...shared.secrets, ...props.apiKey.variables(apiVariables) },
       healthCheck: {
         command: nodeHealthCheck(liveKitPorts.signalling),
@@ -149,13 +154,13 @@ export class LiveKit extends Construct {
         // It waits for its address.
         startPeriod: Duration.seconds(120),
       },
-      stopTimeout: props.stopTimeout,
-      logging: this.logging('livekit'),
+      stopTimeout: stopTimeoutOf(props),
+      logging: this.logging(containerName),
     });
     node.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: 65_535, hardLimit: 65_535 });
     const keeper = addCallKeeper(task, {
       ...props,
-      environment: { ...shared.environment, [sidecarEnvironment.publicAddress]: 'imds' },
+      environment: { ...shared.environment, [sidecarEnvironment.publicAddress]: capacity.addressSource },
       secrets: shared.secrets,
       image: props.sidecarImage,
       logging: this.logging('sidecar'),
@@ -165,28 +170,29 @@ export class LiveKit extends Construct {
     return task;
   }
 
+  private tcpPorts(): number[] {
+    const { signalling, mediaTcp } = liveKitPorts;
+    return [signalling, mediaTcp, ...(this.props.turnDomain === undefined ? [] : [turnPorts.tls])];
+  }
+
   private config(): string {
-    const { redis, webhookUrl, apiKey } = this.props;
+    const { redis, webhookUrl, apiKey, turnDomain } = this.props;
     return renderLiveKit({
       address: { kind: 'environment' },
       ...(redis && { redis: redis.facts }),
       webhook: { urls: [webhookUrl], apiKey: apiKey.keyName },
+      ...(turnDomain !== undefined && { turn: { domain: turnDomain } }),
     });
   }
 
-  private createService(taskDefinition: ecs.Ec2TaskDefinition): ecs.Ec2Service {
+  private createService(taskDefinition: ecs.TaskDefinition): ecs.BaseService {
     const { cluster, capacity, minNodes, maxNodes } = this.props;
-    const service = new ecs.Ec2Service(this, 'Service', {
+    return capacity.createService(this, 'Service', {
       cluster,
       taskDefinition,
       // Where nodes scale, a count here would shrink the fleet at each deployment.
       ...(maxNodes > minNodes ? {} : { desiredCount: minNodes }),
-      capacityProviderStrategies: [
-        { capacityProvider: capacity.capacityProvider.capacityProviderName, weight: 1 },
-      ],
-      placementConstraints: [ecs.PlacementConstraint.distinctInstances()],
-      placementStrategies: [ecs.PlacementStrategy.spreadAcross(ecs.BuiltInAttributes.AVAILABILITY_ZONE)],
-      // Old and new side by side, on twice the hosts.
+      // Old and new side by side.
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
       // It counts tasks that fail to start; old ones that are still in calls don't trip it.
@@ -197,8 +203,6 @@ export class LiveKit extends Construct {
       enableECSManagedTags: true,
       propagateTags: ecs.PropagatedTagSource.SERVICE,
     });
-    service.node.addDependency(capacity.ready);
-    return service;
   }
 
   private scale(): void {
@@ -222,7 +226,12 @@ function redisPassword(access: RedisAccess | undefined): Record<string, ecs.Secr
   return { [liveKitEnvironment.redisPassword]: ecs.Secret.fromSecretsManager(access.secret, 'password') };
 }
 
-function refuse({ redis, minNodes, maxNodes, maxCallDrain, stopTimeout }: LiveKitProps): void {
+function stopTimeoutOf({ stopTimeout, capacity: { longestStop } }: LiveKitProps): Duration {
+  return longestStop && longestStop.toSeconds() < stopTimeout.toSeconds() ? longestStop : stopTimeout;
+}
+
+function refuse(props: LiveKitProps): void {
+  const { redis, minNodes, maxNodes, maxCallDrain } = props;
   if (!redis && maxNodes > 1)
     throw new Error(
       `\`maxNodes\` must be 1 without \`redis\`, got: ${maxNodes}; nodes find each other's rooms through it`,
@@ -231,7 +240,7 @@ function refuse({ redis, minNodes, maxNodes, maxCallDrain, stopTimeout }: LiveKi
     throw new Error(`\`maxNodes\` must be \`minNodes\` (${minNodes}) or more, got: ${maxNodes}`);
   const fault = callDrainFault({
     maxCallDrainMinutes: maxCallDrain.toMinutes(),
-    stopTimeoutMinutes: stopTimeout.toMinutes({ integral: false }),
+    stopTimeoutMinutes: stopTimeoutOf(props).toMinutes({ integral: false }),
   });
   if (fault) throw new Error(fault);
 }

@@ -5,6 +5,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { demotedReason, metricNamespace } from '../../../app/metric-names.ts';
+import type { Agent } from '../agent/agent.ts';
 import type { App } from '../app/app.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { LiveKit } from '../livekit/livekit.ts';
@@ -28,10 +29,13 @@ export interface ObservabilityProps {
   readonly backplane?: Backplane;
 
   /**
-   * Nodes that are to find each other.
-   * @default - none, or one that is alone by intent
+   * LiveKit's nodes, which are to find each other where instances are joined.
+   * @default - none
    */
   readonly liveKit?: LiveKit;
+
+  /** @default - none */
+  readonly agent?: Agent;
 }
 
 const fiveMinutes = Duration.minutes(5);
@@ -47,7 +51,8 @@ export class Observability extends Construct {
     this.watchReconnects();
     if (props.joined) this.watchJoin();
     if (props.backplane) this.watchMemory(props.backplane);
-    if (props.liveKit) this.watchNodes(props.liveKit);
+    if (props.joined && props.liveKit) this.watchNodes(props.liveKit);
+    for (const service of [props.liveKit, props.agent]) if (service) this.watchProtection(service);
   }
 
   private watchTargets(): void {
@@ -157,6 +162,20 @@ export class Observability extends Construct {
       points: [5, 6],
       noData: 'alarm',
       because: 'the sidecar of each node writes it once a minute: no node runs, or none reaches Redis',
+    });
+  }
+
+  /** ECS protects no task anew while a deployment waits: calls that began since then may be cut. */
+  private watchProtection(service: LiveKit | Agent): void {
+    alarm(this, `${service.node.id}CallsUnprotected`, {
+      topic: this.props.topic,
+      runbook: 'A deployment waits for calls',
+      meaning: `A task of ${service.node.id} has calls and ECS does not protect it, as a deployment waits (DEPLOYMENT_BLOCKED).`,
+      metric: service.metric('DeploymentBlocked', { statistic: 'Maximum', period: oneMinute }),
+      above: 0,
+      points: [5, 6],
+      noData: 'fine',
+      because: 'sidecars that write nothing are the alarm of nodes that are alone',
     });
   }
 

@@ -24,6 +24,8 @@ describe('permissions', () => {
   describe.each(Object.entries(variants))('%s', (name, knobs) => {
     const template = templateOf(knobs);
     const grown = name === 'everything on' || name === 'own domain';
+    const turns = name === 'own domain';
+    const nodes = name === 'own domain' ? 'LiveKitCapacitySecurityGroup' : 'LiveKitFargateSecurityGroup';
 
     const statements: Json[] = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role']
       .flatMap((type) => resourcesOf(template, type))
@@ -67,7 +69,8 @@ describe('permissions', () => {
         .map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`);
       const edge = 'domainName' in knobs ? ['tcp 80-80', 'tcp 443-443'] : [];
       const media = 'liveKitNodes' in knobs ? ['udp 7882-7897', 'tcp 7881-7881'] : [];
-      expect(open.sort()).toEqual([...edge, ...media].sort());
+      const turn = turns ? ['udp 3478-3478', 'tcp 443-443'] : [];
+      expect(open.sort()).toEqual([...edge, ...media, ...turn].sort());
       const lists = [...inline, ...single].filter(({ SourcePrefixListId }) => SourcePrefixListId);
       expect(lists.map(({ FromPort }) => FromPort)).toEqual('domainName' in knobs ? [] : [80]);
     });
@@ -92,10 +95,11 @@ describe('permissions', () => {
             : [['AppRealtimeSecurityGroup', 6379, 6379, redis]]),
           ...('liveKitNodes' in knobs
             ? [
-                [balancer, 7880, 7880, 'LiveKitCapacitySecurityGroup'],
-                ['LiveKitCapacitySecurityGroup', 6379, 6379, redis],
+                [balancer, 7880, 7880, nodes],
+                [nodes, 6379, 6379, redis],
               ]
             : []),
+          ...(turns ? [['TurnSecurityGroup', 5349, 5349, nodes]] : []),
         ].sort(),
       );
     });

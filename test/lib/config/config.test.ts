@@ -9,6 +9,7 @@ const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/0123';
 const domainName = 'realtime.example.com';
 const wafWebAclArn =
   'arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/01234567-89ab-cdef-0123-456789abcdef';
+const ownDomain = { domainName, hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.com' };
 const vpc = {
   vpcId: 'vpc-0123abcd',
   availabilityZones: 'us-east-1a,us-east-1b',
@@ -220,6 +221,28 @@ test.each<[RealtimeConfigInput, string]>([
     '`maxCallDrainMinutes` must be at most 150 together with `liveKitStopMinutes`, got: 141 + 10',
   ],
   [{ maxCallDrainMinutes: 60, liveKitStopMinutes: 91 }, 'got: 60 + 91; CloudFormation gives up'],
+  [{ liveKitCapacity: 'eks' }, '`liveKitCapacity` must be one of ec2, fargate, got: "eks"'],
+  [
+    { liveKitCpu: 1024, liveKitMemoryMiB: 1024 },
+    '`liveKitMemoryMiB` must be 2048 to 8192 in steps of 1024 with `liveKitCpu` 1024, got: 1024; take 2048',
+  ],
+  [{ liveKitCpu: 1000 }, '`liveKitCpu` must be one of 256, 512, 1024'],
+  [{ turnDomainName: 'turn.example.com' }, '`turnDomainName` must stand beside `domainName`'],
+  [
+    { ...ownDomain, turnDomainName: 'realtime.example.com' },
+    '`turnDomainName` must be another name than `domainName`, got: "realtime.example.com"',
+  ],
+  [
+    { ...ownDomain, turnDomainName: 'turn.example.org' },
+    '`turnDomainName` must lie in `hostedZoneName` example.com, got: "turn.example.org"',
+  ],
+  [{ agentMode: 'sing' }, '`agentMode` must be one of echo, voice'],
+  [{ agentMode: 'voice' }, '`voiceApiSecretArn` must be set with `agentMode` voice'],
+  [{ voiceName: 'ada' }, '`voiceName` must stand beside `agentMode` voice, got: "ada"'],
+  [{ voiceApiSecretArn: 'sk-0123456789' }, 'with its six last characters, got: 13 characters that are none'],
+  [{ voiceApiUrl: 'http://models.example.com' }, '`voiceApiUrl` must be an https URL on port 443'],
+  [{ voiceApiUrl: 'https://models.example.com:8443/v1' }, '`voiceApiUrl` must be an https URL on port 443'],
+  [{ agentCallsPerTask: 0 }, '`agentCallsPerTask` must be a whole number from 1 to 100, got: 0'],
   [{ liveKitImageUri: 'https://x' }, '`liveKitImageUri` must be an image reference'],
   [{ agentTasks: 2, agentMaxTasks: 1 }, '`agentMaxTasks` must be `agentTasks` (2) or more'],
   [{ agentTasks: 0, agentMaxTasks: 1 }, '`agentMaxTasks` must be `agentTasks` (0) or more, and that not 0'],

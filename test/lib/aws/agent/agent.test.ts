@@ -88,10 +88,67 @@ test('its tasks may be protected', () => {
   ]);
 });
 
-test('it scales where it may, and is left out where nobody wants it', () => {
-  const scaling = templateOf({ liveKitNodes: 2, agentTasks: 2, agentMaxTasks: 8 });
+describe('with models', () => {
+  const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:voice-AbCdEf';
+  const knobs = {
+    liveKitNodes: 2,
+    agentMode: 'voice',
+    voiceApiSecretArn: secretArn,
+    voiceApiUrl: 'https://models.example.com/v1',
+    voiceLanguageModel: 'a-model',
+    voiceName: 'ada',
+    voiceInstructions: 'Speak of tea.\nBe brief.',
+  };
+  const talking: Json = resourcesOf(templateOf(knobs), 'AWS::ECS::TaskDefinition')
+    .map((each) => container(each, 'agent'))
+    .find((each) => each);
+
+  test('it gets their key from the secret when it starts, and all else by name', () => {
+    const key = talking.Secrets.find(({ Name }: Json) => Name === 'VOICE_API_KEY');
+    expect(key.ValueFrom).toBe(secretArn);
+    const { voice } = readSettings({
+      ...variablesOf(talking),
+      LIVEKIT_URL: 'wss://realtime.example.com',
+      LIVEKIT_API_KEY: 'realtime',
+      LIVEKIT_API_SECRET: 'c'.repeat(64),
+      VOICE_API_KEY: 'the key',
+    });
+    expect(voice).toMatchObject({
+      apiKey: 'the key',
+      baseURL: knobs.voiceApiUrl,
+      languageModel: 'a-model',
+      voice: 'ada',
+      instructions: knobs.voiceInstructions,
+    });
+  });
+
+  test('its execution role may read that secret', () => {
+    const policies = JSON.stringify(resourcesOf(templateOf(knobs), 'AWS::IAM::Policy'));
+    expect(policies).toContain(secretArn);
+  });
+});
+
+test('it scales on calls and CPU where it may, and is left out where nobody wants it', () => {
+  const scaling = templateOf({ liveKitNodes: 2, agentTasks: 2, agentMaxTasks: 8, agentCallsPerTask: 7 });
   const [target] = resourcesOf(scaling, 'AWS::ApplicationAutoScaling::ScalableTarget');
   expect(target).toMatchObject({ MinCapacity: 2, MaxCapacity: 8 });
+  const policies = resourcesOf(scaling, 'AWS::ApplicationAutoScaling::ScalingPolicy').map(
+    ({ TargetTrackingScalingPolicyConfiguration: policy }) => policy,
+  );
+  expect(policies).toHaveLength(2);
+  const [calls] = policies.filter(({ CustomizedMetricSpecification }) => CustomizedMetricSpecification);
+  expect(calls).toMatchObject({
+    TargetValue: 7,
+    CustomizedMetricSpecification: {
+      Namespace: 'RealtimeStack',
+      MetricName: 'Jobs',
+      Statistic: 'Average',
+      Dimensions: [
+        { Name: 'Deployment', Value: 'realtime-dev' },
+        { Name: 'Service', Value: 'agent' },
+      ],
+    },
+  });
   const without = Object.keys(templateOf({ liveKitNodes: 2, agentTasks: 0 }).toJSON().Resources);
   expect(without.filter((name) => name.startsWith('Agent'))).toEqual([]);
 });

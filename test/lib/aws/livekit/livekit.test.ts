@@ -4,23 +4,26 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import { readEnvironment } from '../../../../app/server/environment.ts';
 import { LiveKitKey } from '../../../../lib/aws/calls/livekit-key.ts';
+import { Ec2Capacity } from '../../../../lib/aws/livekit/ec2-capacity.ts';
+import { FargateCapacity } from '../../../../lib/aws/livekit/fargate-capacity.ts';
 import { vCpusOf } from '../../../../lib/aws/livekit/host-size.ts';
 import { LiveKit, type LiveKitProps } from '../../../../lib/aws/livekit/livekit.ts';
-import { LiveKitCapacity } from '../../../../lib/aws/livekit/livekit-capacity.ts';
-import { liveKitImage } from '../../../../livekit/config/image.ts';
 import { liveKitPaths } from '../../../../livekit/config/ports.ts';
 import { readSettings } from '../../../../livekit/sidecar/environment.ts';
 import { createLog } from '../../../../livekit/sidecar/log.ts';
+import { watchedService } from '../../../../livekit/sidecar/names.ts';
 import { templateOf, variants } from '../stack-templates.ts';
 import { attributesOf, type Json, newPlace, newRedis, newStack, resourcesOf } from '../synthesis.ts';
 
 const template = templateOf(variants['own domain']);
-const liveKitOf = (of: Template) => ({
-  task: resourcesOf(of, 'AWS::ECS::TaskDefinition').find(({ NetworkMode }) => NetworkMode === 'host'),
-  service: resourcesOf(of, 'AWS::ECS::Service').find(
-    ({ CapacityProviderStrategy }) => CapacityProviderStrategy,
-  ),
-});
+const liveKitOf = (of: Template) => {
+  const [task, service] = ['AWS::ECS::TaskDefinition', 'AWS::ECS::Service'].map(
+    (type) =>
+      Object.entries(of.findResources(type)).find(([id]) => /^LiveKit(Task|Service)/.test(id))?.[1]
+        .Properties as Json,
+  );
+  return { task, service };
+};
 const { task, service } = liveKitOf(template);
 const container = (name: string, of: Json = task): Json =>
   of.ContainerDefinitions.find(({ Name }: Json) => Name === name);
@@ -54,7 +57,7 @@ describe('a node', () => {
     });
     expect(service.LaunchType).toBeUndefined();
     expect(node.PortMappings).toEqual(
-      [7880, 7881].map((port) => ({ ContainerPort: port, HostPort: port, Protocol: 'tcp' })),
+      [7880, 7881, 5349].map((port) => ({ ContainerPort: port, HostPort: port, Protocol: 'tcp' })),
     );
   });
 
@@ -78,6 +81,7 @@ describe('a node', () => {
       redis: { username: 'livekit', tls: { enabled: true } },
       node_selector: { kind: 'cpuload' },
       webhook: { urls: ['https://realtime.example.com/api/livekit/webhook'], api_key: 'realtime' },
+      turn: { enabled: true, domain: 'turn.realtime.example.com', tls_port: 5349, external_tls: true },
     });
     expect(config.redis.address).toMatch(/^BackplaneCache\w+:6379$/);
     const users = resourcesOf(template, 'AWS::ElastiCache::User');
@@ -97,7 +101,6 @@ describe('a node', () => {
 
   test('is checked by its port, cannot write its image, is not root, and has ten minutes to end', () => {
     expect(node).toMatchObject({
-      Image: liveKitImage,
       HealthCheck: { Command: ['CMD-SHELL', 'nc -z 127.0.0.1 7880'] },
       User: '1000',
       ReadonlyRootFilesystem: true,
@@ -155,6 +158,50 @@ describe('its sidecar', () => {
         expect.stringMatching(/:task\/ClusterCluster\w+\/\*$|:task\/Cluster\w+\/\*$/),
       ],
       [['ecs:DescribeServices'], expect.stringMatching(/:service\/Cluster\w+\/\*$/)],
+    ]);
+  });
+});
+
+describe('on Fargate, as in dev', () => {
+  const dev = templateOf({ liveKitNodes: 2 });
+  const { task, service } = liveKitOf(dev);
+
+  test('nodes have addresses of their own, which their sidecars learn from outside', () => {
+    expect(service).toMatchObject({
+      LaunchType: 'FARGATE',
+      DesiredCount: 2,
+      AvailabilityZoneRebalancing: 'DISABLED',
+      NetworkConfiguration: { AwsvpcConfiguration: { AssignPublicIp: 'ENABLED' } },
+    });
+    expect(variablesOf(container('sidecar', task)).PUBLIC_ADDRESS).toBe('checkip');
+    expect(resourcesOf(dev, 'AWS::AutoScaling::AutoScalingGroup')).toEqual([]);
+  });
+
+  test('a node takes what the sidecar leaves of the task, and ends within what Fargate gives', () => {
+    expect(task).toMatchObject({
+      Cpu: '1024',
+      Memory: '2048',
+      NetworkMode: 'awsvpc',
+      RequiresCompatibilities: ['FARGATE'],
+      RuntimePlatform: { CpuArchitecture: 'ARM64' },
+    });
+    const node = container('livekit', task);
+    expect(node.Cpu + container('sidecar', task).Cpu).toBe(1024);
+    expect(node.MemoryReservation + container('sidecar', task).MemoryReservation).toBe(2048);
+    expect(node.StopTimeout).toBe(120);
+  });
+
+  test('the load balancer reaches them by address, media comes from anywhere', () => {
+    const group = resourcesOf(dev, 'AWS::ElasticLoadBalancingV2::TargetGroup').find(
+      ({ Port }) => Port === 7880,
+    );
+    expect(group).toMatchObject({ TargetType: 'ip', Matcher: { HttpCode: '200,406' } });
+    const nodes = resourcesOf(dev, 'AWS::EC2::SecurityGroup').find(({ GroupDescription }) =>
+      GroupDescription.startsWith('LiveKit'),
+    );
+    expect(nodes.SecurityGroupIngress.map(({ FromPort, ToPort }: Json) => [FromPort, ToPort])).toEqual([
+      [7882, 7897],
+      [7881, 7881],
     ]);
   });
 });
@@ -250,6 +297,28 @@ describe('the alarm of nodes that are alone', () => {
   });
 });
 
+test.each(['LiveKit', 'Agent'])(
+  'the alarm of %s’s calls that ECS does not protect watches what its sidecars write, and has its article',
+  (name) => {
+    const alarm: Json = Object.entries(template.findResources('AWS::CloudWatch::Alarm')).find(([id]) =>
+      id.startsWith(`Observability${name}CallsUnprotected`),
+    )?.[1].Properties;
+    expect(alarm).toMatchObject({
+      Namespace: 'RealtimeStack',
+      MetricName: 'DeploymentBlocked',
+      Statistic: 'Maximum',
+      Dimensions: [
+        { Name: 'Deployment', Value: 'realtime-prod' },
+        { Name: 'Service', Value: watchedService[name === 'Agent' ? 'agent' : 'node'] },
+      ],
+      Threshold: 0,
+      TreatMissingData: 'notBreaching',
+    });
+    expect(alarm.AlarmDescription).toContain('RUNBOOK.md: "A deployment waits for calls"');
+    expect(readFileSync('RUNBOOK.md', 'utf8')).toContain('\n## A deployment waits for calls\n');
+  },
+);
+
 test('in an existing Redis it logs in with the name and the password of the owner’s secret', () => {
   const existing = liveKitOf(
     templateOf({
@@ -289,22 +358,24 @@ test('an image of one’s own is pulled from where it is', () => {
 });
 
 describe('what can’t work is refused', () => {
-  function liveKit(props: Partial<LiveKitProps>) {
+  function liveKit(props: Partial<LiveKitProps>, on: 'ec2' | 'fargate' = 'ec2') {
     const stack = newStack();
     const place = newPlace(stack);
     const cluster = new ecs.Cluster(stack, 'Cluster', { vpc: place.vpc });
     const instanceType = 'c7g.xlarge';
+    const shared = { cluster, place, turn: false };
     return new LiveKit(stack, 'LiveKit', {
       cluster,
-      capacity: new LiveKitCapacity(stack, 'Capacity', {
-        cluster,
-        place,
-        nodes: 2,
-        instanceType,
-        terminationProtection: false,
-      }),
-      instanceType,
-      image: ecs.ContainerImage.fromRegistry(liveKitImage),
+      capacity:
+        on === 'ec2'
+          ? new Ec2Capacity(stack, 'Ec2', { ...shared, nodes: 2, instanceType, terminationProtection: false })
+          : new FargateCapacity(stack, 'Fargate', {
+              ...shared,
+              cpuArchitecture: 'arm64',
+              cpu: 1024,
+              memoryMiB: 2048,
+            }),
+      image: ecs.ContainerImage.fromRegistry('livekit'),
       sidecarImage: ecs.ContainerImage.fromRegistry('sidecar'),
       apiKey: new LiveKitKey(stack, 'Key', { removalPolicy: RemovalPolicy.DESTROY }),
       redis: {
@@ -333,6 +404,8 @@ describe('what can’t work is refused', () => {
 
   test('but the longest drain that CloudFormation waits for is not', () => {
     expect(() => liveKit({ maxCallDrain: Duration.minutes(140) })).not.toThrow();
+    // Fargate ends a task after 2 minutes, whatever it is told.
+    expect(() => liveKit({ maxCallDrain: Duration.minutes(148) }, 'fargate')).not.toThrow();
   });
 });
 

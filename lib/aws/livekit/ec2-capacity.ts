@@ -2,13 +2,17 @@ import { Duration, Validations } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, Dependable, type IDependable } from 'constructs';
-import { liveKitPorts } from '../../../livekit/config/ports.ts';
+import type { CpuArchitecture } from '../cluster/image.ts';
 import type { Place } from '../network/place.ts';
+import type { LiveKitCapacity, NodeServiceProps } from './capacity.ts';
+import { architectureOf, vCpusOf } from './host-size.ts';
+import { nodeSecurityGroup } from './node-security-group.ts';
 
-export interface LiveKitCapacityProps {
+export interface Ec2CapacityProps {
   readonly cluster: ecs.Cluster;
   readonly place: Place;
 
@@ -27,6 +31,9 @@ export interface LiveKitCapacityProps {
   /** Keeps the group from ending a host that runs a node. In dev it would keep `cdk destroy` from ending too. */
   readonly terminationProtection: boolean;
 
+  /** The nodes relay media (TURN). */
+  readonly turn: boolean;
+
   /**
    * Where the group tells of hosts that come and go.
    * @default - nowhere
@@ -34,28 +41,39 @@ export interface LiveKitCapacityProps {
   readonly notifications?: sns.ITopic;
 }
 
-/**
- * The place of LiveKit in the cluster: EC2 hosts in public subnets with host networking, as media goes straight
- * between them and the browsers. The service on them comes after `ready`.
- */
-export class LiveKitCapacity extends Construct implements ec2.IConnectable {
-  readonly connections: ec2.Connections;
-  readonly capacityProvider: ecs.AsgCapacityProvider;
+/** Left to the host, its agent and the sidecar, in units of 1/1024 vCPU. */
+const hostCpu = 256;
 
-  /** What a service on this capacity depends on; without it creation races, and destroying fails "in use". */
-  readonly ready: IDependable;
+/**
+ * EC2 hosts for LiveKit, one node each: in public subnets with host networking, as media goes straight between them
+ * and the browsers, and with buffers for it. Nothing bounds how long the calls of a node that ends may take.
+ */
+export class Ec2Capacity extends Construct implements LiveKitCapacity {
+  readonly connections: ec2.Connections;
+  readonly cpuArchitecture: CpuArchitecture;
+  readonly addressSource = 'imds';
+  readonly targetType = elbv2.TargetType.INSTANCE;
+  readonly nodeSize: LiveKitCapacity['nodeSize'];
+  readonly capacityProvider: ecs.AsgCapacityProvider;
 
   private readonly vpc: ec2.IVpc;
   private readonly role: iam.Role;
+  /** What a service depends on; without it creation races, and destroying fails "in use". */
+  private readonly ready: IDependable;
 
-  constructor(scope: Construct, id: string, props: LiveKitCapacityProps) {
+  constructor(scope: Construct, id: string, props: Ec2CapacityProps) {
     super(scope, id);
     if (!Number.isInteger(props.nodes) || props.nodes < 1)
       throw new Error(`\`nodes\` must be a whole number from 1, got: ${props.nodes}`);
     this.vpc = props.place.vpc;
+    this.cpuArchitecture = architectureOf(props.instanceType);
+    this.nodeSize = {
+      cpu: 1024 * vCpusOf(props.instanceType) - hostCpu,
+      memoryReservationMiB: 1024,
+    };
     // Containers share the host's network and could ask for this role: it holds the agent's permissions and no more.
     this.role = new iam.Role(this, 'HostRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
-    const securityGroup = this.createSecurityGroup();
+    const securityGroup = nodeSecurityGroup(this, 'SecurityGroup', { vpc: this.vpc, turn: props.turn });
     this.connections = new ec2.Connections({ securityGroups: [securityGroup] });
     const group = this.createGroup(props, securityGroup);
     this.capacityProvider = new ecs.AsgCapacityProvider(this, 'CapacityProvider', {
@@ -70,29 +88,24 @@ export class LiveKitCapacity extends Construct implements ec2.IConnectable {
     this.acknowledgeAgentRole();
   }
 
-  /** Lets a load balancer reach the nodes: the CDK makes no rule for targets that are instances. */
-  allowSignallingFrom(balancer: ec2.IConnectable): void {
-    this.connections.allowFrom(balancer, ec2.Port.tcp(liveKitPorts.signalling), 'LiveKit signalling');
+  defineTask(scope: Construct, id: string): ecs.Ec2TaskDefinition {
+    return new ecs.Ec2TaskDefinition(scope, id, { networkMode: ecs.NetworkMode.HOST });
   }
 
-  private createSecurityGroup() {
-    const group = new ec2.SecurityGroup(this, 'SecurityGroup', {
-      vpc: this.vpc,
-      description: 'LiveKit hosts: media from anywhere, signalling from the load balancer',
-      // Media goes to the addresses that clients name, on any port.
-      allowAllOutbound: true,
+  createService(scope: Construct, id: string, props: NodeServiceProps): ecs.Ec2Service {
+    const service = new ecs.Ec2Service(scope, id, {
+      ...props,
+      capacityProviderStrategies: [
+        { capacityProvider: this.capacityProvider.capacityProviderName, weight: 1 },
+      ],
+      placementConstraints: [ecs.PlacementConstraint.distinctInstances()],
+      placementStrategies: [ecs.PlacementStrategy.spreadAcross(ecs.BuiltInAttributes.AVAILABILITY_ZONE)],
     });
-    const [first, last] = liveKitPorts.mediaUdp;
-    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.udpRange(first, last), 'LiveKit media over UDP');
-    group.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(liveKitPorts.mediaTcp), 'LiveKit media over TCP');
-    Validations.of(group).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-EC23',
-      reason: 'Media comes from wherever users are; LiveKit takes it from participants with a token alone.',
-    });
-    return group;
+    service.node.addDependency(this.ready);
+    return service;
   }
 
-  private createGroup(props: LiveKitCapacityProps, securityGroup: ec2.ISecurityGroup) {
+  private createGroup(props: Ec2CapacityProps, securityGroup: ec2.ISecurityGroup) {
     // No update policy: the image parameter is read again at each deployment, and replacing hosts would cut calls.
     return new autoscaling.AutoScalingGroup(this, 'Hosts', {
       vpc: this.vpc,
@@ -110,7 +123,7 @@ export class LiveKitCapacity extends Construct implements ec2.IConnectable {
     });
   }
 
-  private createLaunchTemplate(props: LiveKitCapacityProps, securityGroup: ec2.ISecurityGroup) {
+  private createLaunchTemplate(props: Ec2CapacityProps, securityGroup: ec2.ISecurityGroup) {
     const instanceType = new ec2.InstanceType(props.instanceType);
     const userData = ec2.UserData.forLinux();
     userData.addCommands(...networkBuffers);

@@ -1,20 +1,20 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { LiveKitCapacity, type LiveKitCapacityProps } from '../../../../lib/aws/livekit/livekit-capacity.ts';
+import { Ec2Capacity, type Ec2CapacityProps } from '../../../../lib/aws/livekit/ec2-capacity.ts';
 import { type Json, newPlace, newStack, resourcesOf } from '../synthesis.ts';
 
-function capacity(props: Partial<LiveKitCapacityProps> = {}) {
+function capacity(props: Partial<Ec2CapacityProps> = {}) {
   const stack = newStack();
   const place = newPlace(stack);
   const cluster = new ecs.Cluster(stack, 'Cluster', { vpc: place.vpc });
-  const construct = new LiveKitCapacity(stack, 'Capacity', {
+  const construct = new Ec2Capacity(stack, 'Capacity', {
     cluster,
     place,
     nodes: 2,
     instanceType: 'c7g.xlarge',
     terminationProtection: true,
+    turn: false,
     notifications: new Topic(stack, 'Topic'),
     ...props,
   });
@@ -87,46 +87,44 @@ test('the capacity drains its hosts, and in prod none with a task is ended', () 
   ).toBe(false);
 });
 
-test('media comes from anywhere on LiveKit’s ports, signalling from the load balancer alone', () => {
-  const { stack, place, construct, template } = capacity();
-  const balancer = new ec2.SecurityGroup(stack, 'Balancer', { vpc: place.vpc, allowAllOutbound: false });
-  construct.allowSignallingFrom(balancer);
-  const group = resourcesOf(template(), 'AWS::EC2::SecurityGroup').find(({ GroupDescription }) =>
-    GroupDescription.startsWith('LiveKit'),
-  );
-  expect(
-    group.SecurityGroupIngress.map(({ CidrIp, IpProtocol, FromPort, ToPort }: Json) => [
-      CidrIp,
-      IpProtocol,
-      FromPort,
-      ToPort,
-    ]),
-  ).toEqual([
-    ['0.0.0.0/0', 'udp', 7882, 7897],
-    ['0.0.0.0/0', 'tcp', 7881, 7881],
-  ]);
-  expect(resourcesOf(template(), 'AWS::EC2::SecurityGroupIngress')).toEqual([
-    expect.objectContaining({
-      FromPort: 7880,
-      ToPort: 7880,
-      SourceSecurityGroupId: stack.resolve(balancer.securityGroupId),
-    }),
-  ]);
-});
+test.each([
+  [false, []],
+  [true, [['0.0.0.0/0', 'udp', 3478, 3478]]],
+])(
+  'media comes from anywhere on LiveKit’s ports; what TURN relays is let in as an answer: TURN %s',
+  (turn, more) => {
+    const group = resourcesOf(capacity({ turn }).template(), 'AWS::EC2::SecurityGroup').find(
+      ({ GroupDescription }) => GroupDescription.startsWith('LiveKit'),
+    );
+    expect(
+      group.SecurityGroupIngress.map(({ CidrIp, IpProtocol, FromPort, ToPort }: Json) => [
+        CidrIp,
+        IpProtocol,
+        FromPort,
+        ToPort,
+      ]),
+    ).toEqual([['0.0.0.0/0', 'udp', 7882, 7897], ['0.0.0.0/0', 'tcp', 7881, 7881], ...more]);
+  },
+);
 
-test('a service on it waits for the cluster to have the capacity', () => {
+test('a service on it has a host for each task, and waits for the cluster to have the capacity', () => {
   const { stack, cluster, construct, template } = capacity();
-  const task = new ecs.Ec2TaskDefinition(stack, 'Task', { networkMode: ecs.NetworkMode.HOST });
-  task.addContainer('livekit', { image: ecs.ContainerImage.fromRegistry('livekit'), memoryLimitMiB: 512 });
-  const service = new ecs.Ec2Service(stack, 'Service', {
-    cluster,
-    taskDefinition: task,
-    capacityProviderStrategies: [
-      { capacityProvider: construct.capacityProvider.capacityProviderName, weight: 1 },
-    ],
+  const taskDefinition = construct.defineTask(stack, 'Task');
+  taskDefinition.addContainer('livekit', {
+    image: ecs.ContainerImage.fromRegistry('livekit'),
+    memoryLimitMiB: 512,
   });
-  service.node.addDependency(construct.ready);
+  construct.createService(stack, 'Service', {
+    cluster,
+    taskDefinition,
+    availabilityZoneRebalancing: ecs.AvailabilityZoneRebalancing.DISABLED,
+  });
   const [created] = Object.values(template().findResources('AWS::ECS::Service')) as Json[];
+  expect(created.Properties).toMatchObject({
+    CapacityProviderStrategy: [{ Weight: 1 }],
+    PlacementConstraints: [{ Type: 'distinctInstance' }],
+    AvailabilityZoneRebalancing: 'DISABLED',
+  });
   const [association] = Object.keys(
     template().findResources('AWS::ECS::ClusterCapacityProviderAssociations'),
   );

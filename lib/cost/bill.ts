@@ -1,13 +1,5 @@
-import { lineItems } from './line-items.ts';
+import { type LineItem, lineItems } from './line-items.ts';
 import type { Template } from './template.ts';
-
-/** One line of a bill. */
-export interface LineItem {
-  readonly what: string;
-  readonly quantity: number;
-  /** Dollars a month for each. */
-  readonly each: number;
-}
 
 export interface Bill {
   readonly items: readonly LineItem[];

@@ -1,14 +1,22 @@
-import type { LineItem } from './bill.ts';
+import { sidecarEnvironment } from '../../livekit/sidecar/names.ts';
 import { isFree } from './free.ts';
 import { cacheNodes, instances, prices } from './prices.ts';
 import { ofType, type Properties, type Template } from './template.ts';
+
+/** One line of a bill. */
+export interface LineItem {
+  readonly what: string;
+  readonly quantity: number;
+  /** Dollars a month for each. */
+  readonly each: number;
+}
 
 interface Items {
   readonly items: LineItem[];
   readonly unknown: string[];
 }
 
-type Pricer = (properties: Properties, template: Template, into: Items) => void;
+type Pricer = (properties: Properties, template: Template, into: Items, id: string) => void;
 
 const monthly = (hour: number) => hour * prices.hoursAMonth;
 
@@ -17,6 +25,9 @@ const idleCapacityUnits = 0.1;
 
 /** Metrics that the service writes, as custom ones: of each line of the EMF reporter. */
 export const serviceMetricCount = 19;
+
+/** The same of the sidecars, by what they watch: `AGENT_WORKER_URL` names a voice agent. */
+export const sidecarMetricCounts = { node: 5, agent: 4 } as const;
 
 /** Lines of metrics and starts, and the noise of the internet in the flow log, in GB a month. */
 const quietLogGb = { AppRealtimeLogs: 0.2, NetworkFlowLogs: 1 } as const;
@@ -29,27 +40,30 @@ const pricers: Readonly<Record<string, Pricer>> = {
     items.push({ what: 'NAT gateway', quantity: 1, each: monthly(prices.natGatewayHour) });
   },
   'AWS::EC2::EIP': (_, __, { items }) => items.push(address(1)),
-  'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ Scheme, Subnets = [] }, _, { items }) => {
+  'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ Type, Scheme, Subnets = [] }, _, { items }) => {
+    const [kind, unitHour] =
+      Type === 'network'
+        ? ['network load balancer', prices.networkCapacityUnitHour]
+        : ['load balancer', prices.capacityUnitHour];
     items.push(
-      { what: 'load balancer', quantity: 1, each: monthly(prices.loadBalancerHour) },
-      {
-        what: 'load balancer capacity unit',
-        quantity: idleCapacityUnits,
-        each: monthly(prices.capacityUnitHour),
-      },
+      { what: kind, quantity: 1, each: monthly(prices.loadBalancerHour) },
+      { what: `${kind} capacity unit`, quantity: idleCapacityUnits, each: monthly(unitHour) },
     );
     if (Scheme === 'internet-facing') items.push(address(Subnets.length));
   },
-  'AWS::ECS::Service': (service, template, { items }) => {
+  'AWS::ECS::Service': (service, template, { items }, id) => {
     if (service.LaunchType !== 'FARGATE') return;
-    const tasks = tasksOf(service, template);
+    const tasks = tasksOf(id, service, template);
     items.push({ ...taskOf(service, template), quantity: tasks });
     const hasAddress = service.NetworkConfiguration?.AwsvpcConfiguration?.AssignPublicIp === 'ENABLED';
     if (hasAddress) items.push(address(tasks));
   },
   'AWS::ECS::Cluster': ({ ClusterSettings = [] }, template, { items }) => {
     if (ClusterSettings[0]?.Value !== 'enhanced') return;
-    const tasks = ofType(template, 'AWS::ECS::Service').reduce((sum, [, s]) => sum + tasksOf(s, template), 0);
+    const tasks = ofType(template, 'AWS::ECS::Service').reduce(
+      (sum, [id, service]) => sum + tasksOf(id, service, template),
+      0,
+    );
     items.push({
       what: 'Container Insights metric, about',
       quantity: insightMetrics.cluster + insightMetrics.task * tasks,
@@ -105,18 +119,20 @@ export function lineItems(template: Template): Items {
   const into: Items = { items: [], unknown: [] };
   for (const [id, { Type, Properties = {} }] of Object.entries(template.Resources)) {
     const pricer = pricers[Type];
-    if (pricer) pricer(Properties, template, into);
+    if (pricer) pricer(Properties, template, into, id);
     else if (Type === 'AWS::Logs::LogGroup') into.items.push(logOf(id));
     else if (!isFree(Type)) into.unknown.push(Type);
   }
-  if (writesMetrics(template))
-    into.items.push({ what: 'custom metric', quantity: serviceMetricCount, each: prices.customMetricMonth });
+  into.items.push({ what: 'custom metric', quantity: metricsOf(template), each: prices.customMetricMonth });
   return into;
 }
 
-function tasksOf({ DesiredCount }: Properties, template: Template): number {
+function tasksOf(service: string, { DesiredCount }: Properties, template: Template): number {
   if (DesiredCount !== undefined) return DesiredCount;
-  return ofType(template, 'AWS::ApplicationAutoScaling::ScalableTarget')[0]?.[1].MinCapacity ?? 1;
+  const own = ofType(template, 'AWS::ApplicationAutoScaling::ScalableTarget').find(([, { ResourceId }]) =>
+    JSON.stringify(ResourceId).includes(`"${service}"`),
+  );
+  return own?.[1].MinCapacity ?? 1;
 }
 
 function taskOf(service: Properties, template: Template): LineItem {
@@ -136,9 +152,16 @@ function logOf(id: string): LineItem {
   return { what: 'log, GB', quantity: known?.[1] ?? 0, each: prices.logGb };
 }
 
-const writesMetrics = (template: Template) =>
-  ofType(template, 'AWS::ECS::TaskDefinition').some(([, { ContainerDefinitions = [] }]) =>
-    ContainerDefinitions.some(({ Environment = [] }: Properties) =>
-      Environment.some(({ Name }: Properties) => Name === 'EMF_NAMESPACE'),
-    ),
-  );
+/** As custom ones, once for each service: its dimensions name no task. */
+function metricsOf(template: Template): number {
+  return ofType(template, 'AWS::ECS::TaskDefinition')
+    .flatMap(([, { ContainerDefinitions = [] }]) => ContainerDefinitions)
+    .map(({ Environment = [] }) => Environment.map(({ Name }: Properties) => Name) as string[])
+    .filter((variables) => variables.includes('EMF_NAMESPACE'))
+    .reduce((sum, variables) => sum + metricCountOf(variables), 0);
+}
+
+function metricCountOf(variables: readonly string[]): number {
+  if (variables.includes(sidecarEnvironment.agentWorkerUrl)) return sidecarMetricCounts.agent;
+  return variables.includes(sidecarEnvironment.liveKitConfig) ? sidecarMetricCounts.node : serviceMetricCount;
+}

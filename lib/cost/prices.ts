@@ -10,6 +10,7 @@ export const prices = {
   },
   loadBalancerHour: 0.0225,
   capacityUnitHour: 0.008,
+  networkCapacityUnitHour: 0.006,
   natGatewayHour: 0.045,
   publicAddressHour: 0.005,
   secretMonth: 0.4,

@@ -1,6 +1,6 @@
 import { billOf } from '../../../lib/cost/bill.ts';
 import { cost } from '../../../lib/cost/cost.ts';
-import { serviceMetricCount } from '../../../lib/cost/line-items.ts';
+import { serviceMetricCount, sidecarMetricCounts } from '../../../lib/cost/line-items.ts';
 import type { Template } from '../../../lib/cost/template.ts';
 import { emittedMetrics } from '../aws/observability/emitted-metrics.ts';
 import { templateOf, variants } from '../aws/stack-templates.ts';
@@ -34,8 +34,9 @@ test('what comes in numbers is counted', () => {
   expect(quantityOf(/^task/, prod)).toBe(5);
   expect(quantityOf(/^NAT/, prod)).toBe(2);
   expect(quantityOf(/^c7g/, prod)).toBe(2);
-  // Two of the NAT gateways, three of the load balancer, two of the hosts.
-  expect(quantityOf(/IPv4/, prod)).toBe(7);
+  // Two of the NAT gateways, three of each load balancer, two of the hosts.
+  expect(quantityOf(/IPv4/, prod)).toBe(10);
+  expect(quantityOf(/^network load balancer$/, prod)).toBe(1);
   expect(quantityOf(/^secret/)).toBe(5);
 });
 
@@ -48,6 +49,20 @@ test('a task more costs a task more', () => {
 test('a type that nobody has priced is said, and left out', () => {
   const template = { Resources: { Index: { Type: 'AWS::OpenSearchService::Domain' } } };
   expect(billOf(template)).toEqual({ items: [], total: 0, unknown: ['AWS::OpenSearchService::Domain'] });
+});
+
+test('of a service that scales, the least of its tasks are counted, and no other service’s', () => {
+  const scaling = { environment: 'prod', liveKitNodes: 2, agentTasks: 4, agentMaxTasks: 9 };
+  // Three of the service, four of the agent.
+  expect(quantityOf(/^task/, scaling)).toBe(7);
+});
+
+test('metrics of the sidecars are as many as they write', async () => {
+  const custom = (knobs: Record<string, unknown>) => quantityOf(/^custom metric/, knobs) ?? 0;
+  const { node, agent } = sidecarMetricCounts;
+  const withoutAgent = { liveKitNodes: 2, agentTasks: 0 };
+  expect(custom(withoutAgent) - custom({})).toBe(node);
+  expect(custom({ liveKitNodes: 2 }) - custom(withoutAgent)).toBe(agent);
 });
 
 test('metrics of the service are as many as it writes', () => {

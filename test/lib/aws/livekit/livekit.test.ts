@@ -179,15 +179,15 @@ describe('on Fargate, as in dev', () => {
 
   test('a node takes what the sidecar leaves of the task, and ends within what Fargate gives', () => {
     expect(task).toMatchObject({
-      Cpu: '1024',
-      Memory: '2048',
+      Cpu: '512',
+      Memory: '1024',
       NetworkMode: 'awsvpc',
       RequiresCompatibilities: ['FARGATE'],
       RuntimePlatform: { CpuArchitecture: 'ARM64' },
     });
     const node = container('livekit', task);
-    expect(node.Cpu + container('sidecar', task).Cpu).toBe(1024);
-    expect(node.MemoryReservation + container('sidecar', task).MemoryReservation).toBe(2048);
+    expect(node.Cpu + container('sidecar', task).Cpu).toBe(512);
+    expect(node.MemoryReservation + container('sidecar', task).MemoryReservation).toBe(1024);
     expect(node.StopTimeout).toBe(120);
   });
 

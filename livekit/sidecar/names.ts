@@ -30,13 +30,23 @@ export const sidecarEnvironment = {
 /** Value of the dimension `Service` in each case. */
 export const watchedService = { node: 'livekit', agent: 'agent' } as const;
 
+export type WatchedService = (typeof watchedService)[keyof typeof watchedService];
+
+/** Under which metric each tells how many are there. */
+export const loadMetric = {
+  [watchedService.node]: 'Participants',
+  [watchedService.agent]: 'Jobs',
+} as const satisfies Record<WatchedService, SidecarMetric>;
+
 export type SidecarMetric =
   /** Nodes that live, as Redis says; each sidecar tells what it sees. */
   | 'LiveNodes'
   /** Tasks that run, as ECS says: the number that `LiveNodes` has to be. */
   | 'RunningTasks'
-  /** Participants of the node, or jobs of the agent. */
+  /** Participants in the rooms of a node. */
   | 'Participants'
+  /** Jobs of an agent's worker: a call each. */
+  | 'Jobs'
   /** 1 while the task is protected, else 0. */
   | 'Protected'
   /** 1 while ECS refuses to protect the task, as a deployment waits for it, else 0. */

@@ -49,5 +49,5 @@ export type SidecarMetric =
   | 'Jobs'
   /** 1 while the task is protected, else 0. */
   | 'Protected'
-  /** 1 while ECS refuses to protect the task, as a deployment waits for it, else 0. */
+  /** 1 while ECS refuses to protect the task, as more are protected than the service wants, else 0. */
   | 'DeploymentBlocked';

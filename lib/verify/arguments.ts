@@ -54,8 +54,9 @@ Usage: npm run verify -- [options]
 
   --url URL          what to verify, for example https://realtime.example.com
                      default: the topology that \`npm start\` runs on this machine
-  --stack NAME       a stack on AWS, whose cache and tasks are looked at, too; its output Url is the
-                     URL unless one is given. Region and credentials are the environment's
+  --stack NAME       a stack on AWS, whose cache, tasks and LiveKit nodes are looked at, too; its output
+                     Url is the URL unless one is given. Region and credentials are the environment's;
+                     ReadOnlyAccess is enough
   --instances N      how many instances must answer
                      default: as many as the local topology has, else as many as are found
   --clients M        clients on each instance, 1-${limits.clients} (default ${defaults.clients})

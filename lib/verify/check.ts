@@ -30,6 +30,8 @@ const stackCheckNames = [
   'cache-settings',
   'cache-users',
   'tasks-after-rotation',
+  'livekit-deployments',
+  'livekit-tasks',
 ] as const;
 
 /** Of LiveKit, where there is one. */

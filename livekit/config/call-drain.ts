@@ -2,7 +2,7 @@
 export const defaultCallDrainMinutes = 60;
 
 /** CloudFormation gives up after three hours; half an hour is for the new nodes to come up. */
-const mostMinutes = 150;
+export const mostDrainMinutes = 150;
 
 export interface CallDrain {
   /** Minutes after which a superseded node's protection is lifted, whoever is in a call. */
@@ -16,6 +16,6 @@ export function callDrainFault({ maxCallDrainMinutes, stopTimeoutMinutes }: Call
   const sum = maxCallDrainMinutes + stopTimeoutMinutes;
   if (!(maxCallDrainMinutes >= 1))
     return `\`maxCallDrain\` must be 1 minute or more, got: ${maxCallDrainMinutes}`;
-  if (sum <= mostMinutes) return undefined;
-  return `\`maxCallDrain\` and the stop timeout must be at most ${mostMinutes} minutes together, got: ${maxCallDrainMinutes} + ${stopTimeoutMinutes}; CloudFormation gives up after three hours`;
+  if (sum <= mostDrainMinutes) return undefined;
+  return `\`maxCallDrain\` and the stop timeout must be at most ${mostDrainMinutes} minutes together, got: ${maxCallDrainMinutes} + ${stopTimeoutMinutes}; CloudFormation gives up after three hours`;
 }

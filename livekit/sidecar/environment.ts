@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { defaultCallDrainMinutes } from '../config/call-drain.ts';
 import { nodeFiles } from '../config/entrypoint.ts';
-import { sidecarEnvironment as names, watchedService } from './names.ts';
+import { sidecarEnvironment as names, type WatchedService, watchedService } from './names.ts';
 
 /** All that the sidecar takes from its environment. */
 export interface SidecarSettings {
-  readonly service: (typeof watchedService)[keyof typeof watchedService];
+  readonly service: WatchedService;
   /** Where participants, or jobs, are told. */
   readonly loadUrl: string;
   /** Undefined: it is no node of several. */

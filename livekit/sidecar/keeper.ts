@@ -67,6 +67,8 @@ export class Keeper {
     if (protect === undefined) return;
     if (why !== this.#why) log.info(protect ? 'the task is protected' : 'the task is not protected', { why });
     this.#why = why;
+    // Whoever needs no protection is refused none.
+    if (!protect) this.#blocked = false;
     if (protect && this.#protectedUntil - now < (protectionMinutes * 60_000) / 2) {
       if (this.#took(await protection.protect(protectionMinutes))) {
         this.#protectedUntil = now + protectionMinutes * 60_000;

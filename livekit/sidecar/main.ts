@@ -7,7 +7,7 @@ import { readSettings, type SidecarSettings } from './environment.ts';
 import { Keeper } from './keeper.ts';
 import { readLoad } from './load.ts';
 import { createLog, type Log } from './log.ts';
-import type { SidecarMetric } from './names.ts';
+import { loadMetric, type SidecarMetric } from './names.ts';
 import { type NodeCounter, openNodeCounter } from './nodes.ts';
 import { openProtection } from './protection.ts';
 import { type AddressSource, checkIp, findPublicAddress, metadataService } from './public-address.ts';
@@ -66,7 +66,7 @@ async function report(
   const values: Partial<Record<SidecarMetric, number | undefined>> = {
     LiveNodes: live,
     RunningTasks: standing?.runningTasks,
-    Participants: load,
+    [loadMetric[service]]: load,
     Protected: Number(isProtected),
     DeploymentBlocked: Number(isBlocked),
   };

@@ -31,16 +31,22 @@ export const sidecarEnvironment = {
 export const watchedService = { node: 'livekit', agent: 'agent' } as const;
 export type WatchedService = (typeof watchedService)[keyof typeof watchedService];
 
+/** Under which metric each tells how many are there. */
+export const loadMetric = {
+  [watchedService.node]: 'Participants',
+  [watchedService.agent]: 'Jobs',
+} as const satisfies Record<WatchedService, SidecarMetric>;
+
 export type SidecarMetric =
   /** Nodes that live, as Redis says; each sidecar tells what it sees. */
   | 'LiveNodes'
   /** Tasks that run, as ECS says: the number that `LiveNodes` has to be. */
   | 'RunningTasks'
-  /** Those of the node. */
+  /** Participants in the rooms of a node. */
   | 'Participants'
-  /** Calls of the agent's worker. */
+  /** Jobs of an agent's worker: a call each. */
   | 'Jobs'
   /** 1 while the task is protected, else 0. */
   | 'Protected'
-  /** 1 while ECS refuses to protect the task, as a deployment waits for it, else 0. */
+  /** 1 while ECS refuses to protect the task, as more are protected than the service wants, else 0. */
   | 'DeploymentBlocked';

@@ -1,7 +1,7 @@
 /** Amazon ECS's answer to a change of the task's protection. */
 export type ProtectionAnswer =
   | { readonly ok: true }
-  /** `DEPLOYMENT_BLOCKED`: a deployment waits for protected tasks, and ECS protects none anew. */
+  /** `DEPLOYMENT_BLOCKED`: more are protected than the service wants, as while a deployment waits for old tasks. */
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
 export interface Protection {

@@ -1,4 +1,5 @@
 import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import type { ElastiCacheClient } from '@aws-sdk/client-elasticache';
 import type { SSMClient } from '@aws-sdk/client-ssm';
@@ -6,6 +7,7 @@ import type { SSMClient } from '@aws-sdk/client-ssm';
 /** The parts of the SDK's clients that are used: tests give recorded answers in their place. */
 export interface AwsClients {
   readonly cloudFormation: Pick<CloudFormationClient, 'send'>;
+  readonly cloudWatch: Pick<CloudWatchClient, 'send'>;
   readonly elastiCache: Pick<ElastiCacheClient, 'send'>;
   readonly ssm: Pick<SSMClient, 'send'>;
   readonly ecs: Pick<ECSClient, 'send'>;
@@ -17,8 +19,15 @@ export interface AwsClients {
  * @param region the stack's; else that of the environment or of the profile
  */
 export async function openClients(region: string | undefined): Promise<AwsClients> {
-  const [{ CloudFormationClient }, { ECSClient }, { ElastiCacheClient }, { SSMClient }] = await Promise.all([
+  const [
+    { CloudFormationClient },
+    { CloudWatchClient },
+    { ECSClient },
+    { ElastiCacheClient },
+    { SSMClient },
+  ] = await Promise.all([
     import('@aws-sdk/client-cloudformation'),
+    import('@aws-sdk/client-cloudwatch'),
     import('@aws-sdk/client-ecs'),
     import('@aws-sdk/client-elasticache'),
     import('@aws-sdk/client-ssm'),
@@ -26,6 +35,7 @@ export async function openClients(region: string | undefined): Promise<AwsClient
   const options = { maxAttempts: 3, ...(region === undefined ? {} : { region }) };
   return {
     cloudFormation: new CloudFormationClient(options),
+    cloudWatch: new CloudWatchClient(options),
     ecs: new ECSClient(options),
     elastiCache: new ElastiCacheClient(options),
     ssm: new SSMClient(options),

@@ -2,6 +2,8 @@ import { cacheAvailable } from './cache-available.ts';
 import { cacheEndpoint } from './cache-endpoint.ts';
 import { cacheSettings } from './cache-settings.ts';
 import { cacheUsers } from './cache-users.ts';
+import { liveKitDeployments } from './livekit-deployments.ts';
+import { liveKitTasks } from './livekit-tasks.ts';
 import type { StackCheck } from './stack-check.ts';
 import { tasksAfterRotation } from './tasks-after-rotation.ts';
 
@@ -12,4 +14,6 @@ export const stackChecks: readonly StackCheck[] = [
   cacheSettings,
   cacheUsers,
   tasksAfterRotation,
+  liveKitDeployments,
+  liveKitTasks,
 ];

@@ -1,9 +1,8 @@
 import type { Task } from '@aws-sdk/client-ecs';
 import { CheckFailure, CheckSkip } from '../check.ts';
-import type { AwsClients } from './clients.ts';
 import type { DeployedResource, DeployedStack } from './deployed-stack.ts';
-import { explainRefusal } from './explain-refusal.ts';
 import type { StackCheck } from './stack-check.ts';
+import { readTasks } from './tasks.ts';
 
 /** `…UserPasswordA3` and a hash: the round is in the logical id. */
 const passwordId = /Password[AB](\d+)[0-9A-F]{8}$/;
@@ -14,7 +13,7 @@ export const tasksAfterRotation: StackCheck = {
   async run(stack, clients) {
     const password = newestPassword(stack);
     if (!password) throw new CheckSkip('the stack has no passwords of a cache');
-    const tasks = await runningTasks(stack, clients);
+    const tasks = (await readTasks(stack, clients)).filter(({ lastStatus }) => lastStatus === 'RUNNING');
     const older = tasks.filter(({ startedAt }) => startedAt !== undefined && startedAt < password.updatedAt);
     const since = password.updatedAt.toISOString();
     if (older.length === 0) return { proved: `${tasks.length} tasks, all started after ${since}` };
@@ -33,27 +32,6 @@ function newestPassword({ resources }: DeployedStack): DeployedResource | undefi
     .filter(({ type, logicalId }) => type === 'AWS::SecretsManager::Secret' && passwordId.test(logicalId))
     .sort((one, other) => roundOf(other) - roundOf(one));
   return newest;
-}
-
-async function runningTasks(stack: DeployedStack, { ecs }: AwsClients): Promise<Task[]> {
-  const cluster = stack.find('AWS::ECS::Cluster')?.physicalId;
-  if (!cluster) throw new CheckSkip('the stack has no cluster');
-  const { DescribeTasksCommand, ListTasksCommand } = await import('@aws-sdk/client-ecs');
-  try {
-    const tasks: Task[] = [];
-    let token: string | undefined;
-    do {
-      // A page has a hundred at most, as many as can be described at once.
-      const page = await ecs.send(new ListTasksCommand({ cluster, ...(token ? { nextToken: token } : {}) }));
-      const { taskArns = [] } = page;
-      if (taskArns.length > 0)
-        tasks.push(...((await ecs.send(new DescribeTasksCommand({ cluster, tasks: taskArns }))).tasks ?? []));
-      token = page.nextToken;
-    } while (token);
-    return tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING');
-  } catch (error) {
-    throw explainRefusal(error, `the tasks of ${cluster}`);
-  }
 }
 
 const idOf = ({ taskArn = '' }: Task) => taskArn.slice(taskArn.lastIndexOf('/') + 1);

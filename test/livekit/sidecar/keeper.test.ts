@@ -128,6 +128,16 @@ test('DEPLOYMENT_BLOCKED is told once, reported, and tried again', async () => {
   expect(keeper.state).toMatchObject({ isBlocked: false, isProtected: true });
 });
 
+test('a task that has become empty is refused nothing any more', async () => {
+  participants(1);
+  host.failure = { Arn: 'arn', Detail: null, Reason: 'DEPLOYMENT_BLOCKED' };
+  await look();
+  expect(keeper.state.isBlocked).toBe(true);
+  participants(0);
+  await look();
+  expect(keeper.state.isBlocked).toBe(false);
+});
+
 test('metrics that do not answer, or are others, change nothing', async () => {
   participants(1);
   await look();

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callToken } from '../../../app/server/livekit/token.ts';
@@ -22,14 +24,52 @@ import { endCalls, joinCall } from '../support/participant.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
+interface Sidecar {
+  readonly process: ChildProcess;
+  output(): string;
+  /** The last line of metrics. */
+  metrics(): Record<string, unknown>;
+}
+
+/** Looks and reports several times a second. */
+function startSidecar(host: EcsHost, folder: string, environment: NodeJS.ProcessEnv): Sidecar {
+  const child = spawn(process.execPath, ['--import=tsx', 'livekit/sidecar/main.ts'], {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      ...awsEnvironment(host),
+      ECS_AGENT_URI: host.agentUri,
+      ECS_CONTAINER_METADATA_URI_V4: host.metadataUri,
+      [names.folder]: folder,
+      [names.emfNamespace]: 'Test',
+      [names.checkSeconds]: '0.2',
+      [names.reportSeconds]: '0.2',
+      ...environment,
+    },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data) => {
+      output += data;
+    });
+  }
+  const metrics = () => {
+    const line = output
+      .split('\n')
+      .filter((each) => each.startsWith('{"_aws"') && each.endsWith('}'))
+      .at(-1);
+    return line === undefined ? {} : JSON.parse(line);
+  };
+  return { process: child, output: () => output, metrics };
+}
+
 /** A node and its sidecar as in a task: the image's entry point, a folder between the two, ECS around. */
 describeWithLiveKit('a real node with its sidecar', () => {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-node-'));
   let redis: GuardedRedis;
   let host: EcsHost;
   let node: TestNode;
-  let sidecar: ChildProcess;
-  let output = '';
+  let sidecar: Sidecar;
 
   beforeAll(async () => {
     [redis, host] = await Promise.all([startGuardedRedis(), startEcsHost()]);
@@ -42,28 +82,13 @@ describeWithLiveKit('a real node with its sidecar', () => {
       ports,
     );
     host.publicAddress = undefined;
-    sidecar = spawn(process.execPath, ['--import=tsx', 'livekit/sidecar/main.ts'], {
-      cwd: root,
-      env: {
-        ...environment,
-        ...awsEnvironment(host),
-        ECS_AGENT_URI: host.agentUri,
-        ECS_CONTAINER_METADATA_URI_V4: host.metadataUri,
-        [names.redisPassword]: secrets[names.redisPassword],
-        [names.folder]: folder,
-        [names.emfNamespace]: 'Test',
-        [names.checkSeconds]: '0.2',
-        [names.reportSeconds]: '0.2',
-      },
+    sidecar = startSidecar(host, folder, {
+      ...environment,
+      [names.redisPassword]: secrets[names.redisPassword],
     });
-    for (const stream of [sidecar.stdout, sidecar.stderr]) {
-      stream?.on('data', (data) => {
-        output += data;
-      });
-    }
   });
   afterAll(async () => {
-    sidecar.kill('SIGKILL');
+    sidecar.process.kill('SIGKILL');
     // The shell's child would go on.
     node.process.kill('SIGTERM');
     await node.ended();
@@ -72,15 +97,8 @@ describeWithLiveKit('a real node with its sidecar', () => {
     await endCalls();
   });
 
-  const lastMetrics = () => {
-    const line = output
-      .split('\n')
-      .filter((each) => each.startsWith('{"_aws"'))
-      .at(-1);
-    return line === undefined ? {} : JSON.parse(line);
-  };
   const metric = (name: string, value: number) =>
-    eventually(`${name} to be ${value}`, () => lastMetrics()[name] === value);
+    eventually(`${name} to be ${value}`, () => sidecar.metrics()[name] === value);
   const join_ = async () => {
     const access = { url: node.wsUrl, apiUrl: node.url, apiKey: apiKey.key, apiSecret: apiKey.secret };
     const { token } = await callToken(access, { room: 'r', identity: { subject: 'ada', guest: false } });
@@ -94,14 +112,16 @@ describeWithLiveKit('a real node with its sidecar', () => {
 
   test('the node starts with the address of its host, and is counted in Redis', async () => {
     await eventually('the sidecar to say what it waits for', () =>
-      output.includes('public address is not known yet: /latest/meta-data/public-ipv4 answered 404'),
+      sidecar
+        .output()
+        .includes('public address is not known yet: /latest/meta-data/public-ipv4 answered 404'),
     );
     expect(await isServing()).toBe(false);
     host.publicAddress = '127.0.0.1';
     await eventually('the node', isServing);
     await metric('LiveNodes', 1);
     await metric('Participants', 0);
-    expect(lastMetrics()).toMatchObject({ Service: 'livekit', RunningTasks: 1, Protected: 0 });
+    expect(sidecar.metrics()).toMatchObject({ Service: 'livekit', RunningTasks: 1, Protected: 0 });
     expect(await redis.admin.call('ACL', 'LOG')).toEqual([]);
   });
 
@@ -122,4 +142,27 @@ describeWithLiveKit('a real node with its sidecar', () => {
     expect(await node.ended()).toBe(0);
     expect(node.output().match(/exit requested/g)?.length).toBe(1);
   });
+});
+
+test('beside an agent it tells jobs, and no participants', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'realtime-agent-'));
+  const host = await startEcsHost();
+  const worker = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ active_jobs: 2 }));
+  });
+  await new Promise<void>((resolve) => worker.listen(0, '127.0.0.1', resolve));
+  const { port } = worker.address() as AddressInfo;
+  const sidecar = startSidecar(host, folder, { [names.agentWorkerUrl]: `http://127.0.0.1:${port}/worker` });
+  try {
+    await eventually('its jobs', () => sidecar.metrics().Jobs === 2 && sidecar.metrics().Protected === 1);
+    expect(sidecar.metrics()).toMatchObject({ Service: 'agent', RunningTasks: 1 });
+    expect(sidecar.metrics()).not.toHaveProperty('Participants');
+  } finally {
+    sidecar.process.kill('SIGKILL');
+    worker.close();
+    worker.closeAllConnections();
+    await host.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

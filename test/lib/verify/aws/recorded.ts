@@ -1,10 +1,16 @@
-import type { AwsClients } from '../../../../lib/verify/aws/clients.ts';
+import type { Service, Task } from '@aws-sdk/client-ecs';
+import { type EmfLine, sidecarLine } from './sidecar-line.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: answers of four services
-type Answers = Record<string, any>;
+// biome-ignore lint/suspicious/noExplicitAny: answers of five services
+export type Answers = Record<string, any>;
+
+/** When they were asked. */
+export const now = new Date('2026-11-20T12:00:30Z');
+export const ago = (minutes: number, seconds = 0) =>
+  new Date(now.getTime() - (minutes * 60 + seconds) * 1_000);
 
 const rotated = new Date('2026-11-20T10:00:00Z');
-const arn = 'arn:aws:ecs:us-east-1:123456789012:task/cluster-1';
+const ecs = 'arn:aws:ecs:us-east-1:123456789012';
 
 const resource = (
   LogicalResourceId: string,
@@ -44,6 +50,11 @@ export const wellAnswers = (): Answers => ({
       ),
       resource('BackplaneAppUserPasswordB20E41C7D2', 'AWS::SecretsManager::Secret', 'arn:b'),
       resource('AppAuthSecretC6AF8EA7', 'AWS::SecretsManager::Secret', 'arn:c', new Date('2026-10-01')),
+      resource('AppRealtimeServiceFA3E1B38', 'AWS::ECS::Service', `${ecs}:service/cluster-1/app-1`),
+      resource('LiveKitServiceD6AB6A3B', 'AWS::ECS::Service', `${ecs}:service/cluster-1/livekit-1`),
+      resource('LiveKitLogs2AC015F3', 'AWS::Logs::LogGroup', 'livekit-logs-1'),
+      resource('AgentServiceF2D3C3B9', 'AWS::ECS::Service', `${ecs}:service/cluster-1/agent-1`),
+      resource('AgentLogsB327B8A3', 'AWS::Logs::LogGroup', 'agent-logs-1'),
     ],
   },
   GetTemplateCommand: {
@@ -134,24 +145,73 @@ export const wellAnswers = (): Answers => ({
       },
     ],
   },
-  ListTasksCommand: { taskArns: [`${arn}/new`, `${arn}/other`] },
   DescribeTasksCommand: {
     tasks: [
-      { taskArn: `${arn}/new`, lastStatus: 'RUNNING', startedAt: new Date('2026-11-20T10:05:00Z') },
-      { taskArn: `${arn}/other`, lastStatus: 'PENDING' },
+      task('app-1', 'new', { startedAt: new Date('2026-11-20T10:05:00Z') }),
+      task('app-1', 'other', { lastStatus: 'PENDING' }),
+      task('livekit-1', 'node-1', { startedAt: ago(60) }),
+      task('livekit-1', 'node-2', { startedAt: ago(60) }),
+      task('agent-1', 'worker-1', { startedAt: ago(60) }),
+      task('agent-1', 'worker-2', { startedAt: ago(60) }),
     ],
     failures: [],
   },
+  DescribeServicesCommand: { services: [service('livekit-1'), service('agent-1')], failures: [] },
+  /** What CloudWatch has of the last twenty minutes: lines of the sidecars' logs. */
+  GetMetricDataCommand: { lines: minutesOf(20).flatMap(linesOf) },
 });
 
-/** Clients that give these answers; one that is an Error is thrown. */
-export function clientsOf(answers: Answers): AwsClients {
-  const send = async (command: object) => {
-    const answer = answers[command.constructor.name];
-    if (answer instanceof Error) throw answer;
-    if (answer === undefined) throw new Error(`nothing recorded for ${command.constructor.name}`);
-    return answer;
+/** A task of a service, as it runs. */
+export function task(serviceName: string, id: string, more: Task = {}): Task {
+  return {
+    taskArn: `${ecs}:task/cluster-1/${id}`,
+    clusterArn: `${ecs}:cluster/cluster-1`,
+    group: `service:${serviceName}`,
+    startedBy: 'ecs-svc/1',
+    desiredStatus: 'RUNNING',
+    lastStatus: 'RUNNING',
+    ...more,
   };
-  const client = { send } as never;
-  return { cloudFormation: client, elastiCache: client, ssm: client, ecs: client };
+}
+
+/** A service with two tasks, deployed an hour ago. */
+function service(serviceName: string): Service {
+  return {
+    serviceArn: `${ecs}:service/cluster-1/${serviceName}`,
+    serviceName,
+    clusterArn: `${ecs}:cluster/cluster-1`,
+    status: 'ACTIVE',
+    desiredCount: 2,
+    runningCount: 2,
+    pendingCount: 0,
+    deployments: [
+      {
+        id: 'ecs-svc/1',
+        status: 'PRIMARY',
+        taskDefinition: `${ecs}:task-definition/${serviceName}:1`,
+        desiredCount: 2,
+        pendingCount: 0,
+        runningCount: 2,
+        failedTasks: 0,
+        createdAt: ago(62),
+        updatedAt: ago(58),
+        rolloutState: 'COMPLETED',
+        rolloutStateReason: 'ECS deployment ecs-svc/1 completed.',
+      },
+    ],
+    events: [
+      { id: '1', createdAt: ago(58), message: `(service ${serviceName}) has reached a steady state.` },
+    ],
+  };
+}
+
+const minutesOf = (count: number) => Array.from({ length: count }, (_, minute) => minute);
+
+/** Two nodes and two workers, each once a minute. */
+function linesOf(minute: number): EmfLine[] {
+  const common = { RunningTasks: 2, Protected: 0, DeploymentBlocked: 0 };
+  return [5, 20].flatMap((seconds) => [
+    sidecarLine(ago(minute, seconds), 'livekit', { LiveNodes: 2, Participants: 0, ...common }),
+    sidecarLine(ago(minute, seconds), 'agent', { Jobs: 0, ...common }),
+  ]);
 }

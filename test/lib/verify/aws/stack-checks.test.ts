@@ -2,30 +2,10 @@ import { openClients } from '../../../../lib/verify/aws/clients.ts';
 import { readStack } from '../../../../lib/verify/aws/deployed-stack.ts';
 import { openStack } from '../../../../lib/verify/aws/open-stack.ts';
 import { stackChecks } from '../../../../lib/verify/aws/stack-checks.ts';
-import { CheckFailure, CheckSkip, type Context } from '../../../../lib/verify/check.ts';
-import { clientsOf, wellAnswers } from './recorded.ts';
-
-type Answers = ReturnType<typeof wellAnswers>;
-
-/** Each check's proof, or what it found. */
-async function lookAt(change: (answers: Answers) => void = () => undefined): Promise<Record<string, string>> {
-  const answers = wellAnswers();
-  change(answers);
-  const clients = clientsOf(answers);
-  const stack = await readStack('realtime-prod', clients);
-  const results: Record<string, string> = {};
-  for (const check of stackChecks)
-    results[check.name] = await check.run(stack, clients).then(
-      ({ proved }) => `✓ ${proved}`,
-      (error: Error) => {
-        if (error instanceof CheckSkip) return `– ${error.message}`;
-        if (error instanceof CheckFailure)
-          return `✗ ${error.fault.found} | ${error.fault.cause} | ${error.fault.fix}`;
-        throw error;
-      },
-    );
-  return results;
-}
+import { CheckFailure, type Context } from '../../../../lib/verify/check.ts';
+import { clientsOf } from './answering-clients.ts';
+import { lookAt } from './look-at.ts';
+import { type Answers, wellAnswers } from './recorded.ts';
 
 const group = (answers: Answers) => answers.DescribeReplicationGroupsCommand.ReplicationGroups[0];
 
@@ -36,7 +16,10 @@ test('a stack that is well passes every check, in numbers', async () => {
       '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379',
     'cache-settings': expect.stringContaining('✓ MultiAZEnabled enabled, AutomaticFailoverEnabled enabled'),
     'cache-users': '✓ users with their passwords: default (1), app (2)',
-    'tasks-after-rotation': '✓ 1 tasks, all started after 2026-11-20T10:00:00.000Z',
+    'tasks-after-rotation': '✓ 5 tasks, all started after 2026-11-20T10:00:00.000Z',
+    'livekit-deployments': '✓ LiveKit: 2 of 2 tasks run; the agent: 2 of 2 tasks run',
+    'livekit-tasks':
+      '✓ 2 tasks of LiveKit run, and each sidecar saw 2 nodes alive in Redis (3 minutes until 2026-11-20T12:00Z)',
   });
 });
 
@@ -93,7 +76,7 @@ test.each<[string, (answers: Answers) => void, string]>([
     (a) => {
       a.DescribeTasksCommand.tasks[0].startedAt = new Date('2026-11-20T09:59:00Z');
     },
-    '1 of 1 tasks were started before 2026-11-20T10:00:00.000Z: new',
+    '1 of 5 tasks were started before 2026-11-20T10:00:00.000Z: new',
   ],
 ])('%s tells what is wrong, why, and what to do', async (name, change, found) => {
   const result = (await lookAt(change))[name];
@@ -110,12 +93,20 @@ test('a password that was put into the parameter is not repeated', async () => {
   expect(JSON.stringify(results)).not.toContain('hunter2');
 });
 
-test('a stack without a cache has nothing to prove', async () => {
+test('a stack without a cache and without LiveKit has nothing to prove', async () => {
   const results = await lookAt((answers) => {
     const { StackResourceSummaries: all } = answers.ListStackResourcesCommand;
     answers.ListStackResourcesCommand.StackResourceSummaries = all.slice(0, 1);
   });
-  expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual(['–', '–', '–', '–', '–']);
+  expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual([
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+  ]);
 });
 
 test.each([

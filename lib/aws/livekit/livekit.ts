@@ -79,11 +79,16 @@ const containerName = 'livekit';
 export class LiveKit extends Construct {
   readonly service: ecs.BaseService;
   readonly logGroup: logs.LogGroup;
+
+  /** Time from SIGTERM to SIGKILL of a node. */
+  readonly stopTimeout: Duration;
+
   private readonly props: LiveKitProps;
 
   constructor(scope: Construct, id: string, props: LiveKitProps) {
     super(scope, id);
     this.props = props;
+    this.stopTimeout = stopTimeoutOf(props);
     refuse(props);
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       retention: props.logRetention,
@@ -154,7 +159,7 @@ export class LiveKit extends Construct {
         // It waits for its address.
         startPeriod: Duration.seconds(120),
       },
-      stopTimeout: stopTimeoutOf(props),
+      stopTimeout: this.stopTimeout,
       logging: this.logging(containerName),
     });
     node.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: 65_535, hardLimit: 65_535 });

@@ -145,32 +145,38 @@ export class Observability extends Construct {
 
   /** A node that Redis does not know serves calls as ever, but for those that others hold the rooms of. */
   private watchNodes(liveKit: LiveKit): void {
+    const { topic } = this.props;
+    const runbook = 'LiveKit nodes run alone';
     alarm(this, 'LiveKitAlone', {
-      topic: this.props.topic,
-      runbook: 'LiveKit nodes run alone',
-      meaning: 'The nodes that live in Redis are not as many as the tasks that run: some are alone.',
-      metric: new cloudwatch.MathExpression({
-        expression: 'ABS(tasks - nodes)',
-        label: 'nodes that the others do not know',
-        period: oneMinute,
-        usingMetrics: {
-          tasks: liveKit.metric('RunningTasks', { statistic: 'Maximum', period: oneMinute }),
-          nodes: liveKit.metric('LiveNodes', { statistic: 'Minimum', period: oneMinute }),
-        },
-      }),
+      topic,
+      runbook,
+      meaning: 'Fewer nodes live in Redis than tasks run: some are alone.',
+      metric: nodesAndTasks(liveKit, 'tasks - nodes', 'nodes that the others do not know'),
       above: 0,
       points: [5, 6],
       noData: 'alarm',
       because: 'the sidecar of each node writes it once a minute: no node runs, or none reaches Redis',
     });
+    // ECS does not count a task that ends, whose node lives as long as its calls may.
+    const minutes = Math.ceil(liveKit.stopTimeout.toMinutes({ integral: false })) + 5;
+    alarm(this, 'LiveKitStrangers', {
+      topic,
+      runbook,
+      meaning: 'More nodes live in Redis than tasks run: another deployment uses the same Redis.',
+      metric: nodesAndTasks(liveKit, 'nodes - tasks', 'nodes that are not of this deployment'),
+      above: 0,
+      points: [minutes, minutes],
+      noData: 'fine',
+      because: 'that is the alarm of nodes that are alone',
+    });
   }
 
-  /** ECS protects no task anew while a deployment waits: calls that began since then may be cut. */
+  /** ECS protects no more tasks than the service wants: calls that began since then may be cut. */
   private watchProtection(service: LiveKit | Agent): void {
     alarm(this, `${service.node.id}CallsUnprotected`, {
       topic: this.props.topic,
       runbook: 'A deployment waits for calls',
-      meaning: `A task of ${service.node.id} has calls and ECS does not protect it, as a deployment waits (DEPLOYMENT_BLOCKED).`,
+      meaning: `A task of ${service.node.id} has calls that ECS does not protect: more tasks are protected than the service wants (DEPLOYMENT_BLOCKED).`,
       metric: service.metric('DeploymentBlocked', { statistic: 'Maximum', period: oneMinute }),
       above: 0,
       points: [5, 6],
@@ -191,4 +197,16 @@ export class Observability extends Construct {
       because: 'a node that is replaced reports nothing for minutes, and the alarm keeps its state',
     });
   }
+}
+
+function nodesAndTasks(liveKit: LiveKit, expression: string, label: string): cloudwatch.MathExpression {
+  return new cloudwatch.MathExpression({
+    expression,
+    label,
+    period: oneMinute,
+    usingMetrics: {
+      tasks: liveKit.metric('RunningTasks', { statistic: 'Maximum', period: oneMinute }),
+      nodes: liveKit.metric('LiveNodes', { statistic: 'Minimum', period: oneMinute }),
+    },
+  });
 }

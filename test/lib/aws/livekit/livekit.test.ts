@@ -251,48 +251,54 @@ test('the service knows where calls are, and gets the key that nodes have', () =
   });
 });
 
-describe('the alarm of nodes that are alone', () => {
-  const alarmIn = (of: Template): Json =>
-    resourcesOf(of, 'AWS::CloudWatch::Alarm').find(({ AlarmDescription = '' }) =>
+describe('the alarms of nodes that are alone, or strange', () => {
+  const alarmsIn = (of: Template): Json[] =>
+    resourcesOf(of, 'AWS::CloudWatch::Alarm').filter(({ AlarmDescription = '' }) =>
       AlarmDescription.includes('LiveKit nodes run alone'),
     );
+  const [alone, strange] = alarmsIn(template);
 
-  test('compares what the sidecars write: same names, same dimensions, same namespace', () => {
-    const lines: string[] = [];
-    const { EMF_NAMESPACE: namespace, DEPLOYMENT } = variablesOf(container('sidecar'));
-    createLog({
-      namespace,
-      dimensions: { Deployment: DEPLOYMENT as string, Service: 'livekit' },
-      write: (line) => lines.push(line),
-    }).metrics({ LiveNodes: 2, RunningTasks: 2 });
-    const line = JSON.parse(lines[0] as string);
-    const [{ Namespace, Dimensions, Metrics }] = line._aws.CloudWatchMetrics;
-    const written = Metrics.map(({ Name }: Json) => ({
-      Namespace,
-      MetricName: Name,
-      Dimensions: Dimensions[0].map((name: string) => ({ Name: name, Value: line[name] })),
-    }));
-    const stats = alarmIn(template).Metrics.flatMap(({ MetricStat }: Json) => MetricStat ?? []);
-    expect(stats.map(({ Metric, Stat }: Json) => [Metric.MetricName, Stat]).sort()).toEqual([
-      ['LiveNodes', 'Minimum'],
-      ['RunningTasks', 'Maximum'],
-    ]);
-    for (const { Metric } of stats) expect(written).toContainEqual(Metric);
-  });
+  test.each([
+    ['alone', alone, 'tasks - nodes'],
+    ['strange', strange, 'nodes - tasks'],
+  ])(
+    '%s: it compares what the sidecars write: same names, dimensions and namespace',
+    (_, alarm, difference) => {
+      expect(alarm.Metrics[0].Expression).toBe(difference);
+      const lines: string[] = [];
+      const { EMF_NAMESPACE: namespace, DEPLOYMENT } = variablesOf(container('sidecar'));
+      createLog({
+        namespace,
+        dimensions: { Deployment: DEPLOYMENT as string, Service: 'livekit' },
+        write: (line) => lines.push(line),
+      }).metrics({ LiveNodes: 2, RunningTasks: 2 });
+      const line = JSON.parse(lines[0] as string);
+      const [{ Namespace, Dimensions, Metrics }] = line._aws.CloudWatchMetrics;
+      const written = Metrics.map(({ Name }: Json) => ({
+        Namespace,
+        MetricName: Name,
+        Dimensions: Dimensions[0].map((name: string) => ({ Name: name, Value: line[name] })),
+      }));
+      const stats = alarm.Metrics.flatMap(({ MetricStat }: Json) => MetricStat ?? []);
+      expect(stats.map(({ Metric, Stat }: Json) => [Metric.MetricName, Stat]).sort()).toEqual([
+        ['LiveNodes', 'Minimum'],
+        ['RunningTasks', 'Maximum'],
+      ]);
+      for (const { Metric } of stats) expect(written).toContainEqual(Metric);
+    },
+  );
 
-  test('fires at any difference, and when nothing is written; the RUNBOOK has its article', () => {
-    expect(alarmIn(template)).toMatchObject({
-      Threshold: 0,
-      ComparisonOperator: 'GreaterThanThreshold',
-      TreatMissingData: 'breaching',
-    });
+  test('one fires soon, and when nothing is written; the other when no task that ends can be the cause', () => {
+    expect(alone).toMatchObject({ Threshold: 0, DatapointsToAlarm: 5, TreatMissingData: 'breaching' });
+    expect(strange).toMatchObject({ Threshold: 0, TreatMissingData: 'notBreaching' });
+    expect(strange.DatapointsToAlarm * 60).toBeGreaterThan(container('livekit').StopTimeout);
     expect(readFileSync('RUNBOOK.md', 'utf8')).toContain('\n## LiveKit nodes run alone\n');
   });
 
-  test('is not there where a node is alone by intent', () => {
-    const alone = templateOf({ backplane: 'none', liveKitNodes: 1, agentTasks: 0 });
-    expect(alarmIn(alone)).toBeUndefined();
-    const config = variablesOf(container('livekit', liveKitOf(alone).task)).LIVEKIT_CONFIG as string;
+  test('neither is there where a node is alone by intent', () => {
+    const single = templateOf({ backplane: 'none', liveKitNodes: 1, agentTasks: 0 });
+    expect(alarmsIn(single)).toEqual([]);
+    const config = variablesOf(container('livekit', liveKitOf(single).task)).LIVEKIT_CONFIG as string;
     expect(JSON.parse(config)).not.toHaveProperty('redis');
   });
 });

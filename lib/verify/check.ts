@@ -32,6 +32,7 @@ const stackCheckNames = [
   'tasks-after-rotation',
   'livekit-deployments',
   'livekit-tasks',
+  'livekit-turn',
 ] as const;
 
 /** Of LiveKit, where there is one. */

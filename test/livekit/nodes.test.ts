@@ -1,5 +1,11 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer } from 'node:tls';
 import { callToken } from '../../app/server/livekit/token.ts';
+import { askTurn } from '../../lib/verify/livekit/turn.ts';
 import { liveNodes, nodesKey } from '../../livekit/config/live-nodes.ts';
+import { turnPorts } from '../../livekit/config/ports.ts';
 import { renderLiveKit } from '../../livekit/config/render.ts';
 import { eventually } from '../support/wait.ts';
 import { variants } from './config/variants.ts';
@@ -13,6 +19,10 @@ import {
   type TestNode,
 } from './support/livekit-server.ts';
 import { endCalls, joinCall, type Participant } from './support/participant.ts';
+
+const [certificate, key] = ['cert', 'key'].map((kind) =>
+  readFileSync(`test/lib/verify/fixtures/localhost.${kind}.pem`, 'utf8'),
+) as [string, string];
 
 describeWithLiveKit('real LiveKit nodes', () => {
   let redis: GuardedRedis;
@@ -53,6 +63,21 @@ describeWithLiveKit('real LiveKit nodes', () => {
     const node = spawnLiveKit(settings, { LIVEKIT_CONFIG: config });
     await node.ended();
     expect(node.output()).toContain('field drain not found');
+  });
+
+  test('TURN takes what a load balancer has unwrapped of its TLS', async () => {
+    const node = await startLiveKit({ turn: { domain: 'turn.example.com' } });
+    const front = createServer({ cert: certificate, key }, (socket) => {
+      const inner = connect(turnPorts.tls, '127.0.0.1');
+      for (const side of [socket, inner]) side.on('error', () => undefined);
+      socket.pipe(inner).pipe(socket);
+    });
+    front.listen(0);
+    await once(front, 'listening');
+    const { port } = front.address() as AddressInfo;
+    await askTurn({ host: 'localhost', port, ca: certificate }, 5_000);
+    front.close();
+    await node.stop();
   });
 
   test('two nodes: one room through both, data and audio counted, and Redis denied nothing', async () => {

@@ -4,6 +4,7 @@ import { cacheSettings } from './cache-settings.ts';
 import { cacheUsers } from './cache-users.ts';
 import { liveKitDeployments } from './livekit-deployments.ts';
 import { liveKitTasks } from './livekit-tasks.ts';
+import { liveKitTurn } from './livekit-turn.ts';
 import type { StackCheck } from './stack-check.ts';
 import { tasksAfterRotation } from './tasks-after-rotation.ts';
 
@@ -16,4 +17,5 @@ export const stackChecks: readonly StackCheck[] = [
   tasksAfterRotation,
   liveKitDeployments,
   liveKitTasks,
+  liveKitTurn,
 ];

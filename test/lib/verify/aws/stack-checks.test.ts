@@ -20,6 +20,7 @@ test('a stack that is well passes every check, in numbers', async () => {
     'livekit-deployments': '✓ LiveKit: 2 of 2 tasks run; the agent: 2 of 2 tasks run',
     'livekit-tasks':
       '✓ 2 tasks of LiveKit run, and each sidecar saw 2 nodes alive in Redis (3 minutes until 2026-11-20T12:00Z)',
+    'livekit-turn': '– the stack has no TURN',
   });
 });
 
@@ -99,6 +100,7 @@ test('a stack without a cache and without LiveKit has nothing to prove', async (
     answers.ListStackResourcesCommand.StackResourceSummaries = all.slice(0, 1);
   });
   expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual([
+    '–',
     '–',
     '–',
     '–',

@@ -13,7 +13,7 @@ export const callKnobs = {
     'LiveKit nodes at least; 0: no calls.',
   ),
   liveKitCapacity: oneOf(['ec2', 'fargate'], 'take fargate to try, ec2 for users').describe(
-    'What the nodes run on. `ec2`: a host each, with buffers for media and as much time for the calls of a node that ends as they want. `fargate`: no hosts to keep, small buffers, 120 seconds at most for calls that nothing protects.',
+    'What the nodes run on. `ec2`: a host each, with buffers for media and as much time for the calls of a node that ends as they want. `fargate`: no hosts to keep, small buffers, 120 seconds at most for calls that nothing protects. Changing it replaces the nodes, with their calls.',
   ),
   liveKitInstanceType: text(
     /^[a-z]\d[a-z0-9-]*\.[a-z0-9]+$/,

@@ -99,6 +99,10 @@ const health = `fetch('http://127.0.0.1:${defaultAgentPort}/').then((r)=>process
 export class Agent extends Construct {
   readonly service: ecs.FargateService;
   readonly logGroup: logs.LogGroup;
+
+  /** Tasks at least. */
+  readonly minTasks: number;
+
   private readonly props: AgentProps;
 
   constructor(scope: Construct, id: string, props: AgentProps) {
@@ -108,6 +112,7 @@ export class Agent extends Construct {
         `\`maxTasks\` must be \`minTasks\` (${props.minTasks}) or more, got: ${props.maxTasks}`,
       );
     this.props = props;
+    this.minTasks = props.minTasks;
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,

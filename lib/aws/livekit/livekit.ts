@@ -80,6 +80,9 @@ export class LiveKit extends Construct {
   readonly service: ecs.BaseService;
   readonly logGroup: logs.LogGroup;
 
+  /** Nodes at least. */
+  readonly minTasks: number;
+
   /** Time from SIGTERM to SIGKILL of a node. */
   readonly stopTimeout: Duration;
 
@@ -88,6 +91,7 @@ export class LiveKit extends Construct {
   constructor(scope: Construct, id: string, props: LiveKitProps) {
     super(scope, id);
     this.props = props;
+    this.minTasks = props.minNodes;
     this.stopTimeout = stopTimeoutOf(props);
     refuse(props);
     this.logGroup = new logs.LogGroup(this, 'Logs', {

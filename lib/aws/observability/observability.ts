@@ -52,7 +52,7 @@ export class Observability extends Construct {
     if (props.joined) this.watchJoin();
     if (props.backplane) this.watchMemory(props.backplane);
     if (props.joined && props.liveKit) this.watchNodes(props.liveKit);
-    for (const service of [props.liveKit, props.agent]) if (service) this.watchProtection(service);
+    for (const service of [props.liveKit, props.agent]) if (service) this.watchCalls(service);
   }
 
   private watchTargets(): void {
@@ -171,17 +171,29 @@ export class Observability extends Construct {
     });
   }
 
-  /** ECS protects no more tasks than the service wants: calls that began since then may be cut. */
-  private watchProtection(service: LiveKit | Agent): void {
-    alarm(this, `${service.node.id}CallsUnprotected`, {
-      topic: this.props.topic,
+  private watchCalls(service: LiveKit | Agent): void {
+    const { topic } = this.props;
+    const { id } = service.node;
+    alarm(this, `${id}Shortage`, {
+      topic,
+      runbook: 'Fewer tasks than asked for',
+      meaning: `Fewer than ${service.minTasks} tasks of ${id} run.`,
+      metric: service.metric('RunningTasks', { statistic: 'Maximum', period: oneMinute }),
+      below: service.minTasks,
+      points: [10, 10],
+      noData: 'alarm',
+      because: 'the sidecar of each task writes it once a minute',
+    });
+    // ECS protects no more tasks than the service wants: calls that began since then may be cut.
+    alarm(this, `${id}CallsUnprotected`, {
+      topic,
       runbook: 'A deployment waits for calls',
-      meaning: `A task of ${service.node.id} has calls that ECS does not protect: more tasks are protected than the service wants (DEPLOYMENT_BLOCKED).`,
+      meaning: `A task of ${id} has calls that ECS does not protect: more tasks are protected than the service wants (DEPLOYMENT_BLOCKED).`,
       metric: service.metric('DeploymentBlocked', { statistic: 'Maximum', period: oneMinute }),
       above: 0,
       points: [5, 6],
       noData: 'fine',
-      because: 'sidecars that write nothing are the alarm of nodes that are alone',
+      because: 'sidecars that write nothing are the alarm of tasks that are missing',
     });
   }
 

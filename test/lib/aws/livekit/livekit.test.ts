@@ -325,6 +325,22 @@ test.each(['LiveKit', 'Agent'])(
   },
 );
 
+test.each([
+  ['LiveKit', 'livekit'],
+  ['Agent', 'agent'],
+])('fewer tasks of %s than the least are an alarm, and so is silence', (name, service) => {
+  const shortage = Object.entries(template.findResources('AWS::CloudWatch::Alarm')).find(([id]) =>
+    id.startsWith(`Observability${name}Shortage`),
+  )?.[1].Properties as Json;
+  expect(shortage).toMatchObject({
+    MetricName: 'RunningTasks',
+    Dimensions: [{ Name: 'Deployment' }, { Name: 'Service', Value: service }],
+    Threshold: 2,
+    ComparisonOperator: 'LessThanThreshold',
+    TreatMissingData: 'breaching',
+  });
+});
+
 test('in an existing Redis it logs in with the name and the password of the owner’s secret', () => {
   const existing = liveKitOf(
     templateOf({

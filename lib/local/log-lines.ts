@@ -9,10 +9,14 @@ const levelNames: Record<number, string> = {
   60: 'fatal',
 };
 const warnLevel = 40;
-/** What pino adds to each line, and what the prefix says already. */
+/** LiveKit tells whole sessions, of 30 KB, in one value of a warning. */
+const longestValue = 200;
+/** What pino and LiveKit add to each line, and what the prefix says already. */
 const surroundings = new Set([
   'level',
   'time',
+  'ts',
+  'logger',
   'pid',
   'hostname',
   'msg',
@@ -24,7 +28,7 @@ const surroundings = new Set([
 
 /**
  * A part's line as it is shown, or undefined if it is not: of pino's JSON warnings and worse, of other text what
- * an instance writes to its standard error; everything when `verbose`.
+ * an instance writes to its standard error, long values cut; everything when `verbose`.
  */
 export function renderLine(
   part: { readonly id: string; readonly kind: PartKind },
@@ -35,7 +39,7 @@ export function renderLine(
   const record = parseRecord(text);
   const shown = record ? record.level >= warnLevel : stream === 'stderr' && part.kind === 'instance';
   if (!verbose && (!shown || text.trim() === '')) return undefined;
-  return `${part.id} | ${record ? renderRecord(record) : text}`;
+  return `${part.id} | ${record ? renderRecord(record, verbose ? Number.POSITIVE_INFINITY : longestValue) : text}`;
 }
 
 type LogRecord = Record<string, unknown> & { level: number };
@@ -56,10 +60,10 @@ function levelNumber(name: string): number | undefined {
   return entry && Number(entry[0]);
 }
 
-function renderRecord(record: LogRecord): string {
+function renderRecord(record: LogRecord, longest: number): string {
   const level = (levelNames[record.level] ?? String(record.level)).padEnd(5);
   const rest = Object.entries(record).filter(([key]) => !surroundings.has(key));
-  const details = rest.map(([key, value]) => `${key}=${renderValue(value)}`);
+  const details = rest.map(([key, value]) => `${key}=${cut(renderValue(value), longest)}`);
   return [level, record.msg ?? '', ...details].join(' ').trimEnd();
 }
 
@@ -67,4 +71,8 @@ function renderValue(value: unknown): string {
   if (typeof value === 'string') return /[\s"]/.test(value) ? JSON.stringify(value) : value;
   if (value && typeof value === 'object' && 'message' in value) return JSON.stringify(value.message);
   return JSON.stringify(value);
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }

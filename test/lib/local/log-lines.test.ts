@@ -29,6 +29,18 @@ test.each([
   expect(renderLine(part, text, stream, false)).toBe(shown);
 });
 
+test('a value that would fill the terminal is cut', () => {
+  const line = JSON.stringify({
+    level: 'warn',
+    ts: 1.5,
+    logger: 'livekit',
+    msg: 'gone',
+    sdp: 'v'.repeat(30_000),
+  });
+  expect(renderLine(app, line, 'stdout', false)).toBe(`app-1 | warn  gone sdp=${'v'.repeat(200)}…`);
+  expect(renderLine(app, line, 'stdout', true)).toHaveLength(30_000 + 'app-1 | warn  gone sdp='.length);
+});
+
 test('verbose shows everything', () => {
   expect(renderLine(app, '{"level":30,"msg":"hello"}', 'stdout', true)).toBe('app-1 | info  hello');
   expect(renderLine(redis, 'Ready', 'stdout', true)).toBe('redis | Ready');

@@ -28,6 +28,7 @@ export function liveKitConfig(settings: LiveKitSettings) {
       ...addressing(settings.address),
     },
     ...(redis && { redis: redisSection(redis) }),
+    signal_relay: signalRelay,
     // Counts a container's own share of the processors, which `sysload` does not.
     node_selector: { kind: 'cpuload' },
     ...(room && { room: roomSection(room) }),
@@ -36,6 +37,14 @@ export function liveKitConfig(settings: LiveKitSettings) {
     logging: { level: logLevel, json: true },
   };
 }
+
+/**
+ * A node relays the signalling of clients whose room is on another one. If that one dies, it notices at the client's
+ * next message, tries for so long, and only then lets the client go, who joins anew: with LiveKit's own 7.5 s a call was
+ * away for 12.8 s, with these 3 s for 8.3 s. A Redis that stalls for longer than this costs clients a reconnect, at which
+ * media goes on.
+ */
+const signalRelay = { retry_timeout: '3s', max_retry_interval: '1s' };
 
 /** Host networking shows a node its host's bridges too; their addresses lead clients nowhere. */
 const insideOnly = {

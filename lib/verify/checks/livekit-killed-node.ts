@@ -93,9 +93,16 @@ async function comeBack(
 ): Promise<number> {
   const { heard, audio } = listener.participant;
   const [said, before] = ['after the kill', audio.audible];
+  let isSaying = false;
+  // It fails, or waits, while there is no connection.
+  const say = async () => {
+    if (isSaying) return;
+    isSaying = true;
+    await speaker.say(said).catch(() => undefined);
+    isSaying = false;
+  };
   const back = await until(async () => {
-    // It fails, or waits, while there is no connection.
-    void speaker.say(said).catch(() => undefined);
+    void say();
     await delay(sayMs);
     return heard.includes(said) && audio.audible - before >= enoughFrames;
   }, context);

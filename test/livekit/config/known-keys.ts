@@ -28,6 +28,15 @@ export const knownKeys: ReadonlySet<string> = new Set([
     ...['enabled', 'domain', 'cert_file', 'key_file', 'tls_port', 'udp_port', 'external_tls'],
     ...['relay_range_start', 'relay_range_end', 'bind_addresses', 'ttl_seconds'],
   ]),
+  ...within('signal_relay', [
+    ...[
+      'retry_timeout',
+      'min_retry_interval',
+      'max_retry_interval',
+      'stream_buffer_size',
+      'connect_attempts',
+    ],
+  ]),
   ...within('webhook', ['urls', 'api_key']),
   ...within('node_selector', ['kind', 'sort_by', 'algorithm', 'cpu_load_limit', 'sysload_limit', 'regions']),
   ...within('logging', ['json', 'level', 'sample', 'pion_level']),

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { AgentServer, initializeLogger, ServerOptions } from '@livekit/agents';
+import { keepLogDiscreet } from './discreet-log.ts';
 import { type AgentSettings, readSettings } from './environment.ts';
 import { leaveWhenTold } from './leaving.ts';
 
 /** The worker: registers with LiveKit, and runs each call that asks for it in a process of its own (`job.ts`). */
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
+  keepLogDiscreet(settings);
   initializeLogger({ pretty: false, level: settings.logLevel });
   const server = new AgentServer(optionsOf(settings));
   leaveWhenTold(server, settings);

@@ -34,6 +34,8 @@ function optionsOf(settings: AgentSettings): ServerOptions {
     production: true,
     // One that waits, warm, for the next call: each takes about 100 MB.
     numIdleProcesses: 1,
+    // The framework's 10 s are short for a processor full of calls: it would end it half warm, and begin again.
+    initializeProcessTimeout: 60_000,
     loadThreshold: targetLoad,
     loadFunc: async (server) => ((await processorLoad(server)) / settings.loadThreshold) * targetLoad,
     // `leaving.ts` bounds it.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultAgentPort, agentEnvironment as names } from './names.ts';
+import { defaultAgentPort, type modelVariables, agentEnvironment as names } from './names.ts';
 
 /** All that the agent takes from its environment. */
 export interface AgentSettings {
@@ -20,12 +20,14 @@ export interface AgentSettings {
 export interface VoiceSettings {
   readonly apiKey: string;
   readonly baseURL: string | undefined;
-  readonly speechToTextModel: string;
-  readonly languageModel: string;
-  readonly textToSpeechModel: string;
+  readonly timeoutMs: number;
+  readonly models: Readonly<Record<ModelRole, string>>;
   readonly voice: string;
   readonly instructions: string;
+  readonly failureNotice: string;
 }
+
+export type ModelRole = keyof typeof modelVariables;
 
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const text = z.string().min(1);
@@ -44,12 +46,17 @@ const schema = z.object({
   [names.logLevel]: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   [names.voiceApiKey]: text.optional(),
   [names.voiceApiUrl]: z.url().optional(),
+  // The framework's own default; a caller who waits longer has hung up.
+  [names.voiceApiTimeoutSeconds]: z.coerce.number().min(0.1).max(120).default(10),
   [names.speechToTextModel]: text.default('gpt-4o-mini-transcribe'),
   [names.languageModel]: text.default('gpt-4.1-mini'),
   [names.textToSpeechModel]: text.default('gpt-4o-mini-tts'),
   [names.voice]: text.default('ash'),
   [names.instructions]: text.default(
     'You are in a voice call. Answer in one or two short sentences, in plain words, without lists or markup.',
+  ),
+  [names.failureNotice]: text.default(
+    'Sorry, something went wrong on my side. Please try again in a moment.',
   ),
 });
 
@@ -80,11 +87,15 @@ export function readSettings(variables: NodeJS.ProcessEnv): AgentSettings {
         ? {
             apiKey,
             baseURL: value[names.voiceApiUrl],
-            speechToTextModel: value[names.speechToTextModel],
-            languageModel: value[names.languageModel],
-            textToSpeechModel: value[names.textToSpeechModel],
+            timeoutMs: value[names.voiceApiTimeoutSeconds] * 1_000,
+            models: {
+              'speech-to-text': value[names.speechToTextModel],
+              'language model': value[names.languageModel],
+              'text-to-speech': value[names.textToSpeechModel],
+            },
             voice: value[names.voice],
             instructions: value[names.instructions],
+            failureNotice: value[names.failureNotice],
           }
         : undefined,
   };

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { AgentServer, initializeLogger, ServerOptions } from '@livekit/agents';
+import { keepLogDiscreet } from './discreet-log.ts';
 import { type AgentSettings, readSettings } from './environment.ts';
 import { leaveWhenTold } from './leaving.ts';
 
 /** The worker: registers with LiveKit, and runs each call that asks for it in a process of its own (`job.ts`). */
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
+  keepLogDiscreet(settings);
   initializeLogger({ pretty: false, level: settings.logLevel });
   const server = new AgentServer(optionsOf(settings));
   leaveWhenTold(server, settings);
@@ -32,6 +34,8 @@ function optionsOf(settings: AgentSettings): ServerOptions {
     production: true,
     // One that waits, warm, for the next call: each takes about 100 MB.
     numIdleProcesses: 1,
+    // The framework's 10 s are short for a processor full of calls: it would end it half warm, and begin again.
+    initializeProcessTimeout: 60_000,
     loadThreshold: targetLoad,
     loadFunc: async (server) => ((await processorLoad(server)) / settings.loadThreshold) * targetLoad,
     // `leaving.ts` bounds it.

@@ -22,10 +22,7 @@ const answerSeconds = 5;
  */
 const assignmentMs = 10_000;
 
-/** Of protobuf's `livekit.JobStatus`, which the SDK does not export: 0 is pending, 1 running; what follows has ended. */
-const lastLiveStatus = 1;
-
-/** @param waitMs how long a call for the agent counts that nobody took yet. @default 10,000 */
+/** @param waitMs how long a call for the agent counts whose agent is not there yet. @default 10,000 */
 export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): LivekitApi {
   const { apiUrl, apiKey, apiSecret } = access;
   // Its retries are for LiveKit Cloud, and ask the same address again.
@@ -47,20 +44,22 @@ export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): Li
       // No node answers for a room that has not begun; should it be LiveKit that is away, the next question tells.
       const called = await dispatches.listDispatch(room).catch(() => []);
       const own = called.filter(({ agentName, state }) => agentName === agent && !state?.deletedAt);
-      if (own.some((dispatch) => isAlive(dispatch, waitMs))) return;
-      // One that nobody took stays in the room for good.
+      const present = own.length > 0 ? await ask(() => rooms.listParticipants(room), []) : [];
+      const identities = new Set(present.map(({ identity }) => identity));
+      if (own.some((dispatch) => isAlive(dispatch, identities, waitMs))) return;
+      // One that nobody took, or whose agent has left, stays in the room for good.
       for (const { id } of own) await ask(() => dispatches.deleteDispatch(id, room), undefined);
       await ask(() => dispatches.createDispatch(room, agent), undefined);
     },
   };
 }
 
-/** Is the agent there, or on its way? */
-function isAlive({ state }: AgentDispatch, waitMs: number): boolean {
-  const jobs = state?.jobs ?? [];
-  if (jobs.length > 0) return jobs.some(({ state: job }) => Number(job?.status ?? 0) <= lastLiveStatus);
-  const calledAt = Number(state?.createdAt ?? 0) / nanosecondsInMs;
-  return Date.now() - calledAt < waitMs;
+/** Is the agent there, or on its way? Its job can't tell: LiveKit lets that run on when the agent has left. */
+function isAlive({ state }: AgentDispatch, present: ReadonlySet<string>, waitMs: number): boolean {
+  const jobs = (state?.jobs ?? []).map((job) => job.state);
+  if (jobs.some((job) => present.has(job?.participantIdentity ?? ''))) return true;
+  const begunAt = [state?.createdAt, ...jobs.map((job) => job?.startedAt)].map((at) => Number(at ?? 0));
+  return Date.now() - Math.max(...begunAt) / nanosecondsInMs < waitMs;
 }
 
 const nanosecondsInMs = 1_000_000;

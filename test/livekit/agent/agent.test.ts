@@ -2,9 +2,11 @@ import { agentName } from '../../../app/names.ts';
 import { openLivekitApi } from '../../../app/server/livekit/api.ts';
 import { callToken } from '../../../app/server/livekit/token.ts';
 import { eventually } from '../../support/wait.ts';
-import { describeWithAgent, startAgent, type TestAgent } from '../support/agent.ts';
+import { describeWithAgent, longestWaitMs, startAgent, type TestAgent } from '../support/agent.ts';
 import { apiKey, startLiveKit, type TestNode } from '../support/livekit-server.ts';
 import { endCalls, joinCall } from '../support/participant.ts';
+
+jest.setTimeout(3 * longestWaitMs);
 
 describeWithAgent('the voice agent', () => {
   let node: TestNode;
@@ -34,7 +36,7 @@ describeWithAgent('the voice agent', () => {
   test('comes where the token asks for it, and says what it hears; nowhere else', async () => {
     const [alone, caller] = await Promise.all([call('alone', false), call('echo', true)]);
     await caller.speak();
-    await eventually('half a second of echo', () => caller.audio.audible >= 50);
+    await eventually('half a second of echo', () => caller.audio.audible >= 50, longestWaitMs);
     expect(alone.room.remoteParticipants.size).toBe(0);
     await Promise.all([alone.leave(), caller.leave()]);
   });
@@ -45,7 +47,7 @@ describeWithAgent('the voice agent', () => {
     const api = openLivekitApi(access());
     await api.callAgent('early', agentName);
     await caller.speak();
-    await eventually('an echo', () => caller.audio.audible >= 20);
+    await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
     const agents = (await api.participants('early')).filter((participant) => participant.agent);
     expect([agents.length, caller.room.remoteParticipants.size]).toEqual([1, 1]);
     await caller.leave();
@@ -54,10 +56,10 @@ describeWithAgent('the voice agent', () => {
   test('at SIGTERM it goes on with its call, and ends when that has ended', async () => {
     const caller = await call('drain', true);
     await caller.speak();
-    await eventually('an echo', () => caller.audio.audible >= 20);
+    await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
     await agent.kill('SIGTERM');
     const before = caller.audio.audible;
-    await eventually('more of the echo', () => caller.audio.audible >= before + 50);
+    await eventually('more of the echo', () => caller.audio.audible >= before + 50, longestWaitMs);
     await caller.leave();
     expect(await agent.ended()).toBe(0);
   });

@@ -16,7 +16,7 @@ test('a voice has a key, and models of its own', () => {
   expect(readSettings({ ...livekit, ...voice }).voice).toMatchObject({
     apiKey: 'key',
     baseURL: 'http://models/v1',
-    languageModel: 'm',
+    models: { 'language model': 'm' },
   });
 });
 

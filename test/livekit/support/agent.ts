@@ -22,6 +22,9 @@ export function describeWithAgent(title: string, suite: () => void): void {
   describe.skip(`${title} (needs the packages of livekit/agent)`, suite);
 }
 
+/** Processes, detectors and codecs: on a busy machine each of them is late. It bounds a test that hangs. */
+export const longestWaitMs = 60_000;
+
 export interface TestAgent {
   /** Its health check. */
   readonly url: string;
@@ -76,13 +79,14 @@ export async function startAgent(url: string, environment: NodeJS.ProcessEnv = {
       await exited;
     },
   };
-  await eventually('the agent to be registered', async () => {
+  const isRegistered = async () => {
     if (child.exitCode !== null) throw new Error(`the agent ended:\n${output}`);
     return fetch(health).then(
       ({ ok }) => ok,
       () => false,
     );
-  });
+  };
+  await eventually('the agent to be registered', isRegistered, longestWaitMs);
   return agent;
 }
 

@@ -1,15 +1,13 @@
 import {
   AudioFrame,
-  AudioSource,
+  type AudioSource,
   AudioStream,
   dispose,
-  LocalAudioTrack,
   Room,
   RoomEvent,
   TrackKind,
-  TrackPublishOptions,
-  TrackSource,
 } from '@livekit/rtc-node';
+import { publishMicrophone } from './microphone.ts';
 
 /** A headless participant of one call: what it hears, and what it says. */
 export interface Participant {
@@ -49,11 +47,7 @@ export async function joinCall(url: string, token: string): Promise<Participant>
       await room.localParticipant?.publishData(new TextEncoder().encode(text), { reliable: true });
     },
     speak: async () => {
-      const source = new AudioSource(sampleRate, 1);
-      const options = new TrackPublishOptions();
-      options.source = TrackSource.SOURCE_MICROPHONE;
-      await room.localParticipant?.publishTrack(LocalAudioTrack.createAudioTrack('tone', source), options);
-      speaking = tone(source, left.signal);
+      speaking = tone(await publishMicrophone(room, sampleRate), left.signal);
     },
     leave: async () => {
       left.abort();

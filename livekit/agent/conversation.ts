@@ -2,7 +2,7 @@ import { AutoSubscribe, inference, type JobContext, voice } from '@livekit/agent
 import type { VoiceSettings } from './environment.ts';
 import { FailureNotices } from './failure-notices.ts';
 import { leaveWithout } from './leave-without.ts';
-import { longestQuestionMs } from './model-api.ts';
+import { longestQuestionMs } from './model-fetch.ts';
 import { openModels } from './models.ts';
 
 /**

@@ -1,72 +1,15 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ModelRole, VoiceSettings } from './environment.ts';
-import { noAnswer, refused, stalled, unreachable, webPage } from './model-faults.ts';
+import { longestQuestionMs, modelFetch } from './model-fetch.ts';
 
-/** A stale connection or a lone 5xx heals at once; what doesn't, the caller is told of. */
-const attempts = 2;
-const retryMs = 250;
-
-/** Bounds an answer that begins and stalls. It is a sentence's sound, or a few sentences of text. */
-const wholeAnswerMs = 30_000;
-
-/** The longest that one question takes, however it ends. */
-export function longestQuestionMs({ timeoutMs }: VoiceSettings): number {
-  return timeoutMs + wholeAnswerMs;
-}
-
-/**
- * The way to one model. A question that fails is answered with an error that says why and what to do: of one that is
- * thrown, the framework loses the cause. The client's own retries are off, for they wait as long as the API asks, in
- * the middle of a call.
- */
+/** A client of one model. Its own retries are off, for they wait as long as the API asks, in the middle of a call. */
 export function openModelApi(role: ModelRole, settings: VoiceSettings): OpenAI {
-  const { apiKey, baseURL, timeoutMs } = settings;
-  const ask = async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
-    const ending = new AbortController();
-    init.signal?.addEventListener('abort', () => ending.abort(init.signal?.reason), { once: true });
-    const endAfter = (ms: number, fault: string) =>
-      setTimeout(() => ending.abort(new Error(fault)), ms).unref();
-    const patience = endAfter(timeoutMs, noAnswer(timeoutMs));
-    try {
-      const response = await askTwice(url, { ...init, signal: ending.signal });
-      endAfter(wholeAnswerMs, stalled(wholeAnswerMs));
-      if (isWebPage(response)) return failure(502, webPage());
-      return response.ok
-        ? response
-        : failure(response.status, refused(role, response.status, await said(response)));
-    } catch (error) {
-      if (init.signal?.aborted) throw error;
-      const hasWaited = ending.signal.aborted;
-      return hasWaited ? failure(504, (error as Error).message) : failure(502, unreachable(error as Error));
-    } finally {
-      clearTimeout(patience);
-    }
-  };
-  /** An API may quote the key that it refuses. */
-  const said = async (response: Response) => (await response.text()).replaceAll(apiKey, '[the key]');
-  return new OpenAI({ apiKey, baseURL, maxRetries: 0, timeout: longestQuestionMs(settings), fetch: ask });
-}
-
-async function askTwice(url: string | URL | Request, init: RequestInit): Promise<Response> {
-  for (let attempt = 1; ; attempt += 1) {
-    const isLast = attempt === attempts;
-    try {
-      const response = await fetch(url, init);
-      if (response.status < 500 || isLast) return response;
-      await response.body?.cancel();
-    } catch (error) {
-      if (isLast || init.signal?.aborted) throw error;
-    }
-    await delay(retryMs, undefined, { signal: init.signal ?? undefined });
-  }
-}
-
-function isWebPage({ headers }: Response): boolean {
-  return headers.get('content-type')?.startsWith('text/html') ?? false;
-}
-
-/** In the shape of the API's own errors; the status is a gateway's where the API gave none. */
-function failure(status: number, message: string): Response {
-  return Response.json({ error: { message } }, { status });
+  const { apiKey, baseURL } = settings;
+  return new OpenAI({
+    apiKey,
+    baseURL,
+    maxRetries: 0,
+    timeout: longestQuestionMs(settings),
+    fetch: modelFetch(role, settings),
+  });
 }

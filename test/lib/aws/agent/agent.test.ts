@@ -116,7 +116,7 @@ describe('with models', () => {
     expect(voice).toMatchObject({
       apiKey: 'the key',
       baseURL: knobs.voiceApiUrl,
-      languageModel: 'a-model',
+      models: { 'language model': 'a-model' },
       voice: 'ada',
       instructions: knobs.voiceInstructions,
     });

@@ -64,7 +64,7 @@ export const callKnobs = {
   agentMaxTasks: whole(1, 50, 'take more than `agentTasks` to scale, or remove it')
     .optional()
     .describe('Tasks of the voice agent at most. Above `agentTasks`, they scale on calls and CPU.'),
-  agentCallsPerTask: whole(1, 100, 'take 5').describe(
+  agentCallsPerTask: whole(1, 100, 'take 3').describe(
     'Calls that a task of the voice agent is to have on average when they scale.',
   ),
   agentMode: oneOf(['echo', 'voice'], 'take echo to try, which needs no key').describe(

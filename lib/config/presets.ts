@@ -23,7 +23,8 @@ const common = {
   maxCallDrainMinutes: 60,
   liveKitStopMinutes: 10,
   turn: true,
-  agentCallsPerTask: 5,
+  // Four calls of three models each take 70% of a processor, at which a worker takes no more.
+  agentCallsPerTask: 3,
   agentMode: 'echo',
 } as const;
 

@@ -32,7 +32,7 @@ function optionsOf(settings: AgentSettings): ServerOptions {
     port: settings.port,
     logLevel: settings.logLevel,
     production: true,
-    // One that waits, warm, for the next call: each takes about 100 MB.
+    // One that waits, warm, for the next call: each takes about 120 MiB.
     numIdleProcesses: 1,
     // The framework's 10 s are short for a processor full of calls: it would end it half warm, and begin again.
     initializeProcessTimeout: 60_000,

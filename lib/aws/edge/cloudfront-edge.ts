@@ -84,7 +84,7 @@ export class CloudFrontEdge extends Construct implements Edge {
       httpVersion: cloudfront.HttpVersion.HTTP2_AND_3,
       enableLogging: true,
       logBucket: logBucket(this, 'ViewerLogs', {
-        retention: props.accessLogRetention ?? Duration.days(30),
+        retention: props.accessLogRetention,
         removalPolicy: props.removalPolicy,
         acceptsAcls: true,
       }),

@@ -3,7 +3,8 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 
 export interface LogBucketProps {
-  readonly retention: Duration;
+  /** @default Duration.days(30) */
+  readonly retention?: Duration;
 
   /** DESTROY empties it with the stack, by a function of the CDK's. */
   readonly removalPolicy: RemovalPolicy;
@@ -25,7 +26,12 @@ export function logBucket(scope: Construct, id: string, props: LogBucketProps): 
       : s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
     enforceSSL: true,
     serverAccessLogsPrefix: 'bucket/',
-    lifecycleRules: [{ expiration: props.retention, abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+    lifecycleRules: [
+      {
+        expiration: props.retention ?? Duration.days(30),
+        abortIncompleteMultipartUploadAfter: Duration.days(1),
+      },
+    ],
     removalPolicy: props.removalPolicy,
     autoDeleteObjects: props.removalPolicy === RemovalPolicy.DESTROY,
   });

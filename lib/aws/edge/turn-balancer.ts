@@ -59,7 +59,7 @@ export class TurnBalancer extends Construct implements ec2.IConnectable {
     this.connections = this.resource.connections;
     this.resource.logAccessLogs(
       logBucket(this, 'AccessLogs', {
-        retention: props.accessLogRetention ?? Duration.days(30),
+        retention: props.accessLogRetention,
         removalPolicy: props.removalPolicy,
       }),
     );

@@ -2,16 +2,12 @@
 
 export interface AskRequest {
   readonly room: string;
-  /** Chosen by the asker; 1–64 characters. Asked again with the same id it is the same turn, not another one. */
+  /** Chosen by the asker; 1–64 characters. A repeat with the same id is the same turn. */
   readonly id?: string;
   readonly prompt: string;
 }
 
-export interface AskAnswer {
-  readonly turn: string;
-}
-
-export interface CancelRequest {
+export interface AskReply {
   readonly turn: string;
 }
 
@@ -31,28 +27,28 @@ export interface Question {
 
 export interface Tokens {
   readonly turn: string;
-  /** From 1, without holes. */
+  /** From 1, without gaps. */
   readonly seq: number;
   readonly text: string;
 }
 
-/** Said exactly once a turn. */
+/** Each turn ends with exactly one of these. */
 export interface Final {
   readonly turn: string;
   readonly seq: number;
   readonly final: FinalState;
-  /** The whole answer, or as much of it as there is. */
+  /** The whole answer, or the part of it that was made. */
   readonly text: string;
-  /** Why there is no more of it, in words for the reader. */
+  /** Why the answer ended early, in words for the reader. */
   readonly reason?: string;
 }
 
 export type FinalState =
-  /** The model has said all, or as much as an answer may have: then `reason` says so. */
+  /** The model has finished, or the answer has reached its longest length: then `reason` says so. */
   | 'done'
   /** The instance that made it left or died. */
   | 'interrupted'
-  /** The asker wanted no more of it. */
+  /** The asker cancelled it. */
   | 'cancelled'
-  /** The model gave an error, or took too long. */
+  /** The model returned an error, or took too long. */
   | 'failed';

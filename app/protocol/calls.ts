@@ -1,8 +1,11 @@
-/** Who tells a room of its call: `from` of each `CallEvent`. */
+/** The sender of every `CallEvent`, in `from`. */
 export const callSender = 'livekit';
 
-/** The attribute by which the service's tokens tell whose a participant is; participants can't change it. */
+/** The participant's attribute that holds the subject. The service's tokens set it, and participants can't change it. */
 export const subjectAttribute = 'subject';
+
+/** The participant's attribute that holds a hash of the id of the service's token with which the call was requested. */
+export const tokenAttribute = 'token';
 
 /** What the service publishes into a chat room as the call of that room changes. */
 export interface CallEvent {
@@ -12,11 +15,11 @@ export interface CallEvent {
   readonly name?: string;
   /** It is an agent, and no user. */
   readonly agent?: true;
-  /** The same in words, for those who know no calls. */
+  /** The same in words, for clients that know no calls. */
   readonly text: string;
 }
 
-/** Answer of `POST /api/livekit/token`. */
+/** Response of `POST /api/livekit/token`. */
 export interface CallToken {
   /** Where LiveKit is. */
   readonly url: string;
@@ -28,7 +31,7 @@ export interface CallToken {
   readonly expiresAt: number;
 }
 
-/** One entry of the answer of `GET /api/livekit/participants`. */
+/** One entry of the response of `GET /api/livekit/participants`. */
 export interface CallParticipant {
   readonly identity: string;
   readonly subject: string;

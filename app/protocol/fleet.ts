@@ -1,6 +1,6 @@
-/** The hub `fleet`: which instances there are. */
+/** The types of the hub `fleet`, which lists the instances. */
 
-/** One instance as the others know it. */
+/** An instance, as its registry entry has it. */
 export interface CountedInstance {
   readonly instance: string;
   /** Clients connected to it. */
@@ -8,7 +8,7 @@ export interface CountedInstance {
   readonly draining: boolean;
 }
 
-export interface InstancesAnswer {
+export interface InstancesReply {
   /** By name. */
   readonly instances: readonly CountedInstance[];
 }

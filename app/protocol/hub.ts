@@ -1,15 +1,15 @@
-/** The wire's types that every hub shares: what a client sends, and what it hears. */
+/** The types of the wire that all hubs share: what a client sends, and what it receives. */
 
-/** A place in a room's log: the message that was seen last. Offsets start at 1; 0 is before the first. */
+/** A position in a room's log: the message that was seen last. Offsets start at 1; 0 is before the first. */
 export interface Position {
   readonly epoch: string;
   readonly offset: number;
 }
 
 /** A method's acknowledgement. */
-export type Acknowledgement<T = object> = ({ readonly ok: true } & T) | Refusal;
+export type Acknowledgement<T = object> = ({ readonly ok: true } & T) | ErrorReply;
 
-export interface Refusal {
+export interface ErrorReply {
   readonly ok: false;
   readonly error: { readonly code: ErrorCode; readonly message: string };
 }
@@ -17,11 +17,15 @@ export interface Refusal {
 export type ErrorCode =
   /** The payload does not fit the method's schema. */
   | 'bad_request'
+  /** It has more bytes than the service accepts. `app/client` finds that before it sends anything. */
+  | 'too_large'
+  /** The token has expired, and nothing was done: connect with a new one, and try again. */
+  | 'expired'
   /** This user may not do that in this room. */
   | 'forbidden'
   /** Nothing was written, and a later try may go through: Redis is away or full. */
   | 'refused'
-  /** It may or may not have been written: the same id again settles it. */
+  /** It may or may not have been written. The same id, sent again, has a certain result. */
   | 'uncertain'
   /** The room can't be joined now: try again. */
   | 'unavailable'
@@ -32,19 +36,19 @@ export type ErrorCode =
 
 export interface JoinRequest {
   readonly room: string;
-  /** What this client delivered last: the answer holds what came after it. Absent: from now on. */
+  /** What this client delivered last: the reply has what came after it. Absent: from now on. */
   readonly since?: Position;
-  /** Its highest acknowledged publish: the answer tells if a failover lost that. */
+  /** Its highest acknowledged publish: the reply says whether a failover lost it. */
   readonly acked?: Position;
 }
 
-export interface JoinAnswer extends Position {
+export interface JoinReply extends Position {
   /** Nothing between `since` and now is missing, and `acked` still stands. */
   readonly recovered: boolean;
   readonly lost?: Lost;
-  /** What came after `since`, in order; at most 200 or 256 KB. */
+  /** What came after `since`, in order; at most 200 messages or 256 KB. What a grant hides counts as lost. */
   readonly messages: readonly Message[];
-  /** Join again from the last of these messages: the socket is not a member yet. */
+  /** Join again from the last of these messages: the client is not a member yet. */
   readonly more: boolean;
 }
 
@@ -59,19 +63,19 @@ export interface LeaveRequest {
   readonly room: string;
 }
 
-/** Where the list of a room's members stands: the version counts up by one with each change of an epoch. */
-export interface PresencePlace {
+/** The version of a room's member list. It grows by one with each change, and starts anew with each epoch. */
+export interface PresencePosition {
   readonly epoch: string;
   readonly version: number;
 }
 
 export interface PresenceRequest {
   readonly room: string;
-  /** What this client has: the answer holds no members where that is still so. */
-  readonly known?: PresencePlace;
+  /** What this client has: the reply has no members where that is still so. */
+  readonly known?: PresencePosition;
 }
 
-export interface PresenceAnswer extends PresencePlace {
+export interface PresenceReply extends PresencePosition {
   /** The subjects in the room, on all instances; absent where `known` is still so. */
   readonly members?: readonly string[];
   /** Those on this instance alone: the others can't be asked now. */
@@ -84,9 +88,14 @@ export interface TypingRequest {
 
 export interface PublishRequest {
   readonly room: string;
-  /** Chosen by the sender; 1–64 characters. Sent again with the same id it is answered, not repeated. */
+  /** Chosen by the sender; 1–64 characters. A repeat with the same id gets the same reply, and is not published again. */
   readonly id?: string;
-  /** Any JSON value. */
+  /**
+   * Milliseconds since this id was first sent; absent: now. What is older than the service's window of ids is not
+   * published, and the reply is `uncertain`: it could be there twice.
+   */
+  readonly age?: number;
+  /** Any JSON value of at most 100 levels, with well-formed strings. */
   readonly body: unknown;
 }
 
@@ -102,13 +111,13 @@ export interface Message extends Position {
   readonly body: unknown;
 }
 
-/** What members of a room have may not be what its log has: join again with the position. */
+/** Members may have missed messages of a room's log: join again with the position. */
 export interface Gap extends Position {
   readonly room: string;
   readonly lost?: number;
 }
 
-/** This client is not in the room any more: it may not be. */
+/** This client was removed from the room: it is not allowed in it any more. */
 export interface Expelled {
   readonly room: string;
 }
@@ -121,9 +130,9 @@ export interface Typing {
 
 /**
  * Who came to a room and who left it since the version before. At most once: who misses one, or sees another
- * epoch, asks for the members. A leave is told some seconds late, and not at all to who comes back by then.
+ * epoch, asks for the members. A leave is sent some seconds late, and not at all if the user is back by then.
  */
-export interface PresenceChange extends PresencePlace {
+export interface PresenceChange extends PresencePosition {
   readonly room: string;
   readonly joined: readonly string[];
   readonly left: readonly string[];
@@ -133,19 +142,24 @@ export interface PresenceChange extends PresencePlace {
 export interface Welcome {
   /** The instance that serves this connection. */
   readonly instance: string;
+  /** What one request may hold. @default as much as a packet may, which Engine.IO's handshake says */
+  readonly limits?: {
+    /** Bytes of a published body as JSON. */
+    readonly bodyBytes: number;
+  };
 }
 
-/** The instance lost its backplane, or has it back. Sockets stay open meanwhile. */
+/** The instance lost its backplane, or has it back. Connections stay open meanwhile. */
 export interface Degraded {
   readonly degraded: boolean;
 }
 
 export interface ClientToServer {
-  join: (request: JoinRequest, reply: (answer: Acknowledgement<JoinAnswer>) => void) => void;
-  leave: (request: LeaveRequest, reply: (answer: Acknowledgement) => void) => void;
-  presence: (request: PresenceRequest, reply: (answer: Acknowledgement<PresenceAnswer>) => void) => void;
+  join: (request: JoinRequest, reply: (result: Acknowledgement<JoinReply>) => void) => void;
+  leave: (request: LeaveRequest, reply: (result: Acknowledgement) => void) => void;
+  presence: (request: PresenceRequest, reply: (result: Acknowledgement<PresenceReply>) => void) => void;
   typing: (request: TypingRequest) => void;
-  publish: (request: PublishRequest, reply: (answer: Acknowledgement<Position>) => void) => void;
+  publish: (request: PublishRequest, reply: (result: Acknowledgement<Position>) => void) => void;
 }
 
 export interface ServerToClient {

@@ -1,21 +1,17 @@
 import { z } from 'zod';
+import { isWellFormed, longestId, longestRoom, namePattern, nameRule, wellFormedRule } from './text.ts';
 
-/** What the service accepts, method by method; the types of `hub.ts` as checks. */
+/** The requests that the service accepts, by method: the types of `hub.ts` as schemas. */
 
-/** Longest room name and message id, in characters: both stand in Redis keys. */
-export const longestRoom = 128;
-export const longestId = 64;
+/** A name of 1 to so many characters. */
+export function name(longest: number) {
+  return z.string().min(1).max(longest).regex(namePattern, nameRule);
+}
 
-const room = z
-  .string()
-  .min(1)
-  .max(longestRoom)
-  .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
+const room = name(longestRoom);
+const id = name(longestId);
 
-const position = z.object({
-  epoch: z.string().max(longestId),
-  offset: z.int().min(0),
-});
+const position = z.object({ epoch: id, offset: z.int().min(0) });
 
 export const joinRequest = z.object({
   room,
@@ -27,34 +23,32 @@ export const leaveRequest = z.object({ room });
 
 export const presenceRequest = z.object({
   room,
-  known: z.object({ epoch: z.string().max(longestId), version: z.int().min(0) }).optional(),
+  /** An instance that knows only some of the members sends an empty epoch. */
+  known: z.object({ epoch: id.or(z.literal('')), version: z.int().min(0) }).optional(),
 });
 
 export const typingRequest = z.object({ room });
 
-/**
- * Socket.IO has parsed it, so only what it adds to JSON is looked for: a schema for any JSON would walk the
- * same tree ten times as slowly.
- */
-function isJson(value: unknown): boolean {
-  if (value === undefined || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return false;
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.values(value).every(isJson);
-}
-
+/** The publisher checks the body, as text if the original text is available. */
 export const publishRequest = z.object({
   room,
-  id: z.string().min(1).max(longestId).optional(),
-  body: z.unknown().refine(isJson, 'must be JSON: binary is not taken'),
+  id: id.optional(),
+  age: z.number().min(0).optional(),
+  body: z.unknown(),
 });
 
-/** Longest question to a model, in characters; the room's log keeps it as one message. */
+/** Longest question to a model, in characters. The room's log stores it as one message. */
 export const longestPrompt = 8_000;
 
 export const askRequest = z.object({
   room,
-  id: z.string().min(1).max(longestId).optional(),
-  prompt: z.string().trim().min(1, 'must say something').max(longestPrompt),
+  id: id.optional(),
+  prompt: z
+    .string()
+    .trim()
+    .min(1, 'must say something')
+    .max(longestPrompt)
+    .refine(isWellFormed, wellFormedRule),
 });
 
-export const cancelRequest = z.object({ turn: z.string().min(1).max(longestId) });
+export const cancelRequest = z.object({ turn: id });

@@ -1,36 +1,143 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { z } from 'zod';
-import { defaultPort, environmentNames as names } from '../names.ts';
-import type { RedisSources } from './redis/source.ts';
+import type { RedisSources } from './redis/setting/source.ts';
+import type { Retention } from './rooms/log/retention.ts';
+import { serviceVariables } from './service-variables.ts';
+import { misspelt, namesOf, readVariables, rule, type Values, type VariableRule } from './variables.ts';
 
 /** All that the service takes from its environment. */
-export interface Environment {
-  readonly port: number;
-  readonly host: string;
-  readonly redis: RedisSources;
-  /**
-   * What to do while Redis can't be reached. `required`: not ready until it was joined once, and publishes are
-   * refused without it. `preferred`: serves alone meanwhile, and says so.
-   */
-  readonly backplane: 'required' | 'preferred';
-  readonly deployment: string;
-  readonly instanceId: string;
-  readonly idleTimeoutSeconds: number;
-  readonly corsOrigins: readonly string[];
-  readonly logLevel: string;
-  readonly auth: AuthSettings;
-  /** Any of these opens the HTTP API; none: it is closed. */
-  readonly serviceTokens: readonly string[];
-  readonly trustedProxyHops: number;
-  readonly drainSeconds: number;
-  /** Where ECS tells of the task that this is; undefined elsewhere. */
-  readonly ecsMetadataUri: string | undefined;
-  readonly adminPort: number | undefined;
-  readonly emfNamespace: string | undefined;
-  readonly model: { readonly provider: 'offline' | 'bedrock'; readonly id: string | undefined };
-  /** Undefined: there are no calls. */
-  readonly livekit: LivekitAccess | undefined;
+export type Environment = ReturnType<typeof readEnvironment>;
+
+type ServiceValues = Values<typeof serviceVariables>;
+type ServiceRule = VariableRule<typeof serviceVariables>;
+
+const names = namesOf(serviceVariables);
+
+/** What each variable allows by itself and the others don't. */
+const rules: readonly ServiceRule[] = [
+  rule(['authSecret', 'authJwksUrl', 'auth'], ({ authSecret, authJwksUrl, auth }) => {
+    const authenticates = authSecret.length > 0 || authJwksUrl !== undefined;
+    if (auth === 'none' && authenticates)
+      return `${names.auth}=none contradicts ${names.authSecret} and ${names.authJwksUrl}: set one of them`;
+    return (
+      auth === undefined &&
+      !authenticates &&
+      `${names.authSecret} or ${names.authJwksUrl} must say who may connect; ${names.auth}=none lets everyone in`
+    );
+  }),
+  rule(
+    ['guests', 'authSecret'],
+    ({ guests, authSecret }) =>
+      guests &&
+      authSecret.length === 0 &&
+      `${names.guests}=true needs ${names.authSecret}: guests' tokens are signed with it`,
+  ),
+  rule(
+    ['modelProvider', 'modelId'],
+    ({ modelProvider, modelId }) =>
+      modelProvider === 'bedrock' &&
+      modelId === undefined &&
+      `${names.modelProvider}=bedrock needs ${names.modelId}`,
+  ),
+  rule(
+    ['roomMetaSeconds', 'roomLogSeconds'],
+    ({ roomMetaSeconds, roomLogSeconds }) =>
+      roomMetaSeconds <= roomLogSeconds &&
+      `${names.roomMetaSeconds} must be above ${names.roomLogSeconds} (${roomLogSeconds}), got: ${roomMetaSeconds}; a room whose epochs expire before its messages would pass for a new one`,
+  ),
+  rule(['livekitUrl', 'livekitApiUrl', 'livekitApiKey', 'livekitApiSecret'], (values) => {
+    const together = ['livekitUrl', 'livekitApiKey', 'livekitApiSecret'] as const;
+    const listed = (keys: readonly (keyof typeof names)[]) => keys.map((key) => names[key]).join(', ');
+    const absent = together.filter((key) => values[key] === undefined);
+    const isSome = absent.length < together.length || values.livekitApiUrl !== undefined;
+    return (
+      absent.length > 0 &&
+      isSome &&
+      `${listed(absent)} must be set where LiveKit is: ${listed(together)} go together`
+    );
+  }),
+  rule(
+    ['livekitPreviousApiKey', 'livekitPreviousApiSecret'],
+    ({ livekitPreviousApiKey: key, livekitPreviousApiSecret: secret }) =>
+      (key === undefined) !== (secret === undefined) &&
+      `${names.livekitPreviousApiKey} and ${names.livekitPreviousApiSecret} must both be set, or neither`,
+  ),
+];
+
+/**
+ * Reads the environment, once, at the process's entry.
+ * @throws EnvironmentError that names every variable at fault with its value and the rule
+ */
+export function readEnvironment(variables: NodeJS.ProcessEnv) {
+  const values = readVariables(serviceVariables, rules, variables);
+  const { port, host, backplane, deployment, instanceId, idleTimeoutSeconds, corsOrigins } = values;
+  const { logLevel, trustedProxyHops, drainSeconds, ecsMetadataUri, adminPort, emfNamespace } = values;
+  return {
+    ...{ port, host, backplane, deployment, idleTimeoutSeconds, corsOrigins, logLevel, trustedProxyHops },
+    ...{ drainSeconds, ecsMetadataUri, adminPort, emfNamespace },
+    /** Where other instances reach this one. Without a port any that is free, without a host the one that Redis sees. */
+    relay: { port: values.relayPort, host: values.relayHost },
+    instanceId: instanceId ?? `${hostname().slice(0, 40)}-${randomBytes(3).toString('hex')}`,
+    redis: redisOf(values),
+    auth: authOf(values),
+    /** Any of these opens the HTTP API; none: it is closed. */
+    serviceTokens: values.serviceToken,
+    roomLog: roomLogOf(values),
+    model: { provider: values.modelProvider, id: values.modelId },
+    livekit: livekitOf(values),
+    /** What is set and read by nobody, for the log: sentences. */
+    misspelt: misspelt(serviceVariables, variables),
+  };
+}
+
+function redisOf(values: ServiceValues): RedisSources {
+  const { redisConnectionString, redisUrl, redisUrlParameter, redisSecretId } = values;
+  return {
+    ...(redisConnectionString === undefined ? {} : { connectionString: redisConnectionString }),
+    ...(redisUrl === undefined ? {} : { url: redisUrl }),
+    ...(redisUrlParameter === undefined ? {} : { parameterName: redisUrlParameter }),
+    ...(redisSecretId === undefined ? {} : { secretId: redisSecretId }),
+  };
+}
+
+/** Who may connect. */
+export interface AuthSettings {
+  /** Shared with whoever signs tokens: the first signs those of the service, each verifies. */
+  readonly secrets: readonly string[];
+  readonly jwksUrl: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  /** The claim that holds the subject. @default `sub` */
+  readonly subjectClaim?: string | undefined;
+  /** The claim that holds the name. @default `name` */
+  readonly nameClaim?: string | undefined;
+  /** `/api/session` gives a token to whoever asks. */
+  readonly guests: boolean;
+  /** Nobody is authenticated. */
+  readonly none: boolean;
+}
+
+function authOf(values: ServiceValues): AuthSettings {
+  return {
+    secrets: values.authSecret,
+    jwksUrl: values.authJwksUrl,
+    issuer: values.authIssuer,
+    audience: values.authAudience,
+    subjectClaim: values.authSubjectClaim,
+    nameClaim: values.authNameClaim,
+    guests: values.guests,
+    none: values.auth === 'none',
+  };
+}
+
+/** How much of each room is kept, and for how long. */
+function roomLogOf(values: ServiceValues): Omit<Retention, 'idWindowMs'> {
+  return {
+    maxLength: values.roomLogMessages,
+    maxBytes: values.roomLogBytes,
+    maxAgeMs: values.roomLogSeconds * 1_000,
+    metaAgeMs: values.roomMetaSeconds * 1_000,
+  };
 }
 
 /** Where LiveKit is, and the key that tokens are signed with. */
@@ -41,183 +148,21 @@ export interface LivekitAccess {
   readonly apiUrl: string;
   readonly apiKey: string;
   readonly apiSecret: string;
+  /** The key before, with which nodes that are being replaced sign what they report. */
+  readonly previous?: { readonly apiKey: string; readonly apiSecret: string };
 }
 
-/** Who may connect. */
-export interface AuthSettings {
-  /** HS256 keys: the first signs, each verifies. */
-  readonly secrets: readonly string[];
-  readonly jwksUrl: string | undefined;
-  readonly issuer: string | undefined;
-  readonly audience: string | undefined;
-  /** `/api/session` gives a token to whoever asks. */
-  readonly guests: boolean;
-  /** Nobody is authenticated. */
-  readonly none: boolean;
-}
-
-/** One or more variables hold what can't be used; the message lists all of them. */
-export class EnvironmentError extends Error {
-  override readonly name = 'EnvironmentError';
-}
-
-const wholeNumber = (least: number, most: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be a whole number of ${least}–${most}`)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `must be a whole number of ${least}–${most}`);
-
-const name = (most: number) =>
-  z.string().regex(new RegExp(`^[A-Za-z0-9_.-]{1,${most}}$`), `must be 1–${most} of A–Z a–z 0–9 _ . -`);
-
-const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
-
-/** 256 bits in hexadecimal are 64 characters, in base64 44; what is shorter than 32 can be guessed. */
-const secret = z.string().min(32, 'must have 32 characters or more');
-
-const secrets = z
-  .string()
-  .default('')
-  .transform((value) => value.split(',').filter((secret) => secret !== ''))
-  .refine((all) => all.every(({ length }) => length >= 32), 'must have 32 characters or more')
-  .refine((all) => all.length <= 2, 'must be one, or two while one replaces the other');
-
-const schema = z.object({
-  [names.port]: wholeNumber(1, 65_535).default(defaultPort),
-  [names.host]: z.string().min(1, 'must be an address to listen on').default('0.0.0.0'),
-  [names.redisConnectionString]: z.string().optional(),
-  [names.redisUrl]: z.string().optional(),
-  [names.redisUrlParameter]: z.string().optional(),
-  [names.redisSecretId]: z.string().optional(),
-  [names.backplane]: z.enum(['required', 'preferred'], 'must be required or preferred').default('required'),
-  [names.deployment]: name(32).default('realtime'),
-  [names.instanceId]: name(64).optional(),
-  [names.idleTimeoutSeconds]: wholeNumber(1, 4_000).default(60),
-  [names.corsOrigins]: z.string().default(''),
-  [names.logLevel]: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  [names.auth]: z.enum(['none'], 'must be none, or absent').optional(),
-  [names.authSecret]: secrets,
-  [names.authJwksUrl]: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
-  [names.authIssuer]: z.string().min(1, 'must not be empty').optional(),
-  [names.authAudience]: z.string().min(1, 'must not be empty').optional(),
-  [names.guests]: flag.default(false),
-  [names.serviceToken]: secrets,
-  [names.trustedProxyHops]: wholeNumber(0, 10).default(0),
-  [names.drainSeconds]: wholeNumber(0, 600).default(10),
-  [names.ecsMetadataUri]: z.url('must be a URL').optional(),
-  [names.adminPort]: wholeNumber(1, 65_535).optional(),
-  [names.emfNamespace]: z
-    .string()
-    .min(1, 'must not be empty')
-    .max(255, 'must be at most 255 long')
-    .optional(),
-  [names.modelProvider]: z.enum(['offline', 'bedrock'], 'must be offline or bedrock').default('offline'),
-  [names.modelId]: z.string().min(1, 'must not be empty').optional(),
-  [names.livekitUrl]: z.url({ protocol: /^wss?$/, error: 'must be a ws(s) URL' }).optional(),
-  [names.livekitApiUrl]: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
-  [names.livekitApiKey]: name(64).optional(),
-  [names.livekitApiSecret]: secret.optional(),
-});
-
-const secretNames: readonly string[] = [names.authSecret, names.serviceToken, names.livekitApiSecret];
-
-/**
- * Reads the environment, once, at the process's entry.
- * @throws EnvironmentError that names every variable at fault with its value and the rule
- */
-export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
-  const parsed = schema.safeParse(variables);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => {
-      const variable = String(issue.path[0]);
-      return `  ${variable} ${issue.message}, got: ${shown(variable, variables[variable])}`;
-    });
-    throw unusable(faults);
-  }
-  const value = parsed.data;
-  const conflicts = conflictsIn(value);
-  if (conflicts.length > 0) throw unusable(conflicts);
-  const { [names.redisConnectionString]: connectionString, [names.redisUrl]: url } = value;
-  const { [names.redisUrlParameter]: parameterName, [names.redisSecretId]: secretId } = value;
-  return {
-    port: value[names.port],
-    host: value[names.host],
-    redis: {
-      ...(connectionString === undefined ? {} : { connectionString }),
-      ...(url === undefined ? {} : { url }),
-      ...(parameterName === undefined ? {} : { parameterName }),
-      ...(secretId === undefined ? {} : { secretId }),
-    },
-    backplane: value[names.backplane],
-    deployment: value[names.deployment],
-    instanceId: value[names.instanceId] ?? `${hostname().slice(0, 40)}-${randomBytes(3).toString('hex')}`,
-    idleTimeoutSeconds: value[names.idleTimeoutSeconds],
-    corsOrigins: value[names.corsOrigins].split(',').filter((origin) => origin !== ''),
-    logLevel: value[names.logLevel],
-    auth: {
-      secrets: value[names.authSecret],
-      jwksUrl: value[names.authJwksUrl],
-      issuer: value[names.authIssuer],
-      audience: value[names.authAudience],
-      guests: value[names.guests],
-      none: value[names.auth] === 'none',
-    },
-    serviceTokens: value[names.serviceToken],
-    trustedProxyHops: value[names.trustedProxyHops],
-    drainSeconds: value[names.drainSeconds],
-    ecsMetadataUri: value[names.ecsMetadataUri],
-    adminPort: value[names.adminPort],
-    emfNamespace: value[names.emfNamespace],
-    model: { provider: value[names.modelProvider], id: value[names.modelId] },
-    livekit: livekitOf(value),
-  };
-}
-
-function livekitOf(value: z.infer<typeof schema>): LivekitAccess | undefined {
-  const {
-    [names.livekitUrl]: url,
-    [names.livekitApiKey]: apiKey,
-    [names.livekitApiSecret]: apiSecret,
-  } = value;
+/** Undefined: there are no calls. */
+function livekitOf(values: ServiceValues): LivekitAccess | undefined {
+  const { livekitUrl: url, livekitApiKey: apiKey, livekitApiSecret: apiSecret } = values;
   if (url === undefined || apiKey === undefined || apiSecret === undefined) return undefined;
-  return { url, apiUrl: value[names.livekitApiUrl] ?? url.replace(/^ws/i, 'http'), apiKey, apiSecret };
-}
-
-/** What each variable allows by itself and the others don't. */
-function conflictsIn(value: z.infer<typeof schema>): string[] {
-  const authenticates = value[names.authSecret].length > 0 || value[names.authJwksUrl] !== undefined;
-  const isOpen = value[names.auth] === 'none';
-  const faults: string[] = [];
-  if (!authenticates && !isOpen) {
-    faults.push(
-      `${names.authSecret} or ${names.authJwksUrl} must say who may connect; ${names.auth}=none lets everyone in`,
-    );
-  }
-  if (authenticates && isOpen) {
-    faults.push(
-      `${names.auth}=none contradicts ${names.authSecret} and ${names.authJwksUrl}: set one of them`,
-    );
-  }
-  if (value[names.guests] && value[names.authSecret].length === 0) {
-    faults.push(`${names.guests}=true needs ${names.authSecret}: guests' tokens are signed with it`);
-  }
-  if (value[names.modelProvider] === 'bedrock' && value[names.modelId] === undefined) {
-    faults.push(`${names.modelProvider}=bedrock needs ${names.modelId}`);
-  }
-  const calls = [names.livekitUrl, names.livekitApiKey, names.livekitApiSecret] as const;
-  const absent = calls.filter((each) => value[each] === undefined);
-  if (absent.length > 0 && (absent.length < 3 || value[names.livekitApiUrl] !== undefined)) {
-    faults.push(`${absent.join(', ')} must be set where LiveKit is: ${calls.join(', ')} go together`);
-  }
-  return faults.map((fault) => `  ${fault}`);
-}
-
-function unusable(faults: readonly string[]): EnvironmentError {
-  return new EnvironmentError(`The environment can't be used:\n${faults.join('\n')}`);
-}
-
-/** A secret is not told, its length is. */
-function shown(variable: string, value: string | undefined): string {
-  return secretNames.includes(variable) ? `${value?.length ?? 0} characters` : String(value);
+  const { livekitPreviousApiKey: previousKey, livekitPreviousApiSecret: previousSecret } = values;
+  const hasPrevious = previousKey !== undefined && previousSecret !== undefined;
+  return {
+    url,
+    apiUrl: values.livekitApiUrl ?? url.replace(/^ws/i, 'http'),
+    apiKey,
+    apiSecret,
+    ...(hasPrevious && { previous: { apiKey: previousKey, apiSecret: previousSecret } }),
+  };
 }

@@ -1,15 +1,22 @@
-import { leaveOnSignals } from './draining/signals.ts';
-import { openTaskReader } from './draining/task-state.ts';
-import { watchTask } from './draining/task-watch.ts';
-import { EnvironmentError, readEnvironment } from './environment.ts';
-import { createLog } from './log.ts';
-import { RedisSettingError } from './redis/setting.ts';
+import { readEnvironment } from './environment.ts';
+import { createLog } from './process/log.ts';
+import { handleFaults } from './process/process-faults.ts';
+import { leaveOnSignals } from './process/signals.ts';
+import { withSourceLines } from './process/source-lines.ts';
+import { openTaskReader } from './process/task-state.ts';
+import { watchTask } from './process/task-watch.ts';
+import { RedisSettingError } from './redis/setting/setting.ts';
 import { type Service, startService } from './service.ts';
+import { EnvironmentError } from './variables.ts';
 
 async function main(): Promise<void> {
   const environment = readEnvironment(process.env);
   const log = createLog(environment.logLevel, environment.instanceId);
+  for (const remark of environment.misspelt) log.warn(remark);
+  let serves = false;
+  handleFaults(log, () => serves);
   const service = await startService(environment, log);
+  serves = true;
   log.info(`listening on ${service.url}`);
   leaveOnSignals({ service, drainSeconds: environment.drainSeconds, log });
   if (environment.ecsMetadataUri) drainWithTask(environment.ecsMetadataUri, service, log);
@@ -27,7 +34,7 @@ function drainWithTask(metadataUri: string, service: Service, log: ReturnType<ty
   });
 }
 
-/** What the reader can mend is told in words; a stack is for what they can't. */
+/** What the reader can mend is said in words; a stack is for what they can't. */
 function explainBootFailure(error: unknown): string {
   const { code, message, stack } = error as NodeJS.ErrnoException;
   if (error instanceof EnvironmentError || error instanceof RedisSettingError) return message;
@@ -35,7 +42,7 @@ function explainBootFailure(error: unknown): string {
   if (code === 'EACCES') return `${message}. Ports below 1024 need privileges: set PORT to a higher one.`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return `${message}. HOST is no address of this machine.`;
-  return stack ?? String(error);
+  return stack === undefined ? String(error) : withSourceLines(stack);
 }
 
 main().catch((error) => {

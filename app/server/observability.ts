@@ -1,24 +1,22 @@
-import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
-import type { Server } from 'socket.io';
-import type { Connections } from './connections.ts';
 import type { Environment } from './environment.ts';
-import { type AdminListener, openAdmin } from './http/admin.ts';
+import { type AdminListener, openAdmin } from './http/admin/admin.ts';
+import type { InspectedHub } from './http/admin/inspection.ts';
 import type { Readiness } from './http/health.ts';
-import type { InspectedHub } from './http/inspection.ts';
 import type { WatchedBackplane } from './metrics/backplane-metrics.ts';
 import { EmfReporter } from './metrics/emf-reporter.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { summarizeConnections } from './metrics/summary.ts';
+import type { Relay } from './relay/relay.ts';
 
 /** The parts of a service that are looked at. */
 export interface ObservedService {
-  readonly io: Server;
-  readonly connections: Connections;
-  readonly http: HttpServer;
+  readonly connections: Iterable<{ readonly transport: { readonly name: string } }>;
   readonly backplane: WatchedBackplane;
   readonly hubs: readonly InspectedHub[];
   readonly readiness: () => Readiness;
+  /** Undefined in single-instance mode. */
+  readonly relay: Relay | undefined;
 }
 
 /** What a service tells of itself: metrics, the listener for operators, CloudWatch's lines, the log's summary. */
@@ -41,12 +39,13 @@ export class Observability {
   }
 
   /** Starts to look, and listens for operators. @throws EnvironmentError when it can't */
-  async open({ io, connections, http, backplane, hubs, readiness }: ObservedService): Promise<void> {
+  async open({ connections, backplane, hubs, readiness, relay }: ObservedService): Promise<void> {
     const { metrics } = this;
     const { adminPort, host, instanceId, serviceTokens, backplane: need } = this.#environment;
-    metrics.connections.watch(io, http, connections);
+    metrics.connections.watch(connections);
     metrics.backplane.watch(backplane, need === 'preferred');
     for (const { name, rooms } of hubs) metrics.rooms.watch(name, rooms);
+    if (relay) metrics.relay.watch(relay);
     if (adminPort === undefined) return;
     this.#admin = await openAdmin({
       port: adminPort,
@@ -65,7 +64,7 @@ export class Observability {
     this.#reporter?.report('drain started');
   }
 
-  /** The last of a tidy end but the backplane: the metrics of the drain are told and can be scraped until now. */
+  /** The last of a tidy end but the backplane: the metrics of the drain are reported and can be scraped until now. */
   async close(): Promise<void> {
     this.#reporter?.report('drain ended');
     this.#reporter?.close();

@@ -1,30 +1,42 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
-import { Connections } from './connections.ts';
-import { drain } from './draining/drain.ts';
+import type { Identity } from './auth/identity.ts';
+import { type Denials, openDenials } from './deny-list/open-denials.ts';
+import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
 import { serveBans } from './http/bans.ts';
-import { clientAddress } from './http/client-address.ts';
-import { createHttp } from './http/create.ts';
-import { originGate, rateGate, readinessGate } from './http/gates.ts';
+import { createHttp, largestBody } from './http/create.ts';
+import { originGate, proxyGate, rateGate, readinessGate } from './http/gates.ts';
 import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
 import { serveMessages } from './http/messages.ts';
+import type { OriginRules } from './http/origin.ts';
 import { servePage } from './http/page.ts';
+import { ProxyWatch } from './http/proxy-watch.ts';
 import { serveSession } from './http/session.ts';
 import { openAllHubs } from './hubs/all.ts';
 import type { OpenHub } from './hubs/open.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
-import { endPacketFloods } from './limits/packet-flood.ts';
+import { shareDuty } from './livekit/duty.ts';
 import { serveLivekit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { clientAddress } from './net/client-address.ts';
 import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
-import { createBackplaneAdapter } from './redis/adapter.ts';
+import { drain } from './process/drain.ts';
+import { endStalledConnections } from './process/stalled-connections.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
-import { testRoomPermissions } from './rooms/self-test.ts';
-import { openSessions, type Sessions } from './sessions/open-sessions.ts';
-import { createSocketServer } from './sockets.ts';
+import { Relay } from './relay/relay.ts';
+import { relayEngine } from './relay/relay-engine.ts';
+import { testRoomPermissions } from './rooms/store/self-test.ts';
+import { createBackplaneAdapter, SingleInstanceAdapter } from './socketio/adapter/adapter.ts';
+import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
+import { ConnectionLimit } from './socketio/engine/connection-limit.ts';
+import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
+import { endPacketFloods } from './socketio/engine/packet-flood.ts';
+import { serveHub } from './socketio/serve-hub.ts';
+import { createSocketServer } from './socketio/server.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
 export interface Service {
@@ -45,41 +57,59 @@ export async function startService(environment: Environment, log: Logger): Promi
   const { links } = backplane;
   let drained: Promise<void> | undefined;
   const isDraining = () => drained !== undefined;
+  const servesAlone = environment.backplane === 'preferred';
+  const opened: OpenHub[] = [];
+  const denials = openDenials({ links, deployment, servesAlone, log, hubs: () => opened });
   const readiness = () =>
-    readinessOf(backplane.status, {
-      draining: isDraining(),
-      servesAlone: environment.backplane === 'preferred',
-    });
+    readinessOf(backplane.status, { draining: isDraining(), servesAlone, knowsDenials: denials.isKnown() });
   const http = await createHttp({ ...environment, log, connectTo: addressesOf(environment) });
   metrics.http.watch(http);
   serveHealth(http, readiness);
   await servePage(http);
   const limits = openLimits({ links, deployment });
+  const proxies = new ProxyWatch({ trustedProxyHops, log });
+  const origins: OriginRules = { ...environment, onRefused: (request) => proxies.originRefused(request) };
   const io = createSocketServer(http.server, environment, [
     readinessGate(() => statusCodeOf(readiness()) === 200, readiness),
-    originGate(environment),
-    rateGate(limits, trustedProxyHops),
+    originGate(origins),
+    proxyGate(proxies),
+    rateGate(limits.handshake, trustedProxyHops),
   ]);
-  endPacketFloods(io, (request) => {
-    log.warn({ address: clientAddress(request, trustedProxyHops) }, 'ended a connection that floods');
+  const addressOf = (request: IncomingMessage) => clientAddress(request, trustedProxyHops);
+  endPacketFloods(io, {
+    onFlood: (request) => log.warn({ address: addressOf(request) }, 'ended a connection that floods'),
+    isTooMuch: (request, bytes) => limits.received(addressOf(request), bytes) !== undefined,
   });
   const connections = new Connections(io, metrics.connections);
-  if (links) io.adapter(createBackplaneAdapter(links, deployment));
-  const opened: OpenHub[] = [];
-  const sessions = openSessions({ links, deployment, log, hubs: () => opened });
+  watchHandshakes(io, http.server, metrics.connections);
+  const { foreignPayload } = backplane;
+  io.adapter(
+    links ? createBackplaneAdapter({ links, deployment, log, foreignPayload }) : SingleInstanceAdapter,
+  );
   // One for hubs and calls: the keys of an identity provider are fetched once.
-  const authenticate = createAuthenticator(environment.auth);
-  const shared = { environment, backplane, authenticate, connections, sessions, limits, metrics, log };
-  const { hubs, close: closeHubs } = await openAllHubs({ io, isDraining, ...shared });
+  const authenticate = createAuthenticator(environment.auth, log);
+  const shared = { environment, backplane, connections, denials, limits, metrics, log };
+  const { hubs, close: closeHubs } = await openAllHubs({ isDraining, ...shared });
   opened.push(...hubs);
-  await observability.open({ io, connections, http: http.server, backplane, hubs, readiness });
-  await serveApi(http, environment, { hubs, authenticate, sessions, limits, log });
+  const connectionLimit = new ConnectionLimit();
+  const admit = (identity: Identity) => denials.revocations.admit(identity);
+  const ends = hubs.map((hub) =>
+    serveHub(io, hub, { authenticate, admit, connectionLimit, trustedProxyHops }),
+  );
+  const relay = await openRelay(http, environment, backplane);
+  if (relay) relayEngine(io.engine, relay);
+  await observability.open({ connections, backplane, hubs, readiness, relay });
+  await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
     if (drained) return drained;
-    drained = drain({ connections, seconds: drainSeconds });
+    const seconds = drainSeconds;
+    const relayed = relay ? drain({ connections: relay, seconds }) : undefined;
+    drained = Promise.all([drain({ connections, seconds }), relayed]).then(() => undefined);
     observability.drainStarted();
     return drained;
   };
+  // WebSockets are ended by the rooms.
+  const endStallWatch = endStalledConnections(http.server);
   const url = await http.listen({ port: environment.port, host: environment.host });
   return {
     url,
@@ -87,10 +117,13 @@ export async function startService(environment: Environment, log: Logger): Promi
     drain: startDrain,
     stop: async () => {
       await startDrain();
-      await io.close();
+      endStallWatch();
+      // Socket.IO waits for all connections of clients to end, and those that are relayed are the relay's to close.
+      await Promise.all([io.close(), relay?.close()]);
       await http.close();
+      for (const end of ends) end();
       await closeHubs();
-      sessions.close();
+      denials.close();
       limits.close();
       await observability.close();
       await backplane.close();
@@ -112,14 +145,42 @@ function openOwnBackplane(
     selfTest: async (connection) => {
       await testRoomPermissions(connection, deployment, instanceId);
       await testPresencePermissions(connection, deployment, instanceId);
+      await testDenyListPermissions(connection, deployment, instanceId);
+      await testAdapterPermissions(connection, deployment);
     },
+    subscriptionSelfTest: (connection) => testSubscriptionPermissions(connection, deployment),
   });
 }
 
+/** Undefined in single-instance mode: there is nobody to relay to. */
+async function openRelay(
+  http: FastifyInstance,
+  { deployment, instanceId, host, relay: { host: ownHost, port } }: Environment,
+  { links }: Backplane,
+): Promise<Relay | undefined> {
+  if (!links) return undefined;
+  const { commands } = links;
+  const relay = new Relay({
+    deployment,
+    instance: instanceId,
+    redis: () => commands.connection,
+    server: http.server,
+    // Instances share the network by which they reach Redis, whatever else this machine is in.
+    host: () => ownHost ?? commands.connection?.stream.localAddress,
+    listen: { host, port },
+    largestBody,
+  });
+  await relay.open();
+  commands.on('up', () => void relay.announce());
+  return relay;
+}
+
 interface Shared {
+  readonly links: Backplane['links'];
   readonly hubs: readonly OpenHub[];
   readonly authenticate: Authenticator | undefined;
-  readonly sessions: Sessions;
+  readonly origins: OriginRules;
+  readonly denials: Denials;
   readonly limits: Limits;
   readonly log: Logger;
 }
@@ -132,23 +193,25 @@ function addressesOf({ livekit }: Environment): string[] {
 }
 
 async function serveApi(http: FastifyInstance, environment: Environment, shared: Shared): Promise<void> {
-  const { hubs, authenticate, sessions, limits, log } = shared;
-  const { serviceTokens } = environment;
+  const { links, hubs, authenticate, origins, denials, limits, log } = shared;
+  const { serviceTokens, deployment, instanceId: instance } = environment;
   const rooms = new Map(hubs.map((hub) => [hub.name, hub.rooms]));
-  serveMessages(http, { hubs: rooms, serviceTokens });
-  serveBans(http, { hubs: rooms, serviceTokens, sessions });
+  await serveMessages(http, { hubs: rooms, serviceTokens });
+  serveBans(http, { hubs: rooms, serviceTokens, denials });
   serveSession(http, {
-    ...environment,
+    ...origins,
+    auth: environment.auth,
     limit: (address) => limits.session(address),
-    isRevoked: (identity) => sessions.revocations.isRevoked(identity),
+    admit: (identity) => denials.revocations.admit(identity),
   });
   await serveLivekit(http, {
-    ...environment,
+    ...origins,
     access: environment.livekit,
     authenticate,
     hubs: rooms,
-    sessions,
+    denials,
     limits,
     log,
+    watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
   });
 }

@@ -1,30 +1,32 @@
 import type { Logger } from 'pino';
-import { type AskAnswer, type AskRequest, answerFrom } from '../../protocol/answers.ts';
+import { type AskReply, type AskRequest, answerFrom } from '../../protocol/answers.ts';
 import type { Leases } from '../leases/leases.ts';
 import type { ModelProvider } from '../models/provider.ts';
-import { MethodRefusal } from '../rooms/answer.ts';
-import type { AttachedRooms } from '../rooms/attach.ts';
-import { RefusedError, UncertainError } from '../rooms/log.ts';
-import { TurnConditions } from './conditions.ts';
+import type { RedisAccess } from '../redis/access.ts';
+import { faultIn } from '../redis/server-state.ts';
+import type { HubRooms } from '../rooms/hub-rooms.ts';
+import { type NewRoom, NewRoomError, RefusedError, UncertainError } from '../rooms/log/log.ts';
+import { RpcError } from '../rooms/rpc.ts';
 import { conversationOf } from './conversation.ts';
 import { endTurnsOf } from './dead-owner.ts';
 import { Generation, type GenerationContext } from './generation.ts';
-import { insist } from './insist.ts';
 import { answerKeys } from './keys.ts';
 import { type AnswerLimits, defaultAnswerLimits } from './limits.ts';
 import { MemoryTurns } from './memory-turns.ts';
+import { TurnPreconditions } from './preconditions.ts';
+import { retryUntilAvailable } from './retry-until-available.ts';
 import { type Turn, turnOf } from './turn.ts';
-import { type AnswerLinks, TurnReader } from './turn-reader.ts';
+import { TurnReader } from './turn-reader.ts';
 
 export interface AnswersOptions {
-  /** The hub whose rooms the answers are told in. */
+  /** The hub in whose rooms the answers are published. */
   readonly hub: string;
-  readonly rooms: Pick<AttachedRooms, 'publishIf'>;
+  readonly rooms: Pick<HubRooms, 'publishIf'>;
   /** Absent in single-instance mode. */
-  readonly links?: AnswerLinks | undefined;
+  readonly links?: RedisAccess | undefined;
   /** Prefix of every key. */
   readonly deployment: string;
-  readonly leases: Pick<Leases, 'owner' | 'onDead'>;
+  readonly leases: Pick<Leases, 'owner' | 'onExpired'>;
   readonly provider: ModelProvider;
   readonly log: Logger;
   readonly limits?: Partial<AnswerLimits>;
@@ -36,24 +38,31 @@ export interface Answers {
    * Starts an answer; its question, its tokens and its end are messages of the room. The caller has looked
    * whether the subject may ask there.
    *
-   * @param options.remembers false: the model is given nothing of the room but the prompt, as it must be where the
-   * asker may not see all of the room. @default true
-   * @throws MethodRefusal; `refused` and `unavailable` may go well later, `uncertain` is settled by the same id
+   * @throws RpcError; `refused` and `unavailable` may go well later, `uncertain` is settled by the same id
    */
-  ask(subject: string, request: AskRequest, options?: { remembers?: boolean }): Promise<AskAnswer>;
+  ask(subject: string, request: AskRequest, options?: AskOptions): Promise<AskReply>;
   /**
    * Ends an answer, on whichever instance it is made; one that has ended stays as it is.
-   * @throws MethodRefusal when it is not known, or another's
+   * @throws RpcError when it is not known, or another's
    */
   cancel(subject: string, turn: string): Promise<void>;
-  /** Ends what is under way here as `interrupted`; within 3 s, and what is not told then is told by others. */
+  /** Ends what is under way here as `interrupted`; within 3 s, and what is not published by then is published by others. */
   close(): Promise<void>;
 }
 
-interface Asked {
+export interface AskOptions {
+  /**
+   * False: the model is given nothing of the room but the prompt, as it must be where the asker may not see all of the
+   * room. @default true
+   */
+  readonly remembers?: boolean;
+  /** What the asker may do in a room that nothing is kept of yet. @default whatever it likes */
+  readonly newRoom?: NewRoom | undefined;
+}
+
+interface Asked extends AskOptions {
   readonly turn: Turn;
   readonly prompt: string;
-  readonly remembers: boolean;
 }
 
 const longestCloseMs = 3_000;
@@ -78,36 +87,34 @@ class HubAnswers implements Answers {
     this.#limits = { ...defaultAnswerLimits, ...options.limits };
     const keys = answerKeys(deployment, hub);
     const memory = new MemoryTurns(this.#limits);
-    const conditions = new TurnConditions({ keys, memory, limits: this.#limits });
+    const preconditions = new TurnPreconditions({ keys, memory, limits: this.#limits });
     const reader = new TurnReader({ links, keys, memory });
-    this.#context = { rooms, provider, conditions, reader, limits: this.#limits, log };
-    this.#endSweeping = leases.onDead((owner) => endTurnsOf(owner, this.#context));
+    this.#context = { rooms, provider, preconditions, reader, limits: this.#limits, log };
+    this.#endSweeping = leases.onExpired((owner) => endTurnsOf(owner, this.#context));
   }
 
-  async ask(
-    subject: string,
-    { room, id, prompt }: AskRequest,
-    { remembers = true }: { remembers?: boolean } = {},
-  ): Promise<AskAnswer> {
+  async ask(subject: string, { room, id, prompt }: AskRequest, options: AskOptions = {}): Promise<AskReply> {
     const { hub, leases } = this.#options;
     const turn = { turn: turnOf(hub, room, subject, id), room, subject, owner: leases.owner };
     this.#mayStart(turn, prompt);
-    if (!this.#running.has(turn.turn)) await this.#startOnce({ turn, prompt, remembers });
+    if (!this.#running.has(turn.turn)) await this.#startOnce({ ...options, turn, prompt });
     return { turn: turn.turn };
   }
 
   async cancel(subject: string, turn: string): Promise<void> {
-    const { reader, conditions, rooms } = this.#context;
+    const { reader, preconditions, rooms } = this.#context;
     const found = await reader.find(turn).catch(unreadable).catch(refuse);
-    if (!found) throw new MethodRefusal('bad_request', 'turn: it is not known, or ended long ago');
-    if (found.subject !== subject) throw new MethodRefusal('forbidden', 'only who asked may cancel');
+    if (!found) throw new RpcError('bad_request', 'turn: it is not known, or ended long ago');
+    if (found.subject !== subject) throw new RpcError('forbidden', 'only who asked may cancel');
     const message = { id: `${turn}:final`, from: answerFrom };
-    await rooms.publishIf(found.room, message, conditions.end(found, { state: 'cancelled' })).catch(refuse);
+    await rooms
+      .publishIf(found.room, message, preconditions.end(found, { state: 'cancelled' }))
+      .catch(refuse);
     this.#running.get(turn)?.fallSilent();
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new MethodRefusal('unavailable', 'this instance is leaving: ask again'));
+    this.#closing.abort(new RpcError('unavailable', 'this instance is leaving: ask again'));
     this.#endSweeping();
     const running = [...this.#running.values()];
     for (const generation of running) generation.interrupt();
@@ -121,11 +128,11 @@ class HubAnswers implements Answers {
   #mayStart({ turn }: Turn, prompt: string): void {
     this.#closing.signal.throwIfAborted();
     if (prompt.length > this.#limits.prompt) {
-      throw new MethodRefusal('bad_request', `prompt: must have at most ${this.#limits.prompt} characters`);
+      throw new RpcError('bad_request', `prompt: must have at most ${this.#limits.prompt} characters`);
     }
     const isKnown = this.#running.has(turn) || this.#starting.has(turn);
     if (!isKnown && this.#running.size + this.#starting.size >= this.#limits.runningHere) {
-      throw new MethodRefusal('refused', 'this instance makes as many answers as it can: ask again soon');
+      throw new RpcError('refused', 'this instance makes as many answers as it can: ask again soon');
     }
   }
 
@@ -143,31 +150,31 @@ class HubAnswers implements Answers {
       await this.#tryStart(asked);
     } catch (error) {
       // It may run in this instance's name, so someone must make it: the log says whether.
-      if (error instanceof UncertainError) setImmediate(() => this.#settle(asked));
+      if (error instanceof UncertainError) setImmediate(() => this.#startLater(asked));
       refuse(error);
     }
   }
 
-  #settle(asked: Asked): void {
+  #startLater(asked: Asked): void {
     const { turn } = asked;
     if (this.#starting.has(turn.turn) || this.#running.has(turn.turn)) return;
-    const settling = insist(() => this.#tryStart(asked), this.#closing.signal)
+    const starting = retryUntilAvailable(() => this.#tryStart(asked), this.#closing.signal)
       .catch(refuse)
       .finally(() => this.#starting.delete(turn.turn));
-    settling.catch(() => undefined);
-    this.#starting.set(turn.turn, settling);
+    starting.catch(() => undefined);
+    this.#starting.set(turn.turn, starting);
   }
 
-  /** @throws RefusedError, UncertainError, MethodRefusal */
-  async #tryStart({ turn, prompt, remembers }: Asked): Promise<void> {
-    const { reader, conditions, rooms } = this.#context;
+  /** @throws RefusedError, UncertainError, RpcError */
+  async #tryStart({ turn, prompt, remembers = true, newRoom }: Asked): Promise<void> {
+    const { reader, preconditions, rooms } = this.#context;
     const exchanges = remembers ? await reader.exchangesIn(turn.room).catch(unreadable) : [];
-    const message = { id: `${turn.turn}:0`, from: answerFrom };
-    const outcome = await rooms.publishIf(turn.room, message, conditions.start(turn, prompt));
-    const withheld = 'withheld' in outcome ? outcome.withheld : undefined;
-    if (withheld === 'known') return;
-    if (withheld === 'room') throw tooMany(`this room waits for ${this.#limits.running} answers`);
-    if (withheld === 'subject') throw tooMany(`you wait for ${this.#limits.runningOfSubject} answers`);
+    const message = { id: `${turn.turn}:0`, from: answerFrom, newRoom };
+    const outcome = await rooms.publishIf(turn.room, message, preconditions.start(turn, prompt));
+    const rejected = 'rejected' in outcome ? outcome.rejected : undefined;
+    if (rejected === 'known') return;
+    if (rejected === 'room') throw tooMany(`this room waits for ${this.#limits.running} answers`);
+    if (rejected === 'subject') throw tooMany(`you wait for ${this.#limits.runningOfSubject} answers`);
     this.#generate(turn, conversationOf(exchanges, prompt, this.#limits));
   }
 
@@ -180,16 +187,17 @@ class HubAnswers implements Answers {
   }
 }
 
-function tooMany(what: string): MethodRefusal {
-  return new MethodRefusal('refused', `${what} already: ask again when one has ended`);
+function tooMany(what: string): RpcError {
+  return new RpcError('refused', `${what} already: ask again when one has ended`);
 }
 
 function refuse(error: unknown): never {
-  if (error instanceof RefusedError) throw new MethodRefusal('refused', error.message);
-  if (error instanceof UncertainError) throw new MethodRefusal('uncertain', error.message);
+  if (error instanceof NewRoomError) throw new RpcError('rate_limited', error.message);
+  if (error instanceof RefusedError) throw new RpcError('refused', error.message, { cause: error.cause });
+  if (error instanceof UncertainError) throw new RpcError('uncertain', error.message, { cause: error.cause });
   throw error;
 }
 
 function unreadable(error: Error): never {
-  throw new RefusedError(`turns can't be read now: ${error.message}`);
+  throw new RefusedError("turns can't be read now: try again", { cause: faultIn(error) });
 }

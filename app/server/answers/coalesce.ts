@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { toWellFormed } from '../../protocol/text.ts';
 
 export interface CoalesceOptions {
   /** Milliseconds from one chunk to the next, at least. */
@@ -28,6 +29,9 @@ export async function* coalesce(
   }
 }
 
+/** The first half of a surrogate pair, at the end of a text. */
+const openPair = /[\ud800-\udbff]$/;
+
 /** What has come of a source and was not taken yet. */
 class Gathering {
   readonly #signal: AbortSignal;
@@ -43,7 +47,7 @@ class Gathering {
   }
 
   get isEmpty(): boolean {
-    return this.#text === '';
+    return this.#isWhole(this.#text) ? this.#text === '' : this.#text.length === 1;
   }
 
   /** Resolves when there is text, the source has ended, or the signal is aborted. */
@@ -55,10 +59,18 @@ class Gathering {
     }
   }
 
+  /** Never half of a surrogate pair: each chunk is a message, and not every reader can be given that. */
   take(most: number): string {
-    const taken = this.#text.slice(0, most);
+    const some = this.#text.slice(0, Math.max(2, most));
+    const isWhole = this.#isWhole(some) && !(openPair.test(some) && some.length < this.#text.length);
+    const taken = isWhole ? some : some.slice(0, -1);
     this.#text = this.#text.slice(taken.length);
-    return taken;
+    return toWellFormed(taken);
+  }
+
+  /** A pair that is open at the end of what has come waits for its other half, as long as there is more to come. */
+  #isWhole(text: string): boolean {
+    return this.#hasEnded || !openPair.test(text);
   }
 
   /** @throws what ended the source, if it did not end well */

@@ -9,7 +9,12 @@ import type { GenerationContext } from './generation.ts';
  */
 export async function endTurnsOf(
   owner: string,
-  { reader, conditions, rooms, log }: Pick<GenerationContext, 'reader' | 'conditions' | 'rooms' | 'log'>,
+  {
+    reader,
+    preconditions,
+    rooms,
+    log,
+  }: Pick<GenerationContext, 'reader' | 'preconditions' | 'rooms' | 'log'>,
 ): Promise<void> {
   const turns = await reader.ownedBy(owner);
   for (const turn of turns) {
@@ -20,7 +25,7 @@ export async function endTurnsOf(
     }
     const ending = { state: 'interrupted', reason: 'the instance that answered has failed' } as const;
     const message = { id: `${turn}:final`, from: answerFrom };
-    await rooms.publishIf(found.room, message, conditions.end(found, ending));
+    await rooms.publishIf(found.room, message, preconditions.end(found, ending));
   }
   if (turns.length > 0)
     log.warn({ owner, turns: turns.length }, 'ended the answers of an instance that failed');

@@ -10,7 +10,7 @@ export interface Ending {
   readonly whole?: { readonly text: string; readonly seq: number };
 }
 
-/** What users are told of a model's fault; the log says more. */
+/** What users read of a model's fault; the log says more. */
 export const reasonsOfFaults: Readonly<Record<ModelFault, string>> = {
   busy: 'the model is busy: ask again later',
   misconfigured: "the model can't be used now: whoever runs this service can see why",

@@ -1,20 +1,20 @@
 import type { Logger } from 'pino';
 import { answerFrom } from '../../protocol/answers.ts';
 import { ModelError, type ModelMessage, type ModelProvider } from '../models/provider.ts';
-import type { AttachedRooms } from '../rooms/attach.ts';
-import type { Condition } from '../rooms/condition.ts';
+import type { HubRooms } from '../rooms/hub-rooms.ts';
+import type { Precondition } from '../rooms/log/precondition.ts';
 import { coalesce } from './coalesce.ts';
-import type { TurnConditions } from './conditions.ts';
 import { type Ending, reasonsOfFaults } from './ending.ts';
-import { insist } from './insist.ts';
 import type { AnswerLimits } from './limits.ts';
+import type { TurnPreconditions } from './preconditions.ts';
+import { retryUntilAvailable } from './retry-until-available.ts';
 import type { Turn } from './turn.ts';
 import type { TurnReader } from './turn-reader.ts';
 
 export interface GenerationContext {
-  readonly rooms: Pick<AttachedRooms, 'publishIf'>;
+  readonly rooms: Pick<HubRooms, 'publishIf'>;
   readonly provider: ModelProvider;
-  readonly conditions: TurnConditions;
+  readonly preconditions: TurnPreconditions;
   readonly reader: TurnReader;
   readonly limits: AnswerLimits;
   readonly log: Logger;
@@ -26,7 +26,7 @@ const lookEveryMs = 2_000;
 /** An answer under way on the instance that owns it: from the model, chunk by chunk, into the room's log. */
 export class Generation {
   readonly turn: Turn;
-  /** Resolves when its end was told, by whomever, or it was given up. */
+  /** Resolves when its end was published, by whomever, or it was given up. */
   readonly ended: Promise<void>;
   readonly #context: GenerationContext;
   readonly #stop = new AbortController();
@@ -46,12 +46,12 @@ export class Generation {
     this.#stop.abort(new Stopped({ state: 'interrupted', reason: 'the instance that answered is leaving' }));
   }
 
-  /** Its end was told elsewhere: it stops without a word. */
+  /** Its end was published elsewhere: it stops without a word. */
   fallSilent(): void {
     this.#stop.abort(new Stopped(undefined));
   }
 
-  /** Tries no more to tell its end: it is left to those who come after this instance. */
+  /** Tries no more to publish its end: it is left to those who come after this instance. */
   giveUp(): void {
     this.#giveUp.abort();
   }
@@ -66,7 +66,7 @@ export class Generation {
     clearInterval(looking);
     // The model is to stop as well, whatever ended the answer.
     this.fallSilent();
-    if (ending) await this.#tell(ending).catch(() => undefined);
+    if (ending) await this.#publishEnd(ending).catch(() => undefined);
   }
 
   async #stream(messages: readonly ModelMessage[]): Promise<Ending> {
@@ -96,21 +96,24 @@ export class Generation {
     this.#seq += 1;
     this.#text += text;
     const seq = this.#seq;
-    const condition = this.#context.conditions.chunk(this.turn, seq, text);
-    const outcome = await insist(() => this.#publish(String(seq), condition), this.#stop.signal);
-    if (!('withheld' in outcome) || outcome.withheld === 'repeated') return;
-    throw new Stopped(outcome.withheld === 'unknown' ? lost : undefined);
+    const precondition = this.#context.preconditions.chunk(this.turn, seq, text);
+    const outcome = await retryUntilAvailable(
+      () => this.#publish(String(seq), precondition),
+      this.#stop.signal,
+    );
+    if (!('rejected' in outcome) || outcome.rejected === 'repeated') return;
+    throw new Stopped(outcome.rejected === 'unknown' ? lost : undefined);
   }
 
-  async #tell(ending: Ending): Promise<void> {
+  async #publishEnd(ending: Ending): Promise<void> {
     const whole = { text: this.#text, seq: this.#seq };
-    const condition = this.#context.conditions.end(this.turn, { ...ending, whole });
-    await insist(() => this.#publish('final', condition), this.#giveUp.signal);
+    const precondition = this.#context.preconditions.end(this.turn, { ...ending, whole });
+    await retryUntilAvailable(() => this.#publish('final', precondition), this.#giveUp.signal);
   }
 
-  #publish(part: string, condition: Condition) {
+  #publish(part: string, precondition: Precondition) {
     const { turn, room } = this.turn;
-    return this.#context.rooms.publishIf(room, { id: `${turn}:${part}`, from: answerFrom }, condition);
+    return this.#context.rooms.publishIf(room, { id: `${turn}:${part}`, from: answerFrom }, precondition);
   }
 
   async #look(): Promise<void> {
@@ -134,7 +137,7 @@ export class Generation {
 /** Redis lost the turn in a failover, or forgot it: its owner alone can still say how it ended. */
 const lost: Ending = { state: 'interrupted', reason: 'the answer was lost on its way' };
 
-/** Ends a generation; without an ending it has been told already. */
+/** Ends a generation; without an ending it has been published already. */
 class Stopped extends Error {
   readonly ending: Ending | undefined;
 

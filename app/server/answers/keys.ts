@@ -1,3 +1,5 @@
+import { hashTag, redisName } from '../redis/keys.ts';
+
 /**
  * Names in Redis. What turns of one room share carries the room's tag, as its log does; the rest belongs to one
  * turn, one subject or one instance, so that a script reaches over slots: one shard is required, as everywhere.
@@ -15,14 +17,13 @@ export interface AnswerKeys {
 }
 
 export function answerKeys(deployment: string, hub: string): AnswerKeys {
-  const base = `${deployment}:answers`;
-  const tag = (room: string) => `{${hub}/${room.replace(/[%{}]/g, encodeURIComponent)}}`;
+  const name = (...parts: readonly string[]) => redisName(deployment, 'answers', ...parts);
   return {
-    turn: (turn) => `${base}:turn:${turn}`,
-    text: (turn) => `${base}:text:${turn}`,
-    runningIn: (room) => `${base}:${tag(room)}:running`,
-    runningOf: (subject) => `${base}:subject:${hub}:${subject}`,
-    ownedBy: (owner) => `${base}:owner:${hub}:${owner}`,
-    turnsOf: (room) => `${base}:${tag(room)}:turns`,
+    turn: (turn) => name('turn', turn),
+    text: (turn) => name('text', turn),
+    runningIn: (room) => name(hashTag(hub, room), 'running'),
+    runningOf: (subject) => name('subject', hub, subject),
+    ownedBy: (owner) => name('owner', hub, owner),
+    turnsOf: (room) => name(hashTag(hub, room), 'turns'),
   };
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Final, Question, Tokens } from '../../protocol/answers.ts';
-import type { Decision, Withheld } from '../rooms/condition.ts';
+import type { Evaluation, Rejected } from '../rooms/log/precondition.ts';
 import type { Ending } from './ending.ts';
 import type { AnswerLimits } from './limits.ts';
 import type { Exchange, Turn, TurnState } from './turn.ts';
@@ -17,7 +17,7 @@ interface Kept extends Turn {
 const mostTurns = 2_000;
 const mostCharacters = 20_000_000;
 
-/** The turns of this process: decides as the scripts do, for logs in memory. */
+/** The turns of this process: evaluates preconditions as the scripts do, for logs in memory. */
 export class MemoryTurns {
   readonly #limits: AnswerLimits;
   readonly #turns: LRUCache<string, Kept>;
@@ -32,34 +32,34 @@ export class MemoryTurns {
     });
   }
 
-  start(turn: Turn, prompt: string, question: Question): Decision {
+  start(turn: Turn, prompt: string, question: Question): Evaluation {
     const known = this.find(turn.turn);
-    if (known) return withheld(known.state === 'running' && known.owner === turn.owner ? 'mine' : 'known');
+    if (known) return rejected(known.state === 'running' && known.owner === turn.owner ? 'mine' : 'known');
     const running = [...this.#turns.values()].filter(isRunning);
     if (running.filter(({ room }) => room === turn.room).length >= this.#limits.running)
-      return withheld('room');
+      return rejected('room');
     if (running.filter(({ subject }) => subject === turn.subject).length >= this.#limits.runningOfSubject)
-      return withheld('subject');
+      return rejected('subject');
     const until = Date.now() + this.#limits.timeMs;
     this.#turns.set(turn.turn, { ...turn, prompt, until, state: 'running', seq: 0, text: '' });
     return { body: JSON.stringify(question) };
   }
 
-  chunk({ turn, owner }: Turn, tokens: Tokens): Decision {
+  chunk({ turn, owner }: Turn, tokens: Tokens): Evaluation {
     const known = this.find(turn);
-    if (!known) return withheld('unknown');
-    if (known.state !== 'running') return withheld(known.state);
-    if (known.owner !== owner) return withheld('lost');
-    if (known.seq >= tokens.seq) return withheld('repeated');
+    if (!known) return rejected('unknown');
+    if (known.state !== 'running') return rejected(known.state);
+    if (known.owner !== owner) return rejected('lost');
+    if (known.seq >= tokens.seq) return rejected('repeated');
     this.#turns.set(turn, { ...known, seq: tokens.seq, text: known.text + tokens.text });
     return { body: JSON.stringify(tokens) };
   }
 
-  end(turn: Turn, { state, reason, whole }: Ending): Decision {
+  end(turn: Turn, { state, reason, whole }: Ending): Evaluation {
     const known = this.find(turn.turn);
-    if (known && known.state !== 'running') return withheld('ended');
-    if (known && known.owner !== turn.owner) return withheld('lost');
-    if (!known && !whole) return withheld('unknown');
+    if (known && known.state !== 'running') return rejected('ended');
+    if (known && known.owner !== turn.owner) return rejected('lost');
+    if (!known && !whole) return rejected('unknown');
     const seq = Math.max(known?.seq ?? 0, whole?.seq ?? 0) + 1;
     const text = whole?.text ?? known?.text ?? '';
     const { prompt, until } = known ?? { prompt: '', until: 0 };
@@ -84,6 +84,6 @@ function isRunning({ state }: Kept): boolean {
   return state === 'running';
 }
 
-function withheld(why: string): Withheld {
-  return { withheld: why };
+function rejected(why: string): Rejected {
+  return { rejected: why };
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { BackplaneLinks } from '../redis/backplane.ts';
+import { assertAvailable, availableRedis, type RedisAccess } from '../redis/access.ts';
 import { fromJsonInside } from './json-text.ts';
 import type { AnswerKeys } from './keys.ts';
 import type { MemoryTurns } from './memory-turns.ts';
@@ -7,14 +7,9 @@ import type { Exchange, Turn, TurnState } from './turn.ts';
 
 export interface TurnReaderOptions {
   /** Absent in single-instance mode. */
-  readonly links: AnswerLinks | undefined;
+  readonly links: RedisAccess | undefined;
   readonly keys: AnswerKeys;
   readonly memory: MemoryTurns;
-}
-
-export interface AnswerLinks {
-  readonly commands: Pick<BackplaneLinks['commands'], 'connection'>;
-  available(): boolean;
 }
 
 /** Reads what the conditions have written: in Redis, or where that is away or absent, in memory. */
@@ -25,7 +20,7 @@ export class TurnReader {
     this.#options = options;
   }
 
-  /** @throws Error when Redis is away and this process does not know the turn */
+  /** @throws RedisAwayError when this process does not know the turn */
   async find(turn: string): Promise<(Turn & { readonly state: TurnState }) | undefined> {
     const { links, keys, memory } = this.#options;
     const kept = memory.find(turn);
@@ -36,7 +31,7 @@ export class TurnReader {
     return { turn, owner, room, subject, state: state as TurnState };
   }
 
-  /** Turns under way of an owner. @throws Error when Redis is away */
+  /** Turns under way of an owner. @throws RedisAwayError */
   async ownedBy(owner: string): Promise<string[]> {
     const { links, keys } = this.#options;
     return links ? this.#redis().zrangebyscore(keys.ownedBy(owner), '-inf', '+inf') : [];
@@ -50,8 +45,8 @@ export class TurnReader {
   /** The room's turns that have ended, oldest first. @throws Error when Redis can't be read */
   async exchangesIn(room: string): Promise<Exchange[]> {
     const { links, keys, memory } = this.#options;
-    if (!links?.available()) return memory.exchangesIn(room);
-    const redis = this.#redis();
+    const redis = availableRedis(links);
+    if (!redis) return memory.exchangesIn(room);
     const turns = await redis.zrangebyscore(keys.turnsOf(room), '-inf', '+inf');
     const exchanges = await Promise.all(turns.map((turn) => this.#exchangeOf(redis, turn)));
     return exchanges.filter((exchange) => exchange !== undefined);
@@ -64,12 +59,11 @@ export class TurnReader {
       redis.get(keys.text(turn)),
     ]);
     if (!prompt || !text || state === 'running') return undefined;
-    return { prompt, answer: fromJsonInside(text) };
+    const answer = fromJsonInside(text);
+    return answer === undefined ? undefined : { prompt, answer };
   }
 
   #redis(): Redis {
-    const { links } = this.#options;
-    if (!links?.commands.connection || !links.available()) throw new Error('Redis is away');
-    return links.commands.connection;
+    return assertAvailable(this.#options.links);
   }
 }

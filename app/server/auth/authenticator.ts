@@ -1,41 +1,56 @@
 import { createSecretKey } from 'node:crypto';
+import type { Logger } from 'pino';
 import type { AuthSettings } from '../environment.ts';
 import { AuthenticationError } from './errors.ts';
-import { verifyToken } from './hs256.ts';
+import { isSharedKeyAlgorithm, longestToken, verifyToken } from './hmac.ts';
 import type { Identity } from './identity.ts';
-import { jwksVerifier } from './jwks.ts';
+import type { JwksOptions } from './jwks.ts';
 
 /**
- * Tells who a token is of. Synchronous for HS256: a handshake does not wait.
+ * Tells who a token is of. Synchronous where the key is a shared secret: a handshake does not wait.
  * @throws AuthenticationError (or rejects with it)
  */
 export type Authenticator = (token: unknown) => Identity | Promise<Identity>;
 
-/** @returns undefined where nobody is authenticated */
-export function createAuthenticator(settings: AuthSettings): Authenticator | undefined {
+/**
+ * @param log hears why an identity provider's keys can't be fetched
+ * @returns undefined where nobody is authenticated
+ */
+export function createAuthenticator(
+  settings: AuthSettings,
+  log?: Pick<Logger, 'warn'>,
+): Authenticator | undefined {
   if (settings.none) return undefined;
-  const { jwksUrl } = settings;
+  const { jwksUrl: url } = settings;
   const secrets = settings.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
-  const rules = { issuer: settings.issuer, audience: settings.audience };
-  const byKeys = jwksUrl === undefined ? undefined : jwksVerifier(jwksUrl, rules);
+  const { issuer, audience, subjectClaim, nameClaim } = settings;
+  const rules = { issuer, audience, subjectClaim, nameClaim };
+  const byKeys = url === undefined ? undefined : verifierByKeys({ url, rules, log });
   return (token) => {
     if (typeof token !== 'string' || token === '') {
       throw new AuthenticationError('missing', 'no token: give one in auth.token');
     }
+    if (token.length > longestToken) throw new AuthenticationError('invalid', 'the token is too long');
     if (!byKeys) return verifyToken(token, secrets, rules);
     if (secrets.length === 0) return byKeys(token);
-    return isHs256(token) ? verifyToken(token, secrets, guestRules) : byKeys(token);
+    return isOfSharedKey(token) ? verifyToken(token, secrets, guestRules) : byKeys(token);
   };
+}
+
+/** What it takes is loaded only where an identity provider is. */
+function verifierByKeys(options: JwksOptions): (token: string) => Promise<Identity> {
+  const opened = import('./jwks.ts').then(({ jwksVerifier }) => jwksVerifier(options));
+  return async (token) => (await opened)(token);
 }
 
 /** Guests' tokens are the service's own: the issuer's rules are for the provider's. */
 const guestRules = {};
 
 /** Where both kinds are taken, the header says which is meant, and each is verified by its own keys alone. */
-function isHs256(token: string): boolean {
+function isOfSharedKey(token: string): boolean {
   try {
     const head = Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8');
-    return (JSON.parse(head) as { alg?: unknown }).alg === 'HS256';
+    return isSharedKeyAlgorithm((JSON.parse(head) as { alg?: unknown }).alg);
   } catch {
     return false;
   }

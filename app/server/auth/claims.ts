@@ -1,26 +1,23 @@
 import { z } from 'zod';
 import { answerFrom } from '../../protocol/answers.ts';
 import { callSender } from '../../protocol/calls.ts';
+import { name as text } from '../../protocol/schemas.ts';
+import { longestId, longestSubject } from '../../protocol/text.ts';
 import { AuthenticationError } from './errors.ts';
-import type { Identity } from './identity.ts';
+import { hashOfToken, type Identity } from './identity.ts';
 
-const longestSubject = 128;
 const longestName = 64;
+const longestTokenId = 128;
+/** Of a hub and a room, or how all of them begin. */
+const longestPattern = 256;
 const mostRooms = 100;
-
-const text = (longest: number) =>
-  z
-    .string()
-    .min(1)
-    .max(longest)
-    .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
 
 /** What stands in `from` where no user speaks: a user of that name could pass for it. */
 const reservedSubjects: readonly string[] = ['server', answerFrom, callSender];
 
 const roomClaim = z.union([
-  text(256).transform((room) => ({ room })),
-  z.object({ room: text(256), from: z.int().min(1) }),
+  text(longestPattern).transform((room) => ({ room })),
+  z.object({ room: text(longestPattern), from: z.int().min(1), epoch: text(longestId).optional() }),
 ]);
 
 /** What a token must say, and may say; other claims are not looked at. */
@@ -30,7 +27,7 @@ const claims = z.object({
   nbf: z.number().optional(),
   iss: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
-  jti: z.string().min(1).max(128).optional(),
+  jti: text(longestTokenId).optional(),
   name: text(longestName).optional(),
   guest: z.boolean().optional(),
   rooms: z.array(roomClaim).max(mostRooms).optional(),
@@ -39,19 +36,28 @@ const claims = z.object({
 export interface ClaimRules {
   readonly issuer?: string | undefined;
   readonly audience?: string | undefined;
+  /** The claim that says who the user is; `a.b` is `b` inside `a` where no claim has that very name. @default `sub` */
+  readonly subjectClaim?: string | undefined;
+  /** The claim that says what to show. @default `name` */
+  readonly nameClaim?: string | undefined;
 }
 
 /** Clocks differ: a token from another machine may seem to begin in the future, in seconds. */
-const clockToleranceSeconds = 5;
+export const clockToleranceSeconds = 5;
 
 /**
  * Reads the claims of a token whose signature holds.
  * @throws AuthenticationError that says which claim is at fault
  */
-export function readClaims(payload: unknown, { issuer, audience }: ClaimRules): Identity {
-  const parsed = claims.safeParse(payload);
+export function readClaims(payload: unknown, rules: ClaimRules): Identity {
+  const { issuer, audience, subjectClaim = 'sub', nameClaim = 'name' } = rules;
+  const parsed = claims.safeParse(withOwnNames(payload, subjectClaim, nameClaim));
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'token'}: ${message}`);
+    const named: Record<string, string> = { sub: subjectClaim, name: nameClaim };
+    const faults = parsed.error.issues.map(({ path: [first = 'token', ...deeper], message }) => {
+      const claim = [named[String(first)] ?? first, ...deeper].join('.');
+      return `${claim}: ${message}`;
+    });
     throw new AuthenticationError('invalid', `the token's claims can't be used: ${faults.join('; ')}`);
   }
   const { sub, exp, nbf, iss, aud, jti, name, guest = false, rooms } = parsed.data;
@@ -71,7 +77,30 @@ export function readClaims(payload: unknown, { issuer, audience }: ClaimRules): 
     guest,
     expiresAt: exp * 1000,
     ...(name === undefined ? {} : { name }),
-    ...(jti === undefined ? {} : { tokenId: jti }),
+    ...(jti === undefined ? {} : { tokenHash: hashOfToken(jti) }),
     ...(rooms === undefined ? {} : { rooms }),
   };
+}
+
+/** The token with its subject and its name where ours have them. */
+function withOwnNames(payload: unknown, subjectClaim: string, nameClaim: string): unknown {
+  if (!isObject(payload)) return payload;
+  if (subjectClaim === 'sub' && nameClaim === 'name') return payload;
+  return { ...payload, sub: claimIn(payload, subjectClaim), name: claimIn(payload, nameClaim) };
+}
+
+/** A name with dots can be one claim's, as the URIs of ASP.NET are, or lead into a claim that is an object. */
+function claimIn(payload: object, name: string): unknown {
+  if (Object.hasOwn(payload, name)) return (payload as Record<string, unknown>)[name];
+  return name
+    .split('.')
+    .reduce<unknown>(
+      (found, key) =>
+        isObject(found) && Object.hasOwn(found, key) ? (found as Record<string, unknown>)[key] : undefined,
+      payload,
+    );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

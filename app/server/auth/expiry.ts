@@ -1,23 +1,25 @@
-import type { Namespace } from 'socket.io';
-import { hasExpired, identityOf } from './identity.ts';
+import { hasExpired, type Identity } from './identity.ts';
 
 /** Milliseconds from one look to the next: a token is used so much longer than it says. */
 const lookEveryMs = 10_000;
 
+/** A client that was let in by a token. */
+export interface TokenBearer {
+  readonly identity: Identity;
+  /** Closes its connection; its client comes back by itself and is asked for a token anew. */
+  reconnect(): void;
+}
+
 /**
- * Closes the transport of connections whose token has ended. Their clients come back by themselves and are asked
- * for a token anew: who has one goes on without having missed anything.
+ * Makes clients whose token has ended come back with another one: who has one goes on without having missed anything.
  *
+ * @param clients asked at each look
  * @returns ends it
  */
-export function closeExpired(namespaces: readonly Namespace[], everyMs = lookEveryMs): () => void {
+export function reconnectExpired(clients: () => Iterable<TokenBearer>, everyMs = lookEveryMs): () => void {
   const timer = setInterval(() => {
     const now = Date.now();
-    for (const namespace of namespaces) {
-      for (const socket of namespace.sockets.values()) {
-        if (hasExpired(identityOf(socket), now)) socket.conn.close();
-      }
-    }
+    for (const client of clients()) if (hasExpired(client.identity, now)) client.reconnect();
   }, everyMs).unref();
   return () => clearInterval(timer);
 }

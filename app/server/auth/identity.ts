@@ -1,4 +1,4 @@
-import type { Socket } from 'socket.io';
+import { createHash } from 'node:crypto';
 
 /** Who a connection is, as its token says. */
 export interface Identity {
@@ -12,8 +12,8 @@ export interface Identity {
   readonly rooms?: readonly RoomClaim[];
   /** Milliseconds since 1970 at which the token ends. @default never, which only an unauthenticated one may */
   readonly expiresAt?: number;
-  /** The token's `jti`: what a revocation names. */
-  readonly tokenId?: string;
+  /** Of the token's `jti`: what a revocation names. */
+  readonly tokenHash?: string;
 }
 
 /** One entry of a token's `rooms`: `chat/lobby`, or `chat/team-*` for all that begin so. */
@@ -21,15 +21,13 @@ export interface RoomClaim {
   readonly room: string;
   /** The earliest offset of the room's log that may be seen. @default 1 */
   readonly from?: number;
+  /** The epoch that `from` counts in: in a room that began anew since, nothing is hidden. @default none is named */
+  readonly epoch?: string;
 }
 
-/** The identity that the handshake gave this socket. */
-export function identityOf(socket: Socket): Identity {
-  return (socket.data as { identity: Identity }).identity;
-}
-
-export function subjectOf(socket: Socket): string {
-  return identityOf(socket).subject;
+/** Names a token without saying its id: in Redis, and to those who are in a call with its holder. */
+export function hashOfToken(tokenId: string): string {
+  return createHash('sha256').update(tokenId).digest('base64url').slice(0, 22);
 }
 
 export function hasExpired({ expiresAt }: Identity, now = Date.now()): boolean {

@@ -1,19 +1,16 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import type { BackplaneLinks } from '../redis/backplane.ts';
+import { availableRedis, type RedisAccess } from '../redis/access.ts';
+import { hashTag, redisName } from '../redis/keys.ts';
 import type { Cache } from './cache.ts';
-
-export type CacheLinks = Pick<BackplaneLinks, 'available'> & {
-  readonly commands: Pick<BackplaneLinks['commands'], 'connection'>;
-};
 
 export interface CacheOptions {
   /** Stands in the keys. */
   readonly name: string;
   readonly deployment: string;
   /** Redis. @default this instance alone */
-  readonly links?: CacheLinks | undefined;
-  /** How long a value may be told from memory before Redis is asked again, in milliseconds. @default 5,000 */
+  readonly links?: RedisAccess | undefined;
+  /** How long a value may be given from memory before Redis is asked again, in milliseconds. @default 5,000 */
   readonly localMs?: number;
   /** Bytes of all values in memory. @default 16,000,000 */
   readonly localBytes?: number;
@@ -49,7 +46,7 @@ class LayeredCache<T> implements Cache<T> {
     if (!redis) return undefined;
     const text = await redis.get(this.#keyOf(key)).catch(() => null);
     if (text === null) return undefined;
-    // Its age is not asked for: so short a time it may be told longer.
+    // Its age is not asked for: so short a time it may be given longer.
     this.#local.set(key, text, { ttl: this.#options.localMs });
     return parse<T>(text);
   }
@@ -89,13 +86,12 @@ class LayeredCache<T> implements Cache<T> {
 
   /** Undefined while Redis is away: the callers do not wait for it. */
   get #redis(): Redis | undefined {
-    const { links } = this.#options;
-    return links?.available() ? links.commands.connection : undefined;
+    return availableRedis(this.#options.links);
   }
 
   #keyOf(key: string): string {
     const { deployment, name } = this.#options;
-    return `${deployment}:cache:{${name}/${key.replace(/[%{}]/g, encodeURIComponent)}}`;
+    return redisName(deployment, 'cache', hashTag(name, key));
   }
 }
 

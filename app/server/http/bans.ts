@@ -1,14 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { longestRoom } from '../../protocol/schemas.ts';
-import type { Sessions } from '../sessions/open-sessions.ts';
-import { RegisterError } from '../sessions/register.ts';
+import { name } from '../../protocol/schemas.ts';
+import { longestRoom } from '../../protocol/text.ts';
+import { DenyListError } from '../deny-list/deny-list.ts';
+import type { Denials } from '../deny-list/open-denials.ts';
 import { checked } from './checked.ts';
 import { HttpError } from './errors.ts';
 import { requireServiceToken } from './service-token.ts';
 
 export interface BansOptions {
-  readonly sessions: Sessions;
+  readonly denials: Denials;
   readonly hubs: ReadonlyMap<string, unknown>;
   /** None: the routes are not served, and answer 404. */
   readonly serviceTokens: readonly string[];
@@ -17,11 +18,7 @@ export interface BansOptions {
 /** A year: who is out for longer is out of the identity provider. */
 const longestSeconds = 31_536_000;
 
-const text = z
-  .string()
-  .min(1)
-  .max(longestRoom)
-  .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters');
+const text = name(longestRoom);
 const ban = z.object({ hub: text, room: text, subject: text });
 const revocation = z
   .object({ subject: text.optional(), tokenId: text.optional() })
@@ -35,7 +32,7 @@ const duration = z.object({ forSeconds: z.number().positive().max(longestSeconds
  * `DELETE /api/bans/:hub/:room/:subject`; `POST /api/revocations {subject | tokenId, forSeconds}`,
  * `DELETE /api/revocations/subject/:subject`, `…/token/:tokenId`. Each answers 204 and holds on every instance.
  */
-export function serveBans(http: FastifyInstance, { sessions, hubs, serviceTokens }: BansOptions): void {
+export function serveBans(http: FastifyInstance, { denials, hubs, serviceTokens }: BansOptions): void {
   if (serviceTokens.length === 0) return;
   const checkToken = requireServiceToken(serviceTokens);
   const route = (method: 'POST' | 'DELETE', url: string, run: (request: unknown) => Promise<void>) =>
@@ -49,11 +46,11 @@ export function serveBans(http: FastifyInstance, { sessions, hubs, serviceTokens
       },
     });
   const known = (request: unknown) => {
-    const told = checked(ban, request);
-    if (!hubs.has(told.hub)) throw new HttpError(404, 'not_found', `there is no hub ${told.hub}`);
-    return told;
+    const given = checked(ban, request);
+    if (!hubs.has(given.hub)) throw new HttpError(404, 'not_found', `there is no hub ${given.hub}`);
+    return given;
   };
-  const { bans, revocations } = sessions;
+  const { bans, revocations } = denials;
   route('POST', '/api/bans', async (request) => bans.ban(known(request), durationOf(request)));
   route('DELETE', '/api/bans/:hub/:room/:subject', async (request) => bans.lift(known(request)));
   route('POST', '/api/revocations', async (request) =>
@@ -72,6 +69,6 @@ function durationOf(request: unknown): number {
 }
 
 function inHttp(error: Error): never {
-  if (error instanceof RegisterError) throw new HttpError(503, 'refused', error.message, 1);
+  if (error instanceof DenyListError) throw new HttpError(503, 'refused', error.message, 1);
   throw error;
 }

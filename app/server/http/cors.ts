@@ -8,12 +8,14 @@ const preflightSeconds = 86_400;
 /** Lets the pages of `CORS_ORIGINS` call a route, and refuses those of other origins. */
 export function allowCors(http: FastifyInstance, path: string, rules: OriginRules): void {
   http.addHook('onRequest', async (request, reply) => {
-    if (request.url.split('?', 1)[0] !== path) return;
+    // The route that was found, however its path was written: `/api/%73ession` leads to the same one.
+    if (request.routeOptions.url !== path) return;
     reply.header('vary', 'Origin');
     if (!isAllowedOrigin(request.raw, rules)) {
+      rules.onRefused?.(request.raw);
       throw new HttpError(403, 'forbidden_origin', 'this origin may not use the service: see CORS_ORIGINS');
     }
-    const origin = corsOriginOf(request.raw, rules);
+    const origin = corsOriginOf(request.headers.origin, rules.corsOrigins);
     if (origin !== undefined) reply.header('access-control-allow-origin', origin);
   });
   http.options(path, async (_request, reply) =>

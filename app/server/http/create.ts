@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { trustProxy } from './client-address.ts';
+import { trustProxy } from '../net/client-address.ts';
 import { answerClientError, answerErrors } from './errors.ts';
 import { secureHeaders } from './headers.ts';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 
-/** A fault that the caller is told, as `{error: {code, message}}`. */
+/** A fault that the caller gets to know, as `{error: {code, message}}`. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly statusCode: number;

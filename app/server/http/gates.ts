@@ -1,24 +1,47 @@
-import type { Limits } from '../limits/limits.ts';
-import { clientAddress } from './client-address.ts';
-import type { Gate } from './gate.ts';
+import type { IncomingMessage } from 'node:http';
+import { clientAddress } from '../net/client-address.ts';
 import { isAllowedOrigin, type OriginRules } from './origin.ts';
+import type { ProxyWatch } from './proxy-watch.ts';
+
+/** Why a handshake is not taken. */
+export interface HandshakeRefusal {
+  readonly status: 403 | 429 | 503;
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Looks at a handshake before anything is kept of it. Undefined: it may go on. */
+export type Gate = (request: IncomingMessage) => HandshakeRefusal | undefined;
 
 /** Refuses the pages of other origins. */
 export function originGate(rules: OriginRules): Gate {
-  return (request) =>
-    isAllowedOrigin(request, rules)
-      ? undefined
-      : {
-          status: 403,
-          code: 'forbidden_origin',
-          message: 'pages of this origin may not connect: name it in CORS_ORIGINS',
-        };
+  return (request) => {
+    if (isAllowedOrigin(request, rules)) return undefined;
+    rules.onRefused?.(request);
+    return {
+      status: 403,
+      code: 'forbidden_origin',
+      message: 'pages of this origin may not connect: the log of the service says what to set',
+    };
+  };
 }
 
-/** Refuses an address that comes too often. */
-export function rateGate(limits: Pick<Limits, 'handshake'>, trustedProxyHops: number): Gate {
+/** Refuses nobody: what it finds is logged. */
+export function proxyGate(proxies: Pick<ProxyWatch, 'look'>): Gate {
   return (request) => {
-    const waitMs = limits.handshake(clientAddress(request, trustedProxyHops));
+    proxies.look(request);
+    return undefined;
+  };
+}
+
+/**
+ * Refuses an address that comes too often.
+ * @param consume one handshake of an address; returns the milliseconds after which to try again, undefined: go on
+ */
+export function rateGate(consume: (address: string) => number | undefined, trustedProxyHops: number): Gate {
+  return (request) => {
+    const waitMs = consume(clientAddress(request, trustedProxyHops));
     if (waitMs === undefined) return undefined;
     return {
       status: 429,

@@ -1,7 +1,6 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
-import type { Server } from 'socket.io';
-import { isSecure } from './client-address.ts';
+import { isSecure } from '../net/client-address.ts';
 
 export interface HeaderOptions {
   readonly trustedProxyHops: number;
@@ -46,12 +45,5 @@ export async function secureHeaders(http: FastifyInstance, options: HeaderOption
   http.addHook('onRequest', async (request, reply) => {
     if (!isSecure(request.raw, options.trustedProxyHops)) return;
     reply.header('strict-transport-security', `max-age=${hstsSeconds}`);
-  });
-}
-
-/** Socket.IO answers polling by itself, past Fastify. */
-export function secureEngineHeaders(io: Server): void {
-  io.engine.on('headers', (headers: Record<string, string>) => {
-    headers['X-Content-Type-Options'] = 'nosniff';
   });
 }

@@ -8,6 +8,8 @@ export interface ReadinessFacts {
   readonly draining: boolean;
   /** `BACKPLANE=preferred`: clients are taken before the backplane was joined, too. */
   readonly servesAlone: boolean;
+  /** Who may not be let in is known. */
+  readonly knowsDenials: boolean;
 }
 
 /**
@@ -16,9 +18,10 @@ export interface ReadinessFacts {
  */
 export function readinessOf(
   backplane: BackplaneStatus,
-  { draining, servesAlone }: ReadinessFacts,
+  { draining, servesAlone, knowsDenials }: ReadinessFacts,
 ): Readiness {
   if (draining) return 'draining';
+  if (!knowsDenials) return 'starting';
   if (backplane === 'starting' && servesAlone) return 'degraded';
   return backplane === 'joined' ? 'ok' : backplane;
 }

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { forwarded, isSecure } from './client-address.ts';
+import { includesOrigin } from '../../origins.ts';
+import { forwarded, isSecure } from '../net/client-address.ts';
 
 export interface OriginRules {
-  /** Browser origins besides the page's own; `*` for any. */
+  /** Browser origins besides the page's own, as `parseOrigins` gives them. */
   readonly corsOrigins: readonly string[];
   readonly trustedProxyHops: number;
+  /** Notified of each request that is refused. @default nobody is */
+  readonly onRefused?: (request: IncomingMessage) => void;
 }
 
 /**
@@ -13,28 +16,21 @@ export interface OriginRules {
  */
 export function isAllowedOrigin(request: IncomingMessage, rules: OriginRules): boolean {
   const { origin } = request.headers;
-  if (origin === undefined || rules.corsOrigins.includes('*')) return true;
+  if (origin === undefined || includesOrigin(rules.corsOrigins, origin)) return true;
   const page = parse(origin);
-  if (!page) return false;
-  return isListed(page, rules.corsOrigins) || isOwn(page, request, rules.trustedProxyHops);
+  return page !== undefined && isOwn(page, request, rules.trustedProxyHops);
 }
 
-/** The origin as its page's CORS answers must repeat it; undefined where they must not. */
-export function corsOriginOf(request: IncomingMessage, rules: OriginRules): string | undefined {
-  const { origin } = request.headers;
-  const page = origin === undefined ? undefined : parse(origin);
-  if (rules.corsOrigins.includes('*')) return '*';
-  return page && isListed(page, rules.corsOrigins) ? origin : undefined;
+/** The origin as CORS answers to its page must repeat it; undefined where they must not. */
+export function corsOriginOf(origin: string | undefined, corsOrigins: readonly string[]): string | undefined {
+  if (corsOrigins.includes('*')) return '*';
+  return origin !== undefined && includesOrigin(corsOrigins, origin) ? origin : undefined;
 }
 
-/** `null`, which a sandboxed frame and a file say, is no origin. */
+/** A page of the service's own came by HTTP. */
 function parse(origin: string): URL | undefined {
   if (!/^https?:\/\/[^/]+$/i.test(origin) || !URL.canParse(origin)) return undefined;
   return new URL(origin);
-}
-
-function isListed(page: URL, origins: readonly string[]): boolean {
-  return origins.some((listed) => URL.canParse(listed) && new URL(listed).origin === page.origin);
 }
 
 /**

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import staticFiles from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
 /** Where `npm run build` puts the page, beside the built service. */
-const builtPage = join(import.meta.dirname, '..', '..', 'page');
+const builtPage = fileURLToPath(new URL('../../page', import.meta.url));
 
 /** Serves the built page at `/`; a service built without it has none. */
 export async function servePage(http: FastifyInstance): Promise<void> {

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { bearerTokenIn } from '../net/bearer-token.ts';
 import { HttpError } from './errors.ts';
 
 type Check = (request: FastifyRequest) => void;
@@ -13,7 +14,7 @@ type Check = (request: FastifyRequest) => void;
 export function requireServiceToken(tokens: readonly string[]): Check {
   const hashes = tokens.map(hashOf);
   return ({ headers }) => {
-    const given = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1];
+    const given = bearerTokenIn(headers);
     if (given === undefined) {
       throw new HttpError(401, 'unauthorized', 'give a service token: Authorization: Bearer …');
     }

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { paths } from '../../names.ts';
+import { namePattern, nameRule } from '../../protocol/text.ts';
 import { AuthenticationError } from '../auth/errors.ts';
-import { signToken, verifyToken } from '../auth/hs256.ts';
+import { signToken, verifyToken } from '../auth/hmac.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { AuthSettings } from '../environment.ts';
+import { bearerTokenIn } from '../net/bearer-token.ts';
+import { clientAddress } from '../net/client-address.ts';
 import { checked } from './checked.ts';
-import { clientAddress } from './client-address.ts';
 import { allowCors } from './cors.ts';
 import { HttpError } from './errors.ts';
 import type { OriginRules } from './origin.ts';
@@ -16,7 +18,8 @@ export interface SessionOptions extends OriginRules {
   readonly auth: AuthSettings;
   /** @returns milliseconds after which this address may ask again; undefined: now */
   readonly limit: (address: string) => number | undefined;
-  readonly isRevoked: (identity: Identity) => boolean;
+  /** @throws AuthenticationError for who is revoked */
+  readonly admit: (identity: Identity) => void;
 }
 
 /** An hour: a guest who stays is given a new token by the old one. */
@@ -24,13 +27,7 @@ const validSeconds = 3_600;
 const guestPrefix = 'guest:';
 
 const request = z.object({
-  name: z
-    .string()
-    .trim()
-    .min(1)
-    .max(64)
-    .regex(/^[^\p{Cc}]+$/u, 'must hold no control characters')
-    .optional(),
+  name: z.string().trim().min(1).max(64).regex(namePattern, nameRule).optional(),
 });
 
 /**
@@ -57,7 +54,7 @@ export function serveSession(http: FastifyInstance, options: SessionOptions): vo
         guest: true,
         jti: randomBytes(12).toString('base64url'),
         ...(name === undefined ? {} : { name }),
-        ...rulesOf(options.auth),
+        ...claimsAsRuled(options.auth, subject, name),
       },
       secret,
     );
@@ -67,27 +64,30 @@ export function serveSession(http: FastifyInstance, options: SessionOptions): vo
 }
 
 /** Where the handshake looks at these, guests' tokens must say them too. */
-function rulesOf({ issuer, audience, jwksUrl }: AuthSettings): { iss?: string; aud?: string } {
+function claimsAsRuled(auth: AuthSettings, subject: string, name: string | undefined): object {
+  const { issuer, audience, subjectClaim, nameClaim, jwksUrl } = auth;
   if (jwksUrl !== undefined) return {};
   return {
     ...(issuer === undefined ? {} : { iss: issuer }),
     ...(audience === undefined ? {} : { aud: audience }),
+    ...(subjectClaim === undefined ? {} : { [subjectClaim]: subject }),
+    ...(nameClaim === undefined || name === undefined ? {} : { [nameClaim]: name }),
   };
 }
 
-/** @throws HttpError 401 when the token given is no guest's that still holds */
-function guestBefore({ headers }: FastifyRequest, { auth, isRevoked }: SessionOptions): Identity | undefined {
+/** @throws HttpError 401 when the token given is no guest's that still holds, 503 when that can't be said now */
+function guestBefore({ headers }: FastifyRequest, { auth, admit }: SessionOptions): Identity | undefined {
   if (headers.authorization === undefined) return undefined;
   try {
-    const token = /^Bearer (\S+)$/i.exec(headers.authorization)?.[1] ?? '';
+    const token = bearerTokenIn(headers) ?? '';
     const identity = verifyToken(token, auth.secrets, {});
     if (!identity.guest || !identity.subject.startsWith(guestPrefix)) {
       throw new AuthenticationError('invalid', 'this is not the token of a guest');
     }
-    if (isRevoked(identity)) throw new AuthenticationError('revoked', 'this token was revoked');
+    admit(identity);
     return identity;
   } catch (error) {
     if (!(error instanceof AuthenticationError)) throw error;
-    throw new HttpError(401, error.code, error.message);
+    throw new HttpError(error.code === 'unavailable' ? 503 : 401, error.code, error.message);
   }
 }

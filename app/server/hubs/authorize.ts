@@ -1,18 +1,24 @@
-import { hasExpired, identityOf } from '../auth/identity.ts';
+import { hasExpired } from '../auth/identity.ts';
 import { grantByClaims } from '../auth/room-claims.ts';
-import type { Authorize, Grant } from '../rooms/methods.ts';
+import type { Authorize, Grant } from '../rooms/membership/authorize.ts';
+import { RpcError } from '../rooms/rpc.ts';
 import type { HubContext } from './context.ts';
 import type { HubDefinition } from './define.ts';
+import type { HubMember } from './member.ts';
 
-/** Bans and the token first, then the hub: each can only say no. */
+/**
+ * Bans and the token first, then the hub: each can only say no.
+ *
+ * A token that has ended is no refusal, which would be for good. The client is asked to come back with another one, and
+ * stays a member until it does: `reconnectExpired` bounds for how long.
+ */
 export function authorizeBy(
   { name, authorize, publishers = 'clients' }: HubDefinition,
   isBanned: HubContext['isBanned'] = () => false,
-): Authorize {
-  return (socket, action, room) => {
-    const identity = identityOf(socket);
-    if (hasExpired(identity)) return undefined;
+): Authorize<HubMember> {
+  return ({ identity }, action, room) => {
     if (isBanned({ hub: name, room, subject: identity.subject })) return undefined;
+    if (hasExpired(identity)) throw new RpcError('expired', 'the token has expired: connect with a new one');
     if (action === 'publish' && publishers === 'backends') return undefined;
     const granted = grantByClaims(identity, name, room);
     if (!granted || !authorize) return granted;
@@ -22,5 +28,7 @@ export function authorizeBy(
 }
 
 function stricter(one: Grant, other: Grant | undefined): Grant | undefined {
-  return other && { visibleFrom: Math.max(one.visibleFrom ?? 1, other.visibleFrom ?? 1) };
+  if (!other) return undefined;
+  // Each may name an epoch of its own, and what that is worth the room's log knows.
+  return one.visibleFrom === undefined || one.visibleFrom === 1 ? other : { ...one, and: other };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { typingRequest } from '../../protocol/schemas.ts';
-import { MethodRefusal } from '../rooms/answer.ts';
+import { RpcError } from '../rooms/rpc.ts';
 import { defineHub, method } from './define.ts';
 
 /** Rooms in which everyone hears what anyone publishes, on whichever instance they are. */
@@ -9,8 +9,8 @@ export const chat = defineHub({
   events: { typing: z.object({ room: z.string(), from: z.string() }) },
   methods: {
     typing: method(typingRequest, (call, { room }) => {
-      if (!call.isMember(room)) throw new MethodRefusal('forbidden', 'join the room first');
-      call.tell(room, 'typing', { room, from: call.identity.subject });
+      if (!call.isMember(room)) throw new RpcError('forbidden', 'join the room first');
+      call.broadcast(room, 'typing', { room, from: call.identity.subject });
       return {};
     }),
   },

@@ -1,7 +1,8 @@
-import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 import type { Identity } from '../auth/identity.ts';
-import type { Grant } from '../rooms/methods.ts';
+import type { Grant } from '../rooms/membership/authorize.ts';
+import type { MemberRates } from '../rooms/membership/member-rates.ts';
+import type { HubMember } from './member.ts';
 
 /** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
 export interface HubDefinition {
@@ -40,13 +41,15 @@ export const defaultLimits: HubLimits = { rooms: 1_000, bodyBytes: 65_536 };
 /** What a method is given beside its request. */
 export interface HubCall {
   readonly identity: Identity;
-  readonly socket: Socket;
-  /** Has this socket joined the room? */
+  readonly member: HubMember;
+  /** Has the caller joined the room? */
   isMember(room: string): boolean;
+  /** What this connection may take in a time. @default as much as it likes */
+  readonly rates: MemberRates<HubMember> | undefined;
   /** What the caller may see of a room, as for a join; undefined: nothing. */
   grantOf(room: string): Promise<Grant | undefined>;
-  /** Tells the room's members on all instances one of the hub's events. @throws Error when it does not fit its schema */
-  tell(room: string, event: string, payload: unknown): void;
+  /** Sends one of the hub's events to the room's members on all instances. @throws Error when it does not fit its schema */
+  broadcast(room: string, event: string, payload: unknown): void;
 }
 
 /** A method with its schema; made by `method`, which keeps both of one type. */
@@ -56,7 +59,7 @@ export interface HubMethod {
 }
 
 /**
- * @param run answers `{ok: true, …}` with what it returns; a `MethodRefusal` that it throws is the answer
+ * @param run answers `{ok: true, …}` with what it returns; a `RpcError` that it throws is the answer
  * `{ok: false, error}`, anything else is `internal` and stands in the log
  */
 export function method<S extends z.ZodType>(

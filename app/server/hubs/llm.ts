@@ -1,31 +1,34 @@
-import type { Socket } from 'socket.io';
 import { askRequest, cancelRequest } from '../../protocol/schemas.ts';
 import type { Answers } from '../answers/answers.ts';
-import { MethodRefusal } from '../rooms/answer.ts';
+import type { Grant } from '../rooms/membership/authorize.ts';
+import { RpcError } from '../rooms/rpc.ts';
 import { defineHub, type HubDefinition, method } from './define.ts';
+import type { HubMember } from './member.ts';
 
 export interface LlmOptions {
   /** What makes the answers; asked for at the first call, since it publishes in this hub's rooms. */
   readonly answers: () => Answers;
-  /** Counts a prompt. @throws MethodRefusal `rate_limited` */
-  readonly chargeAsk: (socket: Socket) => void;
+  /** Counts a prompt. @throws RpcError `rate_limited` */
+  readonly consumeAsk: (member: HubMember) => void;
   /** An instance that leaves would end the answer soon: another one takes the question. */
   readonly isDraining: () => boolean;
 }
 
 /** AI chat: whoever may join a room may ask in it, and every member reads the answer as it is made. */
-export function defineLlm({ answers, chargeAsk, isDraining }: LlmOptions): HubDefinition {
+export function defineLlm({ answers, consumeAsk, isDraining }: LlmOptions): HubDefinition {
   return defineHub({
     name: 'llm',
     publishers: 'backends',
     methods: {
-      ask: method(askRequest, async ({ socket, identity, grantOf }, request) => {
+      ask: method(askRequest, async ({ member, identity, grantOf, rates }, request) => {
         const grant = await grantOf(request.room);
-        if (isDraining()) throw new MethodRefusal('unavailable', 'this instance is leaving: ask again');
-        if (!grant) throw new MethodRefusal('forbidden', 'you may not ask in this room');
-        chargeAsk(socket);
-        const remembers = (grant.visibleFrom ?? 1) === 1;
-        return answers().ask(identity.subject, request, { remembers });
+        if (isDraining()) throw new RpcError('unavailable', 'this instance is leaving: ask again');
+        if (!grant) throw new RpcError('forbidden', 'you may not ask in this room');
+        consumeAsk(member);
+        return answers().ask(identity.subject, request, {
+          remembers: seesAll(grant),
+          newRoom: rates?.newRoom(member),
+        });
       }),
       cancel: method(cancelRequest, async ({ identity }, { turn }) => {
         await answers().cancel(identity.subject, turn);
@@ -33,4 +36,8 @@ export function defineLlm({ answers, chargeAsk, isDraining }: LlmOptions): HubDe
       }),
     },
   });
+}
+
+function seesAll({ visibleFrom = 1, and }: Grant): boolean {
+  return visibleFrom === 1 && (!and || seesAll(and));
 }

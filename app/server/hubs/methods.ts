@@ -1,42 +1,40 @@
-import type { Namespace, Socket } from 'socket.io';
-import { identityOf } from '../auth/identity.ts';
-import { listener, type OnFault } from '../rooms/answer.ts';
-import type { AttachedRooms } from '../rooms/attach.ts';
-import type { Authorize } from '../rooms/methods.ts';
-import type { HubContext } from './context.ts';
+import type { HubRooms } from '../rooms/hub-rooms.ts';
+import type { Authorize } from '../rooms/membership/authorize.ts';
+import type { MemberRates } from '../rooms/membership/member-rates.ts';
+import { createHandler, type Handler, type OnFault } from '../rooms/rpc.ts';
 import type { HubCall, HubDefinition } from './define.ts';
+import type { HubMember } from './member.ts';
 
 export interface MethodsOptions {
-  readonly namespace: Namespace;
-  readonly rooms: AttachedRooms;
-  readonly authorize: Authorize;
-  readonly onFault: OnFault;
-  readonly charge: HubContext['charge'];
+  readonly rooms: HubRooms<HubMember>;
+  readonly authorize: Authorize<HubMember>;
+  readonly onFault: OnFault<HubMember>;
+  readonly rates: MemberRates<HubMember> | undefined;
 }
 
-/** Serves what a hub defines beside the rooms. */
-export function serveMethods({ methods = {}, events = {} }: HubDefinition, options: MethodsOptions): void {
-  const { namespace, rooms, authorize, onFault, charge } = options;
-  const tell: HubCall['tell'] = (room, event, payload) => {
+/** What a hub defines beside the rooms. */
+export function methodHandlers(
+  { methods = {}, events = {} }: HubDefinition,
+  { rooms, authorize, onFault, rates }: MethodsOptions,
+): [name: string, handler: Handler<HubMember>][] {
+  const broadcast: HubCall['broadcast'] = (room, event, payload) => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
-    rooms.whisper(room, event, schema.parse(payload));
+    rooms.broadcast(room, event, schema.parse(payload));
   };
-  const callOf = (socket: Socket): HubCall => ({
-    socket,
-    identity: identityOf(socket),
-    isMember: (room) => rooms.isMember(socket, room),
-    grantOf: async (room) => authorize(socket, 'join', room),
-    tell,
+  const callOf = (member: HubMember): HubCall => ({
+    member,
+    identity: member.identity,
+    isMember: (room) => rooms.isMember(member, room),
+    rates,
+    grantOf: async (room) => authorize(member, 'join', room),
+    broadcast,
   });
-  const listeners = Object.entries(methods).map(([name, { schema, run }]) => {
-    const answer = async (socket: Socket, request: unknown) => {
-      charge?.(socket, 'call');
-      return { ok: true as const, ...(await run(callOf(socket), request)) };
+  return Object.entries(methods).map(([name, { schema, run }]) => {
+    const method = async (member: HubMember, request: unknown) => {
+      rates?.call(member);
+      return { ok: true as const, ...(await run(callOf(member), request)) };
     };
-    return [name, listener(schema, answer, onFault)] as const;
-  });
-  namespace.on('connection', (socket) => {
-    for (const [name, listen] of listeners) socket.on(name, listen);
+    return [name, createHandler({ schema, method, onFault })];
   });
 }

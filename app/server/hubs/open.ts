@@ -1,111 +1,139 @@
-import type { Namespace, Socket } from 'socket.io';
+import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
-import { authenticateHandshakes, type OnRefusal } from '../auth/handshake.ts';
-import { subjectOf } from '../auth/identity.ts';
-import { presenceMethod } from '../presence/method.ts';
+import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
-import { listener, type OnFault } from '../rooms/answer.ts';
-import { type AttachedRooms, attachRooms } from '../rooms/attach.ts';
+import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
+import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
+import { deliverTo } from '../rooms/member.ts';
+import type { MemberRates } from '../rooms/membership/member-rates.ts';
+import { createHandler, type Handler, type OnFault } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
+import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
 import { defaultLimits, type HubDefinition } from './define.ts';
-import { serveMethods } from './methods.ts';
-import { logOf, tellConnections } from './thread.ts';
+import type { HubMember } from './member.ts';
+import { methodHandlers } from './methods.ts';
 
+/** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
   readonly name: string;
-  readonly namespace: Namespace;
-  readonly rooms: AttachedRooms;
+  readonly rooms: HubRooms<HubMember>;
+  /** All that are connected to it here. */
+  readonly members: ReadonlySet<HubMember>;
+  /** What members may ask, by name. */
+  readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
+  readonly counters: RoomCounters;
+  /** Milliseconds for which a repeated id is answered with the first one's position. */
+  readonly idWindowMs: number;
+  /** A client was let in. */
+  entered(member: HubMember): void;
+  /** Its connection to the hub has ended. */
+  left(member: HubMember, reason: string): void;
+  /** A client was not let in, with the code that it gets. @param connection for the log */
+  refused(error: Error, code: string, connection: string): void;
   /** Says what is left to say to the other instances. */
   close(): Promise<void>;
 }
 
-/** Opens a hub's namespace on this instance. */
+/** Opens a hub on this instance. */
 export function openHub(definition: HubDefinition, context: HubContext): OpenHub {
-  const { io, store, log, charge } = context;
+  const { store, log, backplane } = context;
   const { name } = definition;
-  const namespace = io.of(`/${name}`);
-  namespace.use(authenticateHandshakes(context.authenticate, context.admit, refusalsOf(name, context)));
-  namespace.on('connection', (socket) => welcome(socket, context));
-  tellConnections(namespace, log, context.addressOf);
-  const endTelling = tellWhenDegraded(namespace, context.backplane);
-  const onFault: OnFault = (error, socket, room) =>
-    logOf(log, socket, room).error({ err: error }, 'a hub method failed');
+  const rates = context.ratesOf?.(name);
+  const limits = { ...defaultLimits, ...definition.limits };
+  const counters = context.countersOf?.(name) ?? createRoomCounters();
+  const connections = new ConnectionLog(name, log);
+  const onFault: OnFault<HubMember> = (error, member, room) =>
+    connections.of(member, room).error({ err: error }, 'a hub method failed');
   const authorize = authorizeBy(definition, context.isBanned);
-  const presence = openPresence(definition, context, (...said) => rooms.whisper(...said));
-  const rooms = attachRooms(namespace, {
+  const presence = openPresence(definition, context, (...event) => rooms.broadcast(...event));
+  const rooms = openRooms<HubMember>({
+    hub: name,
     store,
     onFault,
-    subjectOf,
     authorize,
-    limits: { ...defaultLimits, ...definition.limits },
-    slimConnections: true,
-    ...(charge && { charge }),
-    ...(presence && { membership: presence }),
-    ...(context.countersOf && { counters: context.countersOf(name) }),
+    limits,
+    counters,
+    rates,
+    membership: presence,
   });
-  serveMethods(definition, { namespace, rooms, authorize, onFault, charge });
-  if (presence) servePresence({ namespace, rooms, presence, onFault, charge });
+  const members = new Set<HubMember>();
+  const endNotifying = notifyWhenDegraded(members, backplane);
+  const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   return {
     name,
-    namespace,
     rooms,
+    members,
+    counters,
+    idWindowMs: rooms.idWindowMs,
+    handlers: new Map([
+      ...rooms.handlers,
+      ...methodHandlers(definition, { rooms, authorize, onFault, rates }),
+      ...(presence ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const] : []),
+    ]),
+    entered: (member) => {
+      members.add(member);
+      connections.connected(member);
+      member.send('welcome', welcome);
+      if (backplane.status === 'degraded') member.send('degraded', { degraded: true });
+    },
+    left: (member, reason) => {
+      members.delete(member);
+      rooms.forget(member);
+      connections.disconnected(member, reason);
+    },
+    // A token that is not taken is counted; a fault of ours stands in the log too.
+    refused: (error, code, connection) => {
+      context.onRefused?.(name, code);
+      if (!(error instanceof AuthenticationError)) {
+        log.error({ hub: name, connection, err: error }, 'a client could not be authenticated');
+      }
+    },
     close: async () => {
-      endTelling();
+      endNotifying();
       await presence?.close();
       rooms.close();
     },
   };
 }
 
-/** A token that is not taken is counted; a fault of ours stands in the log too. */
-function refusalsOf(hub: string, { log, onRefused }: HubContext): OnRefusal {
-  return (error, code, socket) => {
-    onRefused?.(hub, code);
-    if (!(error instanceof AuthenticationError)) {
-      log.error({ hub, connection: socket.id, err: error }, 'a client could not be authenticated');
-    }
-  };
-}
-
 function openPresence(
   { name, presence = true }: HubDefinition,
   { presenceOf }: HubContext,
-  whisper: AttachedRooms['whisper'],
+  broadcast: HubRooms['broadcast'],
 ): Presence | undefined {
-  return presence ? presenceOf?.(name, whisper) : undefined;
+  return presence ? presenceOf?.(name, broadcast) : undefined;
 }
 
-interface ServedPresence extends Pick<HubContext, 'charge'> {
-  readonly namespace: Namespace;
-  readonly rooms: AttachedRooms;
+interface ServedPresence {
+  readonly rooms: HubRooms<HubMember>;
   readonly presence: Presence;
-  readonly onFault: OnFault;
+  readonly onFault: OnFault<HubMember>;
+  readonly rates: MemberRates<HubMember> | undefined;
 }
 
 /** Asked for in each room that is joined: it counts as a join does. */
-function servePresence({ namespace, rooms, presence, onFault, charge }: ServedPresence): void {
-  const answer = presenceMethod(presence, (socket, room) => rooms.isMember(socket, room));
-  const listen = listener(
-    presenceRequest,
-    async (socket, request) => {
-      charge?.(socket, 'join');
-      return answer(socket, request);
+function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): Handler<HubMember> {
+  const answer = presenceMethod<HubMember>(presence, (member, room) => rooms.isMember(member, room));
+  return createHandler<typeof presenceRequest, HubMember>({
+    schema: presenceRequest,
+    method: async (member, request) => {
+      rates?.join(member);
+      const reply = presenceReply(await answer(member, request));
+      rates?.read(member, Buffer.byteLength(reply.text));
+      return reply;
     },
     onFault,
-  );
-  namespace.on('connection', (socket) => socket.on('presence', listen));
+  });
 }
 
-function welcome(socket: Socket, { instance, backplane }: HubContext): void {
-  socket.emit('welcome', { instance });
-  if (backplane.status === 'degraded') socket.emit('degraded', { degraded: true });
-}
-
-function tellWhenDegraded(namespace: Namespace, backplane: Backplane): () => void {
-  const tell = () => namespace.local.emit('degraded', { degraded: backplane.status !== 'joined' });
-  backplane.on('status', tell);
-  return () => backplane.off('status', tell);
+function notifyWhenDegraded(members: ReadonlySet<HubMember>, backplane: Backplane): () => void {
+  const notify = () => {
+    const payload = { degraded: backplane.status !== 'joined' };
+    deliverTo(members, (format) => format.event('degraded', payload));
+  };
+  backplane.on('status', notify);
+  return () => backplane.off('status', notify);
 }

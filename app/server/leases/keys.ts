@@ -1,4 +1,6 @@
-/** Names in Redis; the braces keep them in one slot. */
+import { hashTag, redisName } from '../redis/keys.ts';
+
+/** Names in Redis, in one slot. */
 export interface LeaseKeys {
   /** Sorted set of owners by the end of their lease, in the server's milliseconds. */
   readonly owners: string;
@@ -9,6 +11,6 @@ export interface LeaseKeys {
 }
 
 export function leaseKeys(deployment: string): LeaseKeys {
-  const base = `${deployment}:leases:{all}`;
+  const base = redisName(deployment, 'leases', hashTag('all'));
   return { owners: `${base}:owners`, dead: `${base}:dead`, beat: `${base}:beat` };
 }

@@ -8,9 +8,9 @@ export interface Leases {
   /**
    * `handler` is called, on some instance that lives, for each owner whose lease has ended; again, anywhere,
    * until one call has resolved: it must be idempotent. An owner that was silent too long and lives may be
-   * told of itself. @returns ends it
+   * reported to itself. @returns ends it
    */
-  onDead(handler: (owner: string) => Promise<void>): () => void;
+  onExpired(handler: (owner: string) => Promise<void>): () => void;
   /**
    * This instance's own lease was ended by others, because it was silent too long or because Redis lost it, and
    * has been taken anew: what it owned must be registered again or given up. The handlers of its death, where

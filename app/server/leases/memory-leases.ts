@@ -6,7 +6,7 @@ export function openMemoryLeases(instance = 'alone'): Leases {
   const nothingToEnd = () => undefined;
   return {
     owner: makeOwner(instance),
-    onDead: () => nothingToEnd,
+    onExpired: () => nothingToEnd,
     onRenewed: () => nothingToEnd,
     close: async () => undefined,
   };

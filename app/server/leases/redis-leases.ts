@@ -1,10 +1,32 @@
 import type { Logger } from 'pino';
+import { assertConnected } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
-import { Script } from '../redis/script.ts';
+import { NamedScript } from '../redis/script.ts';
 import { type LeaseKeys, leaseKeys } from './keys.ts';
 import type { Leases } from './leases.ts';
 import { makeOwner } from './owner.ts';
-import { defaultLeaseTimes, type LeaseTimes } from './times.ts';
+
+/** All in milliseconds. */
+export interface LeaseTimes {
+  /** @default 1,000 */
+  readonly beatEveryMs: number;
+  /** @default 6,000: five beats may be lost, or a connection be made anew */
+  readonly leaseMs: number;
+  /** @default 2,500: less than a lease minus a beat, so that a stall shows before leases run out */
+  readonly longestGapMs: number;
+  /** @default 6,000: an instance that lost Redis gives a silent connection up after 5 s */
+  readonly quietMs: number;
+  /** A dead owner is handed out again unless it was handled in this time. @default 10,000 */
+  readonly handOutAgainMs: number;
+}
+
+const defaultLeaseTimes: LeaseTimes = {
+  beatEveryMs: 1_000,
+  leaseMs: 6_000,
+  longestGapMs: 2_500,
+  quietMs: 6_000,
+  handOutAgainMs: 10_000,
+};
 
 export interface RedisLeasesOptions {
   readonly links: Pick<BackplaneLinks, 'commands'>;
@@ -15,8 +37,17 @@ export interface RedisLeasesOptions {
   readonly times?: Partial<LeaseTimes>;
 }
 
-const beat = new Script(new URL('./scripts/beat.lua', import.meta.url));
-const giveBack = new Script(new URL('./scripts/give-back.lua', import.meta.url));
+const beat = new NamedScript(
+  {
+    keys: ['owners', 'dead', 'beat'],
+    args: ['owner', 'leaseMs', 'longestGapMs', 'quietMs', 'handOutAgainMs', 'most', 'keptMs'],
+  },
+  new URL('./scripts/beat.lua', import.meta.url),
+);
+const giveBack = new NamedScript(
+  { keys: ['owners', 'dead'], args: ['owner', 'keptMs'] },
+  new URL('./scripts/give-back.lua', import.meta.url),
+);
 
 /** Dead owners that one beat takes: the others leave some for their own. */
 const mostAtOnce = 8;
@@ -54,7 +85,7 @@ class RedisLeases implements Leases {
     if (commands.connection) this.#onUp();
   }
 
-  onDead(handler: (owner: string) => Promise<void>): () => void {
+  onExpired(handler: (owner: string) => Promise<void>): () => void {
     this.#deathHandlers.add(handler);
     return () => this.#deathHandlers.delete(handler);
   }
@@ -74,7 +105,7 @@ class RedisLeases implements Leases {
     const redis = links.commands.connection;
     if (!redis) return;
     try {
-      await giveBack.run(redis, [this.#keys.owners, this.#keys.dead], [this.owner, keptMs]);
+      await giveBack.run(redis, this.#keys, { owner: this.owner, keptMs });
     } catch (error) {
       log.warn({ err: error }, 'the lease was not given back: it runs out by itself');
     }
@@ -90,13 +121,11 @@ class RedisLeases implements Leases {
   async #beatOnce(): Promise<void> {
     const redis = this.#options.links.commands.connection;
     if (!redis || this.#closed) return;
-    const { leaseMs, longestGapMs, quietMs, handOutAgainMs } = this.#times;
     // Whoever has just started has not said yet how it handles the dead: it takes none with its first beat.
     const most = this.#wasHeld && this.#deathHandlers.size > 0 ? mostAtOnce : 0;
-    const { owners, dead, beat: beatKey } = this.#keys;
-    const args = [this.owner, leaseMs, longestGapMs, quietMs, handOutAgainMs, most, keptMs];
+    const args = { ...this.#times, owner: this.owner, most, keptMs };
     try {
-      const [state, ...ended] = (await beat.run(redis, [owners, dead, beatKey], args)) as string[];
+      const [state, ...ended] = (await beat.run(redis, this.#keys, args)) as string[];
       this.#found(state);
       for (const owner of ended) this.#handle(owner);
     } catch (error) {
@@ -133,9 +162,7 @@ class RedisLeases implements Leases {
     try {
       log.info({ owner }, 'the lease of an instance has ended: taking back what it owned');
       await Promise.all(Array.from(this.#deathHandlers, (handler) => handler(owner)));
-      const redis = links.commands.connection;
-      if (!redis) throw new Error('Redis is away');
-      await redis.zrem(this.#keys.dead, owner);
+      await assertConnected(links).zrem(this.#keys.dead, owner);
     } catch (error) {
       log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
     }

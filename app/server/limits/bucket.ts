@@ -1,5 +1,5 @@
 import type { RateRule } from './rule.ts';
-import type { Settled, Taken } from './settle.ts';
+import type { Synced, Taken } from './sync.ts';
 
 /** What one instance knows of one caller's bucket. Times are milliseconds of a monotonic clock. */
 export class Bucket {
@@ -8,34 +8,48 @@ export class Bucket {
   #at: number;
   /** Instances that this caller uses: each adds its part of the tokens, until Redis says what all have let through. */
   #instances = 1;
-  /** Taken since the last settling. */
+  /** Taken since the last sync. */
   #taken = 0;
-  #settlingAt: number;
+  #syncedAt: number;
 
   constructor(rule: RateRule, now: number) {
     this.#rule = rule;
     this.#tokens = rule.burst;
-    this.#at = this.#settlingAt = now;
+    this.#at = this.#syncedAt = now;
   }
 
   get taken(): number {
     return this.#taken;
   }
 
-  /** @returns milliseconds after which it may be tried again; undefined: it may go on */
-  take(now: number): number | undefined {
+  /** Tokens in it now; below 0: a debt. */
+  tokens(now: number): number {
     this.#refill(now);
-    if (this.#tokens < 1) return Math.max(1, Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1_000));
-    this.#tokens -= 1;
-    this.#taken += 1;
-    return undefined;
+    return this.#tokens;
   }
 
-  /** @returns what is to be told to Redis; from now on it is counted anew */
-  settling(now: number): Taken {
-    const taken = { tokens: Math.min(this.#taken, 10 * this.#rule.burst), overMs: now - this.#settlingAt };
+  isFull(now: number): boolean {
+    return this.tokens(now) >= this.#rule.burst;
+  }
+
+  /** @returns milliseconds until it has a token; undefined: it has one */
+  wait(now: number): number | undefined {
+    const missing = 1 - this.tokens(now);
+    return missing <= 0 ? undefined : Math.max(1, Math.ceil((missing / this.#perSecond) * 1_000));
+  }
+
+  /** Takes tokens out, whether they are there or not. */
+  take(tokens: number, now: number): void {
+    this.#refill(now);
+    this.#tokens -= tokens;
+    this.#taken += tokens;
+  }
+
+  /** @returns what is to be synced with Redis; from now on it is counted anew */
+  syncing(now: number): Taken {
+    const taken = { tokens: Math.min(this.#taken, 10 * this.#rule.burst), overMs: now - this.#syncedAt };
     this.#taken = 0;
-    this.#settlingAt = now;
+    this.#syncedAt = now;
     return taken;
   }
 
@@ -44,7 +58,7 @@ export class Bucket {
     this.#instances = 1;
   }
 
-  settled({ tokens, instances }: Settled, now: number): void {
+  synced({ tokens, instances }: Synced, now: number): void {
     this.#instances = Math.max(1, instances);
     // What was taken while Redis was asked is not in its answer yet.
     this.#tokens = tokens / this.#instances - this.#taken;

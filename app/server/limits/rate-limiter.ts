@@ -1,54 +1,62 @@
 import { performance } from 'node:perf_hooks';
-import { LRUCache } from 'lru-cache';
-import { Bucket } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
+import { Buckets } from './buckets.ts';
 import type { RateRule } from './rule.ts';
-import type { Settle } from './settle.ts';
+import type { Sync } from './sync.ts';
 
 export interface RateLimiterOptions {
   readonly rule: RateRule;
   /** Tells Redis what was let through. @default this instance limits alone */
-  readonly settle?: Settle;
-  /** Callers that are known at once; the one that was idle longest is forgotten. @default 20,000 */
+  readonly sync?: Sync;
+  /** Callers that are known at once. @default 20,000 */
   readonly callers?: number;
 }
 
-/** Settlings of one round; what is over waits for the next. */
-const settlingsAtOnce = 1_000;
+/** Syncs of one round; what is over waits for the next. */
+const syncsAtOnce = 1_000;
 /** Who has taken less than this part of a bucket is not worth a command in Redis. */
 const worthTelling = 0.1;
 
 /**
- * Limits how often each caller calls, across instances: each decides by itself, at once, and settles with the others
+ * Limits how much each caller takes, across instances: each decides by itself, at once, and syncs with the others
  * through Redis once a second. A caller that uses several instances can get ahead by a bucket for each, once, and
  * pays it back: over time it gets what one instance alone would give it.
  */
 export class RateLimiter {
   readonly rule: RateRule;
-  readonly #settle: Settle | undefined;
-  readonly #buckets: LRUCache<string, Bucket>;
-  /** Whose bucket is to be settled. */
-  readonly #callers = new Map<string, Bucket>();
+  readonly #sync: Sync | undefined;
+  readonly #buckets: Buckets;
+  /** Whose bucket is to be synced. */
+  readonly #due = new Map<string, Bucket>();
 
-  constructor({ rule, settle, callers = 20_000 }: RateLimiterOptions) {
+  constructor({ rule, sync, callers = 20_000 }: RateLimiterOptions) {
     this.rule = rule;
-    this.#settle = settle;
-    this.#buckets = new LRUCache({
-      max: callers,
-      dispose: (_bucket, caller) => this.#callers.delete(caller),
-    });
+    this.#sync = sync;
+    // What is full again is not worth a command in Redis, and must not be kept for one.
+    this.#buckets = new Buckets(rule, callers, (caller) => this.#due.delete(caller));
   }
 
-  /** @returns milliseconds after which this caller may try again; undefined: it may go on */
-  take(caller: string): number | undefined {
+  /**
+   * Takes so many tokens where there is one at least: the rest is a debt, which later calls wait for.
+   * @returns milliseconds after which this caller may try again, and nothing was taken; undefined: it may go on
+   */
+  consume(caller: string, tokens = 1): number | undefined {
     const now = performance.now();
-    let bucket = this.#buckets.get(caller);
-    if (!bucket) {
-      bucket = new Bucket(this.rule, now);
-      this.#buckets.set(caller, bucket);
-    }
-    const waitMs = bucket.take(now);
-    if (this.#settle && bucket.taken >= this.#least) this.#callers.set(caller, bucket);
+    const bucket = this.#buckets.of(caller, now);
+    const waitMs = bucket.wait(now);
+    if (waitMs === undefined) this.#take(caller, bucket, tokens, now);
     return waitMs;
+  }
+
+  /** Takes what was used already, whether it is there or not. */
+  charge(caller: string, tokens: number): void {
+    const now = performance.now();
+    this.#take(caller, this.#buckets.of(caller, now), tokens, now);
+  }
+
+  /** @returns milliseconds after which it may go on; undefined: now. Nothing is taken */
+  wait(caller: string): number | undefined {
+    return this.#buckets.find(caller)?.wait(performance.now());
   }
 
   /** Callers that are known now. */
@@ -56,24 +64,32 @@ export class RateLimiter {
     return this.#buckets.size;
   }
 
-  /** Settles with the other instances; never rejects. */
-  async settleAll(): Promise<void> {
-    const due = [...this.#callers].slice(0, settlingsAtOnce);
-    await Promise.all(due.map(([caller, bucket]) => this.#settleOne(caller, bucket)));
+  /** Syncs with the other instances, and forgets who has a full bucket again; never rejects. */
+  async syncAll(): Promise<void> {
+    const due = [...this.#due].slice(0, syncsAtOnce);
+    await Promise.all(due.map(([caller, bucket]) => this.#syncOne(caller, bucket)));
+    this.#buckets.dropFull(performance.now());
+  }
+
+  #take(caller: string, bucket: Bucket, tokens: number, now: number): void {
+    bucket.take(tokens, now);
+    if (this.#sync && bucket.taken >= this.#least && this.#buckets.holds(caller, bucket)) {
+      this.#due.set(caller, bucket);
+    }
   }
 
   get #least(): number {
     return Math.max(1, this.rule.burst * worthTelling);
   }
 
-  async #settleOne(caller: string, bucket: Bucket): Promise<void> {
-    this.#callers.delete(caller);
-    const taken = bucket.settling(performance.now());
-    const left = await this.#settle?.(this.rule, caller, taken).catch(() => undefined);
+  async #syncOne(caller: string, bucket: Bucket): Promise<void> {
+    this.#due.delete(caller);
+    const taken = bucket.syncing(performance.now());
+    const left = await this.#sync?.(this.rule, caller, taken).catch(() => undefined);
     if (!left) return bucket.alone();
-    bucket.settled(left, performance.now());
+    bucket.synced(left, performance.now());
     // Asked again without a call, until a debt is paid: the others may have added to it.
     const goesOn = taken.tokens > 0 || left.tokens < 1;
-    if (goesOn && this.#buckets.peek(caller) === bucket) this.#callers.set(caller, bucket);
+    if (goesOn && this.#buckets.holds(caller, bucket)) this.#due.set(caller, bucket);
   }
 }

@@ -11,12 +11,15 @@ const calls: Readonly<Record<string, CallEvent['call']>> = {
   room_finished: 'ended',
 };
 
+/** Seconds from a call's beginning to the word of it. */
+const beginningSeconds = 3;
+
 /** What a room hears of it; undefined: nothing. */
-export function callEventOf({
-  event,
-  participant,
-}: Pick<WebhookEvent, 'event' | 'participant'>): CallEvent | undefined {
+export function callEventOf(webhook: WebhookEvent): CallEvent | undefined {
+  const { event, participant } = webhook;
   const call = calls[event];
+  // A call that moves to another node, or is ended there, has not started for anyone.
+  if (call === 'started' && ageOf(webhook) > beginningSeconds) return undefined;
   if (call === 'started' || call === 'ended') return { call, text: `The call has ${call}` };
   if (call === undefined || !participant || !isShown(participant)) return undefined;
   const subject = subjectOfParticipant(participant);
@@ -28,6 +31,11 @@ export function callEventOf({
     ...(isAgent(participant) ? { agent: true } : {}),
     text: `${name ?? subject} ${call} the call`,
   };
+}
+
+/** Seconds that the call had lasted; 0 where LiveKit does not say it. */
+function ageOf({ createdAt, room }: WebhookEvent): number {
+  return room && room.creationTime > 0 ? Number(createdAt - room.creationTime) : 0;
 }
 
 /** Of protobuf's `livekit.ParticipantInfo.Kind`, which the SDK does not export. */

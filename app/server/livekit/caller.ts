@@ -4,10 +4,11 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { AuthenticationError } from '../auth/errors.ts';
 import type { Identity } from '../auth/identity.ts';
 import { grantByClaims } from '../auth/room-claims.ts';
-import { clientAddress } from '../http/client-address.ts';
+import type { Denials } from '../deny-list/open-denials.ts';
 import { HttpError } from '../http/errors.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { Sessions } from '../sessions/open-sessions.ts';
+import { bearerTokenIn } from '../net/bearer-token.ts';
+import { clientAddress } from '../net/client-address.ts';
 
 /** The hub whose room of the same name a call belongs to: who may join the one may join the other. */
 export const callHub = 'chat';
@@ -15,10 +16,7 @@ export const callHub = 'chat';
 export interface CallerOptions {
   /** Undefined: nobody is authenticated. */
   readonly authenticate: Authenticator | undefined;
-  readonly sessions: {
-    readonly revocations: Pick<Sessions['revocations'], 'admit'>;
-    readonly bans: Pick<Sessions['bans'], 'isBanned'>;
-  };
+  readonly denials: Denials;
   readonly limits: Pick<Limits, 'call' | 'session'>;
   readonly trustedProxyHops: number;
 }
@@ -28,19 +26,20 @@ export interface CallerOptions {
  * @throws HttpError 401, 429, or 503 while the keys can't be fetched
  */
 export async function callerOf(request: FastifyRequest, options: CallerOptions): Promise<Identity> {
-  const { authenticate, sessions, limits, trustedProxyHops } = options;
+  const { authenticate, denials, limits, trustedProxyHops } = options;
+  const address = clientAddress(request.raw, trustedProxyHops);
   if (!authenticate) {
-    refuseIfTooMany(limits.session(clientAddress(request.raw, trustedProxyHops)));
+    refuseIfTooMany(limits.session(address));
     return { subject: `anonymous:${randomBytes(9).toString('base64url')}`, guest: true };
   }
   try {
-    const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const token = bearerTokenIn(request.headers);
     if (token === undefined) {
       throw new AuthenticationError('missing', 'no token: give one as Authorization: Bearer …');
     }
     const identity = await authenticate(token);
-    sessions.revocations.admit(identity);
-    refuseIfTooMany(limits.call(identity));
+    denials.revocations.admit(identity);
+    refuseIfTooMany(limits.call(identity, address));
     return identity;
   } catch (error) {
     if (!(error instanceof AuthenticationError)) throw error;
@@ -49,9 +48,9 @@ export async function callerOf(request: FastifyRequest, options: CallerOptions):
 }
 
 /** @throws HttpError 403 where the chat room of that name is not the caller's to join */
-export function checkRoom(identity: Identity, room: string, { sessions }: CallerOptions): void {
+export function checkRoom(identity: Identity, room: string, { denials }: CallerOptions): void {
   const { subject } = identity;
-  const isBanned = sessions.bans.isBanned({ hub: callHub, room, subject });
+  const isBanned = denials.bans.isBanned({ hub: callHub, room, subject });
   if (isBanned || !grantByClaims(identity, callHub, room)) {
     throw new HttpError(403, 'forbidden', 'you may not join the call of this room');
   }

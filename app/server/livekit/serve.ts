@@ -1,39 +1,15 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Logger } from 'pino';
-import { z } from 'zod';
-import { agentName, paths } from '../../names.ts';
-import { joinRequest } from '../../protocol/schemas.ts';
+import type { FastifyInstance } from 'fastify';
+import { paths } from '../../names.ts';
 import type { LivekitAccess } from '../environment.ts';
-import { checked } from '../http/checked.ts';
 import { allowCors } from '../http/cors.ts';
 import { HttpError } from '../http/errors.ts';
 import type { OriginRules } from '../http/origin.ts';
-import type { AttachedRooms } from '../rooms/attach.ts';
-import { openLivekitApi } from './api.ts';
-import { type CallerOptions, callerOf, callHub, checkRoom } from './caller.ts';
-import { callToken } from './token.ts';
-import { serveWebhook } from './webhook.ts';
+import type { CallsOptions } from './calls.ts';
 
-export interface LivekitOptions extends OriginRules, CallerOptions {
+export interface LivekitOptions extends OriginRules, Omit<CallsOptions, 'access'> {
   /** Undefined: every route answers that there are no calls here. */
   readonly access: LivekitAccess | undefined;
-  readonly hubs: ReadonlyMap<string, Pick<AttachedRooms, 'publish'>>;
-  readonly log: Pick<Logger, 'warn'>;
 }
-
-const { room } = joinRequest.shape;
-const tokenRequest = z.object({
-  room,
-  /** The voice agent comes as the room begins. */
-  agent: z.boolean().default(false),
-});
-const roomRequest = z.object({ room });
-/** Of a route whose answers no cache may keep. */
-const unkept = {
-  onRequest: async (_request: unknown, reply: FastifyReply) => {
-    reply.header('cache-control', 'no-store');
-  },
-};
 
 /**
  * Calls, one a chat room, for whoever may join that room:
@@ -42,33 +18,14 @@ const unkept = {
  * `POST /api/livekit/webhook`.
  */
 export async function serveLivekit(http: FastifyInstance, options: LivekitOptions): Promise<void> {
-  const { access, hubs, log } = options;
+  const { access } = options;
   for (const path of [paths.livekitToken, paths.livekitAgent, paths.livekitParticipants]) {
     allowCors(http, path, options);
   }
   if (!access) return serveAbsence(http);
-  const api = openLivekitApi(access);
-  http.post(paths.livekitToken, unkept, async (incoming) => {
-    const identity = await callerOf(incoming, options);
-    const told = checked(tokenRequest, incoming.body ?? {});
-    checkRoom(identity, told.room, options);
-    return callToken(access, { room: told.room, identity, ...(told.agent ? { agent: agentName } : {}) });
-  });
-  http.post(paths.livekitAgent, unkept, async (incoming, reply) => {
-    const identity = await callerOf(incoming, options);
-    const told = checked(roomRequest, incoming.body ?? {});
-    checkRoom(identity, told.room, options);
-    await api.callAgent(told.room, agentName);
-    return reply.code(204).send();
-  });
-  http.get(paths.livekitParticipants, unkept, async (incoming) => {
-    const identity = await callerOf(incoming, options);
-    const told = checked(roomRequest, incoming.query);
-    checkRoom(identity, told.room, options);
-    return { participants: await api.participants(told.room) };
-  });
-  const rooms = hubs.get(callHub);
-  if (rooms) await serveWebhook(http, { access, rooms, log });
+  // With LiveKit's SDK, a tenth of what a boot loads: only who has calls pays for it.
+  const { serveCalls } = await import('./calls.ts');
+  await serveCalls(http, { ...options, access });
 }
 
 /** No 5xx: alarms count those, and a page that asks whether there are calls is no fault. */

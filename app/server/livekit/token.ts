@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
-import { type CallToken, subjectAttribute } from '../../protocol/calls.ts';
+import { type CallToken, subjectAttribute, tokenAttribute } from '../../protocol/calls.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { LivekitAccess } from '../environment.ts';
 
@@ -23,7 +23,10 @@ export async function callToken(access: LivekitAccess, request: TokenRequest): P
   const token = new AccessToken(access.apiKey, access.apiSecret, {
     identity,
     ttl: `${seconds}s`,
-    attributes: { [subjectAttribute]: caller.subject },
+    attributes: {
+      [subjectAttribute]: caller.subject,
+      ...(caller.tokenHash === undefined ? {} : { [tokenAttribute]: caller.tokenHash }),
+    },
     ...(caller.name === undefined ? {} : { name: caller.name }),
   });
   token.addGrant({ roomJoin: true, room, canPublish: true, canSubscribe: true, canPublishData: true });
@@ -33,12 +36,23 @@ export async function callToken(access: LivekitAccess, request: TokenRequest): P
   return { url: access.url, token: await token.toJwt(), room, identity, expiresAt };
 }
 
-/** Whose a participant is, as LiveKit tells of it; an agent's is its own name. */
-export function subjectOfParticipant(participant: {
+/** A participant, as LiveKit tells of it. */
+interface Attributed {
   readonly identity: string;
   readonly attributes: Readonly<Record<string, string>>;
-}): string {
-  return participant.attributes[subjectAttribute] ?? participant.identity;
+}
+
+/** Whose a participant is; an agent's is its own name. */
+export function subjectOfParticipant({ identity, attributes }: Attributed): string {
+  return attributes[subjectAttribute] ?? identity;
+}
+
+/** Who joined a call, and by which token of the service. */
+export type CallHolder = Pick<Identity, 'subject' | 'tokenHash'>;
+
+export function holderOf(participant: Attributed): CallHolder {
+  const tokenHash = participant.attributes[tokenAttribute];
+  return { subject: subjectOfParticipant(participant), ...(tokenHash === undefined ? {} : { tokenHash }) };
 }
 
 function secondsLeft({ expiresAt }: Identity): number {

@@ -3,42 +3,48 @@ import { type WebhookEvent, WebhookReceiver } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import { paths } from '../../names.ts';
 import { callSender } from '../../protocol/calls.ts';
-import { joinRequest, longestId } from '../../protocol/schemas.ts';
+import { joinRequest } from '../../protocol/schemas.ts';
+import { isName, longestId } from '../../protocol/text.ts';
 import type { LivekitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
-import type { AttachedRooms } from '../rooms/attach.ts';
-import { RefusedError, UncertainError } from '../rooms/log.ts';
+import type { HubRooms } from '../rooms/hub-rooms.ts';
+import { RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { callEventOf } from './call-event.ts';
+import type { CallWatch } from './call-watch.ts';
+import { holderOf } from './token.ts';
 
 export interface WebhookOptions {
   readonly access: LivekitAccess;
   /** Rooms of the hub that hears of calls. */
-  readonly rooms: Pick<AttachedRooms, 'publish'>;
+  readonly rooms: Pick<HubRooms, 'publish'>;
+  readonly watch: Pick<CallWatch, 'isDenied' | 'check'>;
   readonly log: Pick<Logger, 'warn'>;
 }
 
 /**
- * Seconds after which an event is not told any more. A room knows a repeated id for 120 s: what is older could have been
- * told, and by a captured request would be told again. LiveKit itself gives up after 30 s.
+ * Seconds after which an event is not published any more. A room knows a repeated id for 120 s: what is older could have been
+ * published, and by a captured request would be again. LiveKit itself gives up after 30 s.
  */
 const oldestSeconds = 100;
 /** What LiveKit says of its JSON, which it has signed as it is. */
 const contentType = 'application/webhook+json';
 
 /**
- * `POST /api/livekit/webhook`: LiveKit's nodes tell of rooms and participants, signed. Each event is told in the
+ * `POST /api/livekit/webhook`: LiveKit's nodes tell of rooms and participants, signed. Each event is published in the
  * chat room of the same name, once, however often and by whichever instance it is received: its id is the message's.
  */
 export async function serveWebhook(http: FastifyInstance, options: WebhookOptions): Promise<void> {
   const { access } = options;
-  const receiver = new WebhookReceiver(access.apiKey, access.apiSecret);
+  const receivers = [access, ...(access.previous ? [access.previous] : [])].map(
+    ({ apiKey, apiSecret }) => new WebhookReceiver(apiKey, apiSecret),
+  );
   // In a scope of its own: the signature is over the bytes, so this route's body stays text.
   await http.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     const types = [contentType, 'application/json'];
     scope.addContentTypeParser(types, { parseAs: 'string' }, (_request, body, done) => done(null, body));
     scope.post(paths.livekitWebhook, async (request, reply) => {
-      const event = await verified(receiver, request.body, request.headers.authorization);
+      const event = await verified(receivers, request.body, request.headers.authorization);
       await tell(event, options);
       return reply.code(204).send();
     });
@@ -47,28 +53,34 @@ export async function serveWebhook(http: FastifyInstance, options: WebhookOption
 
 /** @throws HttpError 401 */
 async function verified(
-  receiver: WebhookReceiver,
+  receivers: readonly WebhookReceiver[],
   body: unknown,
   signature: string | undefined,
 ): Promise<WebhookEvent> {
+  const text = typeof body === 'string' ? body : '';
   try {
-    return await receiver.receive(typeof body === 'string' ? body : '', signature);
+    return await Promise.any(receivers.map((receiver) => receiver.receive(text, signature)));
   } catch {
     throw new HttpError(401, 'unauthorized', 'this is not signed with the API key that the service has');
   }
 }
 
 /** @throws HttpError 503, at which LiveKit tries again */
-async function tell(event: WebhookEvent, { rooms, log }: WebhookOptions): Promise<void> {
+async function tell(event: WebhookEvent, { rooms, watch, log }: WebhookOptions): Promise<void> {
   const body = callEventOf(event);
   const room = joinRequest.shape.room.safeParse(event.room?.name);
   if (!body || !room.success) return;
+  // A token for a call can't be taken back: who comes with one from before is removed, and nobody hears of it.
+  const { participant } = event;
+  if (body.call === 'joined' && participant && watch.isDenied(room.data, holderOf(participant))) {
+    return watch.check(room.data);
+  }
   const { id } = event;
   const age = Date.now() / 1_000 - Number(event.createdAt);
-  if (id === '' || id.length > longestId || age > oldestSeconds) {
+  if (!isName(id, longestId) || age > oldestSeconds) {
     log.warn(
       { event: event.event, age: Math.round(age) },
-      'an event of LiveKit came too late to be told once',
+      'an event of LiveKit came too late to be published once',
     );
     return;
   }

@@ -49,7 +49,7 @@ export class BackplaneMetrics implements BackplaneObserver {
       registry,
       {
         name: 'realtime_degraded_seconds_total',
-        help: 'Time that this instance served without Redis. Any rise: publishes were refused meanwhile',
+        help: 'Time that this instance served without Redis, or with one that took no writes. Any rise: publishes were refused meanwhile',
       },
       () => one(this.degradedSeconds),
     );
@@ -61,7 +61,7 @@ export class BackplaneMetrics implements BackplaneObserver {
     });
     this.#faults = new Counter({
       name: 'realtime_redis_errors_total',
-      help: 'Connections to Redis that could not be made (connect) or were lost, and beats that did not come in time (overdue). A rise: a failover, or the network',
+      help: 'Connections to Redis that could not be made (connect) or were lost, beats that did not come in time (overdue), and times at which it stopped taking writes (read-only). A rise: a failover, the network, or a Redis that is full or can not save',
       labelNames: ['link', 'fault'],
       registers: [registry],
     });

@@ -1,8 +1,4 @@
-import type { EventEmitter } from 'node:events';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { Server } from 'socket.io';
-import type { Connection, ConnectionListener } from '../connections.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
 
 /** Engine.IO's own reasons; anything else is `other`. */
@@ -14,24 +10,13 @@ const endReasons = new Set([
   'forced close',
 ]);
 
-/** What Engine.IO calls the codes of its `connection_error`. */
-const handshakeFaults: Readonly<Record<number, string>> = {
-  0: 'unknown_transport',
-  1: 'unknown_session',
-  2: 'bad_method',
-  3: 'bad_request',
-  4: 'refused',
-  5: 'unsupported_protocol',
-};
-
-interface HandshakeError {
-  readonly req: IncomingMessage;
-  readonly code: number;
+interface OpenConnection {
+  readonly transport: { readonly name: string };
 }
 
 /** Clients' connections to this instance, each once, whatever hubs it uses. */
-export class ConnectionMetrics implements ConnectionListener {
-  #open: Iterable<Connection> = [];
+export class ConnectionMetrics {
+  #open: Iterable<OpenConnection> = [];
   readonly #disconnects: Counter;
   readonly #lifetime: Histogram;
   readonly #upgradeFailures: Counter;
@@ -73,13 +58,13 @@ export class ConnectionMetrics implements ConnectionListener {
     });
     this.#upgradeFailures = new Counter({
       name: 'realtime_upgrade_failures_total',
-      help: 'WebSocket upgrades that were refused or failed, by reason. A rise of unknown_session: polling without stickiness; of refused: a limit, an origin, or an instance that is not ready',
+      help: 'WebSocket upgrades that were refused or failed, by reason. A rise of unknown_session: instances end, or can not reach each other; of refused: a limit, an origin, or an instance that is not ready',
       labelNames: ['reason'],
       registers: [registry],
     });
     this.#handshakeFailures = new Counter({
       name: 'realtime_polling_failures_total',
-      help: 'Polling requests that were refused or failed, by reason. A rise of unknown_session: requests of one client reach different instances',
+      help: 'Polling requests that were refused or failed, by reason. A rise of unknown_session: instances end, or can not reach each other',
       labelNames: ['reason'],
       registers: [registry],
     });
@@ -91,7 +76,7 @@ export class ConnectionMetrics implements ConnectionListener {
     });
   }
 
-  /** A hub's middleware did not take a client. @param code as the client is told */
+  /** A hub's middleware did not take a client. @param code as the client gets it */
   refused(hub: string, code: string): void {
     this.#refusals.inc({ hub, reason: code });
   }
@@ -106,17 +91,19 @@ export class ConnectionMetrics implements ConnectionListener {
     this.#lifetime.observe(afterMs / 1000);
   }
 
+  /** A request that would have made or carried a connection was refused or failed. @param reason in a word */
+  handshakeFailed(over: 'websocket' | 'polling', reason: string): void {
+    if (over === 'polling') {
+      this.#handshakeFailures.inc({ reason });
+      return;
+    }
+    this.upgradeFailures += 1;
+    this.#upgradeFailures.inc({ reason });
+  }
+
   /** @param open the connections that are open, each time it is iterated */
-  watch(io: Server, http: HttpServer, open: Iterable<Connection>): void {
+  watch(open: Iterable<OpenConnection>): void {
     this.#open = open;
-    io.engine.on('connection_error', ({ req, code }: HandshakeError) => this.#failed(req, code));
-    // A handshake that ws itself refuses, for a bad key or version: Engine.IO does not hear of it.
-    const { ws } = io.engine as unknown as { ws?: EventEmitter };
-    ws?.on('wsClientError', () => this.#upgradeFailed('malformed'));
-    const path = io.path();
-    http.on('upgrade', ({ url = '' }: IncomingMessage) => {
-      if (!url.startsWith(path)) this.#upgradeFailed('wrong_path');
-    });
   }
 
   get count(): number {
@@ -130,16 +117,5 @@ export class ConnectionMetrics implements ConnectionListener {
       counts[name === 'websocket' || name === 'polling' ? name : 'other'] += 1;
     }
     return counts;
-  }
-
-  #failed({ headers }: IncomingMessage, code: number): void {
-    const reason = handshakeFaults[code] ?? 'other';
-    if (headers.upgrade === undefined) this.#handshakeFailures.inc({ reason });
-    else this.#upgradeFailed(reason);
-  }
-
-  #upgradeFailed(reason: string): void {
-    this.upgradeFailures += 1;
-    this.#upgradeFailures.inc({ reason });
   }
 }

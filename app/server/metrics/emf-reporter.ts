@@ -102,8 +102,8 @@ function totalsOf({ connections, rooms, backplane }: Metrics): Totals {
     Publishes: ['Count', rooms.published('acknowledged')],
     PublishesFailed: ['Count', rooms.published('refused', 'uncertain', 'internal')],
     Deliveries: ['Count', rooms.total('deliveries')],
-    Gaps: ['Count', rooms.total('gaps') + rooms.total('lossesTold')],
-    OverfullConnections: ['Count', rooms.total('overfull')],
+    Gaps: ['Count', rooms.total('gaps') + rooms.total('lossesReported')],
+    SlowConsumers: ['Count', rooms.total('slowConsumers')],
     DegradedSeconds: ['Seconds', backplane.degradedSeconds],
     RedisErrors: ['Count', backplane.faults],
   };

@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from 'prom-client';
-import type { RoomView } from '../rooms/attach.ts';
 import { createRoomCounters, publishResults, type RoomCounters } from '../rooms/counters.ts';
+import type { RoomView } from '../rooms/hub-rooms.ts';
 import { counterOf, gaugeOf, type Samples } from './families.ts';
 
 /** A hub's rooms as they are now. */
@@ -31,7 +31,7 @@ const families: readonly (readonly [name: string, counted: CountedNumber, help: 
   ],
   [
     'realtime_losses_told_total',
-    'lossesTold',
+    'lossesReported',
     'Joins whose answer says that messages are missing. A rise: clients stay away for longer than the log reaches, or a failover of Redis lost writes',
   ],
   [
@@ -42,11 +42,11 @@ const families: readonly (readonly [name: string, counted: CountedNumber, help: 
   [
     'realtime_gaps_total',
     'gaps',
-    'Members told that messages may be missing. Any rise: a failover of Redis lost writes, or this instance was cut off for longer than the log reaches',
+    'Members notified that messages may be missing. Any rise: a failover of Redis lost writes, or this instance was cut off for longer than the log reaches',
   ],
   [
-    'realtime_overfull_connections_total',
-    'overfull',
+    'realtime_slow_consumers_total',
+    'slowConsumers',
     'Connections ended since the client did not read. A rise: slow clients, or rooms too busy for their networks',
   ],
 ];

@@ -4,7 +4,7 @@ import type { ConnectionMetrics } from './connection-metrics.ts';
 const everyMs = 60_000;
 
 /**
- * One line a minute of how many came and went, where any did: each of them is told at debug level alone, so that
+ * One line a minute of how many came and went, where any did: each of them is logged at debug level alone, so that
  * ten thousand reconnects don't write ten thousand lines.
  *
  * @returns ends it

@@ -40,7 +40,7 @@ const isAboutName = /model identifier|inference profile|on-demand throughput|isn
 
 /**
  * What the fault means, and what to do. Bedrock's own words are kept where they are of access, names and quotas;
- * a `ValidationException` may quote the conversation, so of it only the name is told.
+ * a `ValidationException` may quote the conversation, so of it only the name is logged.
  */
 export function explainBedrock(error: Error, modelId: string): ModelError {
   if (error instanceof ModelError) return error;

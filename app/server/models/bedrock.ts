@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   BedrockRuntimeClient,
   type BedrockRuntimeClientConfig,
@@ -7,14 +8,17 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { explainBedrock } from './bedrock-errors.ts';
 import { ModelError, type ModelMessage, type ModelProvider } from './provider.ts';
-import { retryBusy } from './retry.ts';
+
+/** So many tries in all; with the pauses between them a busy model is waited for about 4 s. */
+const mostTries = 4;
+const firstPauseMs = 500;
 
 export interface BedrockOptions {
   /** A model's id, or an inference profile's, such as `eu.amazon.nova-lite-v1:0`. */
   readonly modelId: string;
   /** Longest answer in the model's own tokens. @default 4,096 */
   readonly maxTokens?: number;
-  /** What the model is told before each conversation. @default nothing */
+  /** What the model gets before each conversation. @default nothing */
   readonly system?: string;
   /** Of the SDK's client, for example its region. @default the environment's */
   readonly client?: BedrockRuntimeClientConfig;
@@ -99,4 +103,27 @@ function faultIn(event: ConverseStreamOutput): Error | undefined {
     event.validationException ??
     event.serviceUnavailableException
   );
+}
+
+/**
+ * Starts a stream again where the model was busy. Only before its first token: what was said can't be said
+ * again, since nobody knows how another try would go on.
+ */
+async function* retryBusy(start: () => AsyncIterable<string>, signal: AbortSignal): AsyncIterable<string> {
+  for (let tries = 1; ; tries += 1) {
+    let hasBegun = false;
+    try {
+      for await (const text of start()) {
+        hasBegun = true;
+        yield text;
+      }
+      return;
+    } catch (error) {
+      const isBusy = error instanceof ModelError && error.fault === 'busy';
+      if (hasBegun || !isBusy || tries === mostTries) throw error;
+    }
+    await delay(firstPauseMs * 2 ** (tries - 1) * (0.5 + Math.random()), undefined, { signal }).catch(() => {
+      signal.throwIfAborted();
+    });
+  }
 }

@@ -18,5 +18,5 @@ export async function openModel({ provider, id }: ModelSettings, cache: AnswerCa
   if (provider === 'offline') return openOfflineModel();
   if (id === undefined) throw new Error('MODEL_PROVIDER=bedrock needs MODEL_ID');
   const { openBedrockModel } = await import('./bedrock.ts');
-  return cacheFirstAnswers(openBedrockModel({ modelId: id }), { cache });
+  return cacheFirstAnswers(openBedrockModel({ modelId: id }), cache);
 }

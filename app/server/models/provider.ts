@@ -30,7 +30,7 @@ export type ModelFault =
   /** It broke off, or can't be reached. */
   | 'broken';
 
-/** The message is for the operator and never holds what was asked; users are told the fault alone. */
+/** The message is for the operator and never holds what was asked; users get the fault alone. */
 export class ModelError extends Error {
   override readonly name = 'ModelError';
   readonly fault: ModelFault;

@@ -1,16 +1,17 @@
+import { hashTag, redisName } from '../redis/keys.ts';
 import { roomKeys } from '../rooms/keys.ts';
 
 /** Names in Redis of one room's presence; beside those of its log. */
 export interface PresenceKeys {
   /** Hash: subject -> owners through which it is in the room. */
   readonly counts: string;
-  /** Sorted set: subjects by when their leave is told. */
+  /** Sorted set: subjects by when their leave is published. */
   readonly leaving: string;
   /** Hash: epoch, version, and what they hang on. */
   readonly state: string;
   /** Set: the subjects that are in the room through this owner. */
   of(owner: string): string;
-  /** The room's own channel: changes are whispered on it. */
+  /** The room's own channel: changes are broadcast on it. */
   readonly channel: string;
 }
 
@@ -28,7 +29,7 @@ export function presenceKeys(deployment: string, hub: string, room: string): Pre
 
 /** Names that all rooms of a deployment share. */
 export interface SharedPresenceKeys {
-  /** Sorted set: places by when something is to be told of them. */
+  /** Sorted set: places by when something of them is to be published. */
   readonly due: string;
   /** There while a beat's caller looks after what is due. */
   readonly beat: string;
@@ -37,7 +38,7 @@ export interface SharedPresenceKeys {
 }
 
 export function sharedPresenceKeys(deployment: string): SharedPresenceKeys {
-  const base = `${deployment}:presence:{all}`;
+  const base = redisName(deployment, 'presence', hashTag('all'));
   return { due: `${base}:due`, beat: `${base}:beat`, of: (owner) => `${base}:of:${owner}` };
 }
 

@@ -4,6 +4,8 @@ export interface LocalRoom {
   readonly sockets: Map<string, number>;
   /** Subjects that came or left since they were registered; which of both is looked up at that time. */
   readonly unregistered: Set<string>;
+  /** Counts whoever comes first or leaves last. */
+  changes: number;
   /** When it was last compared with what is registered; 0: at the next occasion. */
   verifiedAt: number;
 }
@@ -17,7 +19,7 @@ export class LocalPresence {
     const room = this.#rooms.get(name) ?? this.#open(name);
     const sockets = room.sockets.get(subject) ?? 0;
     room.sockets.set(subject, sockets + 1);
-    if (sockets === 0) room.unregistered.add(subject);
+    if (sockets === 0) this.#changed(room, subject);
     return sockets === 0;
   }
 
@@ -28,12 +30,16 @@ export class LocalPresence {
     if (!room || !sockets) return false;
     if (sockets > 1) room.sockets.set(subject, sockets - 1);
     else room.sockets.delete(subject);
-    if (sockets === 1) room.unregistered.add(subject);
+    if (sockets === 1) this.#changed(room, subject);
     return sockets === 1;
   }
 
   subjectsOf(name: string): string[] {
     return [...(this.#rooms.get(name)?.sockets.keys() ?? [])];
+  }
+
+  changesOf(name: string): number {
+    return this.#rooms.get(name)?.changes ?? 0;
   }
 
   /** Rooms with something to register. */
@@ -56,8 +62,18 @@ export class LocalPresence {
     if (room && room.sockets.size + room.unregistered.size === 0) this.#rooms.delete(name);
   }
 
+  #changed(room: LocalRoom, subject: string): void {
+    room.changes += 1;
+    room.unregistered.add(subject);
+  }
+
   #open(name: string): LocalRoom {
-    const room: LocalRoom = { sockets: new Map(), unregistered: new Set(), verifiedAt: Date.now() };
+    const room: LocalRoom = {
+      sockets: new Map(),
+      unregistered: new Set(),
+      changes: 0,
+      verifiedAt: Date.now(),
+    };
     this.#rooms.set(name, room);
     return room;
   }

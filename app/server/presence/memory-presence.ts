@@ -1,5 +1,5 @@
-import type { PresenceChange, PresencePlace } from '../../protocol/hub.ts';
-import { makeEpoch } from '../rooms/position.ts';
+import type { PresenceChange, PresencePosition } from '../../protocol/hub.ts';
+import { makeEpochTag } from '../rooms/log/position.ts';
 import {
   type Change,
   type HubPresence,
@@ -20,9 +20,9 @@ export function openMemoryPresence(): PresenceStore {
 interface RoomState {
   readonly epoch: string;
   version: number;
-  /** Subject -> the owners through which it is in the room; none while its leave is not told yet. */
+  /** Subject -> the owners through which it is in the room; none while its leave is not published yet. */
   readonly owners: Map<string, Set<string>>;
-  /** Subject -> when its leave is told. */
+  /** Subject -> when its leave is published. */
   readonly leaving: Map<string, number>;
 }
 
@@ -45,7 +45,7 @@ class MemoryPresence implements HubPresence {
       if (state.owners.has(subject)) state.leaving.delete(subject);
     }
     for (const subject of left) leave(state, subject, owner, this.#options.graceMs);
-    this.#tell(room, state, fresh, []);
+    this.#publish(room, state, fresh, []);
     return true;
   }
 
@@ -54,13 +54,13 @@ class MemoryPresence implements HubPresence {
     return [...entries].filter(([, owners]) => owners.has(owner)).map(([subject]) => subject);
   }
 
-  async members(room: string, known?: PresencePlace): Promise<Members> {
+  async members(room: string, known?: PresencePosition): Promise<Members> {
     const { epoch, version, owners } = this.#rooms.get(room) ?? { epoch: '', version: 0, owners: new Map() };
     if (known?.epoch === epoch && known.version === version) return { epoch, version };
     return { epoch, version, members: [...owners.keys()] };
   }
 
-  async tellDue(): Promise<void> {
+  async publishDue(): Promise<void> {
     const now = Date.now();
     for (const [room, state] of this.#rooms) {
       const gone = [...state.leaving].filter(([, due]) => due <= now).map(([subject]) => subject);
@@ -68,7 +68,7 @@ class MemoryPresence implements HubPresence {
         state.leaving.delete(subject);
         state.owners.delete(subject);
       }
-      this.#tell(room, state, [], gone);
+      this.#publish(room, state, [], gone);
       if (state.owners.size === 0) this.#rooms.delete(room);
     }
   }
@@ -79,16 +79,16 @@ class MemoryPresence implements HubPresence {
     }
   }
 
-  #tell(room: string, state: RoomState, joined: string[], left: string[]): void {
+  #publish(room: string, state: RoomState, joined: string[], left: string[]): void {
     if (joined.length + left.length === 0) return;
     state.version += 1;
     const change: PresenceChange = { room, epoch: state.epoch, version: state.version, joined, left };
-    this.#options.whisper(room, 'presence', change);
+    this.#options.broadcast(room, 'presence', change);
   }
 }
 
 function newRoom(): RoomState {
-  return { epoch: makeEpoch(), version: 0, owners: new Map(), leaving: new Map() };
+  return { epoch: makeEpochTag(), version: 0, owners: new Map(), leaving: new Map() };
 }
 
 function leave({ owners, leaving }: RoomState, subject: string, owner: string, graceMs: number): void {

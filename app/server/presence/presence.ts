@@ -1,32 +1,37 @@
 import type { Logger } from 'pino';
-import type { Socket } from 'socket.io';
-import type { PresenceAnswer, PresencePlace } from '../../protocol/hub.ts';
+import type { PresencePosition, PresenceReply } from '../../protocol/hub.ts';
 import type { Leases } from '../leases/leases.ts';
+import type { Member } from '../rooms/member.ts';
 import type { MembershipListener } from '../rooms/rooms.ts';
 import { LocalPresence } from './local.ts';
+import { type MemberList, MemberLists } from './member-lists.ts';
 import { Registrar } from './registrar.ts';
-import type { PresenceStore, Whisper } from './store.ts';
+import type { BroadcastEvent, PresenceStore } from './store.ts';
 
 export interface PresenceOptions {
   /** `openRedisPresence` or `openMemoryPresence`. */
   readonly store: PresenceStore;
   readonly hub: string;
   readonly leases: Leases;
-  readonly subjectOf: (socket: Socket) => string;
-  /** `AttachedRooms.whisper`. */
-  readonly whisper: Whisper;
+  /** `HubRooms.broadcast`. */
+  readonly broadcast: BroadcastEvent;
   readonly log: Logger;
   /**
-   * How long after its last socket a subject's leave is told, in milliseconds: longer than it takes to come back
+   * How long after its last socket a subject's leave is published, in milliseconds: longer than it takes to come back
    * on another instance. @default 10,000: five tries of a client, at 0.2 to 5 s
    */
   readonly graceMs?: number;
 }
 
+/** All that presence asks of a member: several of one subject are one. */
+type PresentMember = Pick<Member, 'subject'>;
+
 /** Who is in a hub's rooms, over all instances. */
 export interface Presence extends MembershipListener {
+  joined(member: PresentMember, room: string): void;
+  left(member: PresentMember, room: string): void;
   /** @param known what the caller has: answered without members where that is still so */
-  members(room: string, known?: PresencePlace): Promise<PresenceAnswer>;
+  members(room: string, known?: PresencePosition): Promise<PresenceReply>;
   /** Registers what is left to say; who is still here leaves after the grace, or is on another instance by then. */
   close(): Promise<void>;
 }
@@ -43,49 +48,55 @@ export function openPresence(options: PresenceOptions): Presence {
 }
 
 class SharedPresence implements Presence {
-  readonly #options: PresenceOptions;
   readonly #local = new LocalPresence();
   readonly #registrar: Registrar;
-  readonly #reads = new Map<string, Promise<PresenceAnswer>>();
+  readonly #lists: MemberLists;
+  /** Lists with those of this instance, made once for all who are given them. */
+  readonly #completed = new WeakMap<
+    MemberList,
+    { readonly changes: number; readonly answer: PresenceReply }
+  >();
   readonly #timer: NodeJS.Timeout;
   readonly #ends: readonly (() => void)[];
   readonly #graceMs: number;
   #isClosed = false;
 
   constructor(options: PresenceOptions) {
-    const { store, hub, whisper, leases, log, graceMs = defaultGraceMs } = options;
-    this.#options = options;
+    const { store, hub, broadcast, leases, log, graceMs = defaultGraceMs } = options;
     this.#graceMs = graceMs;
-    const shared = store.open({ hub, whisper, graceMs });
+    const shared = store.open({ hub, broadcast, graceMs });
     this.#registrar = new Registrar({ shared, local: this.#local, owner: leases.owner, log });
+    this.#lists = new MemberLists((room, known) => this.#registrar.members(room, known));
     const graceOfDead = Math.min(graceMs, Math.max(leastGraceMs, graceMs - silentAtLeastMs));
     this.#ends = [
-      leases.onDead((owner) => shared.release(owner, graceOfDead, 'all')),
+      leases.onExpired((owner) => shared.release(owner, graceOfDead, 'all')),
       leases.onRenewed(() => this.#registrar.verifyAll()),
       store.onReturn(() => this.#registrar.verifyAll()),
     ];
     this.#timer = setInterval(() => void this.#registrar.tick(), tickEveryMs);
   }
 
-  // An arrow, as `left`: both are handed to `attachRooms` as they are.
-  joined = (socket: Socket, room: string): void => {
+  // An arrow, as `left`: both are handed to the rooms as they are.
+  joined = ({ subject }: PresentMember, room: string): void => {
     if (this.#isClosed) return;
-    if (this.#local.enter(room, this.#options.subjectOf(socket))) this.#registrar.soon();
+    if (this.#local.enter(room, subject)) this.#registrar.soon();
   };
 
-  left = (socket: Socket, room: string): void => {
+  left = ({ subject }: PresentMember, room: string): void => {
     if (this.#isClosed) return;
-    if (this.#local.exit(room, this.#options.subjectOf(socket))) this.#registrar.soon();
+    if (this.#local.exit(room, subject)) this.#registrar.soon();
   };
 
-  members(room: string, known?: PresencePlace): Promise<PresenceAnswer> {
-    // Clients that come together ask together: one read serves them all.
-    const key = JSON.stringify([room, known?.epoch, known?.version]);
-    const underWay = this.#reads.get(key);
-    if (underWay) return underWay;
-    const read = this.#read(room, known).finally(() => this.#reads.delete(key));
-    this.#reads.set(key, read);
-    return read;
+  async members(room: string, known?: PresencePosition): Promise<PresenceReply> {
+    const list = await this.#lists.of(room);
+    // Whoever asks is in the room: where nobody is registered, Redis has lost that, or does not know it yet.
+    if (!list || list.epoch === '') {
+      return { epoch: '', version: 0, members: this.#local.subjectsOf(room), partial: true };
+    }
+    const { epoch, version } = list;
+    return known?.epoch === epoch && known.version === version
+      ? { epoch, version }
+      : this.#complete(room, list);
   }
 
   async close(): Promise<void> {
@@ -96,16 +107,15 @@ class SharedPresence implements Presence {
     await this.#registrar.close(this.#graceMs);
   }
 
-  async #read(room: string, known?: PresencePlace): Promise<PresenceAnswer> {
-    const answer = await this.#registrar.members(room, known);
-    // Whoever asks is in the room: where nobody is registered, Redis has lost that, or does not know it yet.
-    if (answer && answer.epoch !== '') return this.#withOwn(room, answer);
-    return { epoch: '', version: 0, members: this.#local.subjectsOf(room), partial: true };
-  }
-
   /** Who has just come is registered a moment later: without them an asker would not find itself. */
-  #withOwn(room: string, answer: PresenceAnswer): PresenceAnswer {
-    if (!answer.members) return answer;
-    return { ...answer, members: [...new Set([...answer.members, ...this.#local.subjectsOf(room)])] };
+  #complete(room: string, list: MemberList): PresenceReply {
+    const changes = this.#local.changesOf(room);
+    const made = this.#completed.get(list);
+    if (made?.changes === changes) return made.answer;
+    const registered = new Set(list.members);
+    const missing = this.#local.subjectsOf(room).filter((subject) => !registered.has(subject));
+    const answer = missing.length === 0 ? list : { ...list, members: [...list.members, ...missing] };
+    this.#completed.set(list, { changes, answer });
+    return answer;
   }
 }

@@ -1,8 +1,10 @@
-import type { PresencePlace } from '../../protocol/hub.ts';
+import type { PresencePosition } from '../../protocol/hub.ts';
 import { leaseKeys } from '../leases/keys.ts';
+import { assertAvailable } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
-import { Script } from '../redis/script.ts';
-import { makeEpoch } from '../rooms/position.ts';
+import { NamedScript } from '../redis/script.ts';
+import { openEvent } from '../rooms/broadcast.ts';
+import { makeEpochTag } from '../rooms/log/position.ts';
 import { partsOf, placeOf, presenceKeys, sharedPresenceKeys } from './keys.ts';
 import {
   type Change,
@@ -13,7 +15,7 @@ import {
   mostMembers,
   mostTold,
   type PresenceStore,
-  StoreAwayError,
+  UnsettledError,
 } from './store.ts';
 
 export interface RedisPresenceOptions {
@@ -26,13 +28,50 @@ export interface RedisPresenceOptions {
   readonly settleMs?: number;
 }
 
+const file = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
+
 const scripts = {
-  change: script('change'),
-  tell: script('tell'),
-  due: script('due'),
-  release: script('release'),
-  members: script('members'),
-  registered: script('registered'),
+  change: new NamedScript(
+    {
+      keys: ['counts', 'leaving', 'state', 'ownSubjects', 'ownRooms', 'due', 'owners', 'beat'],
+      args: [
+        'owner',
+        'place',
+        'channel',
+        'openBroadcast',
+        'newEpoch',
+        'graceMs',
+        'ageMs',
+        'mostMembers',
+        'settleMs',
+        'came',
+      ],
+    },
+    file('change'),
+  ),
+  tell: new NamedScript(
+    {
+      keys: ['counts', 'leaving', 'state', 'due'],
+      args: ['place', 'channel', 'openBroadcast', 'newEpoch', 'ageMs', 'mostSubjects'],
+    },
+    file('tell'),
+  ),
+  due: new NamedScript({ keys: ['due', 'beat'], args: ['everyMs', 'mostRooms'] }, file('due')),
+  release: new NamedScript(
+    {
+      keys: ['counts', 'leaving', 'ownSubjects', 'ownRooms', 'due'],
+      args: ['place', 'graceMs', 'ageMs', 'most'],
+    },
+    file('release'),
+  ),
+  members: new NamedScript(
+    { keys: ['counts', 'state'], args: ['knownEpoch', 'knownVersion'] },
+    file('members'),
+  ),
+  registered: new NamedScript(
+    { keys: ['counts', 'leaving', 'state', 'ownSubjects', 'ownRooms', 'due'], args: ['ageMs'] },
+    file('registered'),
+  ),
 };
 
 /** One instance looks after what is due, this often. */
@@ -40,7 +79,7 @@ const dueEveryMs = 1_000;
 const mostRoomsDue = 1_000;
 const roomsAtOnce = 50;
 
-/** Presence that all instances of a deployment share. Changes are told by the scripts that make them. */
+/** Presence that all instances of a deployment share. Changes are published by the scripts that make them. */
 export function openRedisPresence(options: RedisPresenceOptions): PresenceStore {
   const { commands } = options.links;
   return {
@@ -73,54 +112,41 @@ class RedisPresence implements HubPresence {
   }
 
   async change(room: string, { owner, joined, left }: Change): Promise<boolean> {
-    const keys = this.#keys(this.#hub, room);
-    const shared = this.#shared;
-    const leases = leaseKeys(this.#deployment);
-    const place = placeOf(this.#hub, room);
-    const answer = await scripts.change.run(
-      this.#redis(),
-      [
-        keys.counts,
-        keys.leaving,
-        keys.state,
-        keys.of(owner),
-        shared.of(owner),
-        shared.due,
-        leases.owners,
-        leases.beat,
-      ],
-      [
-        ...[owner, place, keys.channel, whisperHead(room), makeEpoch()],
-        ...[this.#graceMs, this.#ageMs, mostMembers, this.#settleMs],
-        ...[joined.length, ...joined, ...left],
-      ],
-    );
+    const args = {
+      owner,
+      place: placeOf(this.#hub, room),
+      ...this.#teller(this.#hub, room),
+      graceMs: this.#graceMs,
+      ageMs: this.#ageMs,
+      mostMembers,
+      settleMs: this.#settleMs,
+      came: joined.length,
+    };
+    const { owners, beat } = leaseKeys(this.#deployment);
+    const keys = { ...this.#keysOf(owner, this.#hub, room), owners, beat };
+    const answer = await scripts.change.run(this.#redis(), keys, args, [...joined, ...left]);
     return answer === 1;
   }
 
   async registered(room: string, owner: string): Promise<string[]> {
-    const keys = this.#keys(this.#hub, room);
-    const { due, of } = this.#shared;
-    const all = [keys.counts, keys.leaving, keys.state, keys.of(owner), of(owner), due];
-    return (await scripts.registered.run(this.#redis(), all, [this.#ageMs])) as string[];
+    const keys = this.#keysOf(owner, this.#hub, room);
+    return (await scripts.registered.run(this.#redis(), keys, { ageMs: this.#ageMs })) as string[];
   }
 
-  async members(room: string, known?: PresencePlace): Promise<Members> {
-    const { counts, state } = this.#keys(this.#hub, room);
-    const args = [known?.epoch ?? '', known?.version ?? -1];
-    const answer = await scripts.members.run(this.#redis(), [counts, state], args);
+  async members(room: string, known?: PresencePosition): Promise<Members> {
+    const args = { knownEpoch: known?.epoch ?? '', knownVersion: known?.version ?? -1 };
+    const answer = await scripts.members.run(this.#redis(), this.#keys(this.#hub, room), args);
     const [epoch, version, isSettling, isKnown, ...members] = answer as MembersReply;
-    if (isSettling)
-      throw new StoreAwayError('Redis came back empty, and instances still register who is there');
+    if (isSettling) throw new UnsettledError();
     return { epoch, version, ...(isKnown ? {} : { members }) };
   }
 
-  async tellDue(): Promise<void> {
-    const { due, beat } = this.#shared;
-    const places = await scripts.due.run(this.#redis(), [due, beat], [dueEveryMs, mostRoomsDue]);
+  async publishDue(): Promise<void> {
+    const args = { everyMs: dueEveryMs, mostRooms: mostRoomsDue };
+    const places = await scripts.due.run(this.#redis(), this.#shared, args);
     const all = places as string[];
     for (let start = 0; start < all.length; start += roomsAtOnce) {
-      await Promise.all(all.slice(start, start + roomsAtOnce).map((place) => this.#tell(place)));
+      await Promise.all(all.slice(start, start + roomsAtOnce).map((place) => this.#publish(place)));
     }
   }
 
@@ -132,26 +158,36 @@ class RedisPresence implements HubPresence {
 
   async #releaseRoom(place: string, owner: string, graceMs: number): Promise<void> {
     const { hub, room } = partsOf(place);
-    const keys = this.#keys(hub, room);
-    const { due, of } = this.#shared;
-    const all = [keys.counts, keys.leaving, keys.of(owner), of(owner), due];
+    const keys = this.#keysOf(owner, hub, room);
+    const args = { place, graceMs, ageMs: this.#ageMs, most: mostAtOnce };
     for (let rest = 1; rest > 0; ) {
-      const args = [place, graceMs, this.#ageMs, mostAtOnce];
-      rest = (await scripts.release.run(this.#redis(), all, args)) as number;
+      rest = (await scripts.release.run(this.#redis(), keys, args)) as number;
     }
   }
 
-  async #tell(place: string): Promise<void> {
+  async #publish(place: string): Promise<void> {
     const { hub, room } = partsOf(place);
-    const { counts, leaving, state, channel } = this.#keys(hub, room);
-    const args = [place, channel, whisperHead(room), makeEpoch(), this.#ageMs, mostTold];
-    await scripts.tell.run(this.#redis(), [counts, leaving, state, this.#shared.due], args);
+    const keys = { ...this.#keys(hub, room), due: this.#shared.due };
+    const args = { place, ...this.#teller(hub, room), ageMs: this.#ageMs, mostSubjects: mostTold };
+    await scripts.tell.run(this.#redis(), keys, args);
   }
 
   #redis() {
-    const redis = this.#links.commands.connection;
-    if (!redis || !this.#links.available()) throw new StoreAwayError('Redis is away');
-    return redis;
+    return assertAvailable(this.#links);
+  }
+
+  /** What a script needs to tell the room of a change. */
+  #teller(hub: string, room: string) {
+    const { channel } = this.#keys(hub, room);
+    return { channel, openBroadcast: openEvent('presence', { room }), newEpoch: makeEpochTag() };
+  }
+
+  /** The keys of a room and of an owner in it. */
+  #keysOf(owner: string, hub: string, room: string) {
+    const { counts, leaving, state, of } = this.#keys(hub, room);
+    const shared = this.#shared;
+    const own = { ownSubjects: of(owner), ownRooms: shared.of(owner) };
+    return { counts, leaving, state, due: shared.due, ...own };
   }
 
   #keys(hub: string, room: string) {
@@ -165,12 +201,3 @@ class RedisPresence implements HubPresence {
 
 /** What `members.lua` returns. */
 type MembersReply = [epoch: string, version: number, isSettling: 0 | 1, isKnown: 0 | 1, ...members: string[]];
-
-/** The feed's format of a whisper, up to where the script goes on. */
-function whisperHead(room: string): string {
-  return `!{"kind":"event","event":"presence","payload":{"room":${JSON.stringify(room)},`;
-}
-
-function script(name: string): Script {
-  return new Script(new URL(`./scripts/${name}.lua`, import.meta.url));
-}

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { PresencePlace } from '../../protocol/hub.ts';
+import type { PresencePosition } from '../../protocol/hub.ts';
+import { RedisAwayError } from '../redis/access.ts';
 import type { LocalPresence, LocalRoom } from './local.ts';
-import { type HubPresence, type Members, mostAtOnce, StoreAwayError } from './store.ts';
+import { type HubPresence, type Members, mostAtOnce, UnsettledError } from './store.ts';
 
 export interface RegistrarOptions {
   readonly shared: HubPresence;
@@ -13,7 +14,7 @@ export interface RegistrarOptions {
 /** Changes of so many milliseconds go out together, one call for a room. */
 const batchMs = 200;
 const retryMs = 1_000;
-const tellFaultEveryMs = 60_000;
+const reportFaultEveryMs = 60_000;
 /** Rooms that are registered, or compared, at a time. */
 const roomsAtOnce = 50;
 /** Well within the age of the keys, an hour: comparing a room also keeps them. */
@@ -26,7 +27,7 @@ export class Registrar {
   #registering: Promise<boolean> | undefined;
   #ticking = false;
   #doubts = 0;
-  #toldAt = 0;
+  #reportedAt = 0;
   #isClosed = false;
 
   constructor(options: RegistrarOptions) {
@@ -34,7 +35,7 @@ export class Registrar {
   }
 
   /** Undefined while the store can't tell. */
-  async members(room: string, known?: PresencePlace): Promise<Members | undefined> {
+  async members(room: string, known?: PresencePosition): Promise<Members | undefined> {
     try {
       return await this.#options.shared.members(room, known);
     } catch (error) {
@@ -66,7 +67,7 @@ export class Registrar {
     this.#ticking = true;
     const { shared, local } = this.#options;
     try {
-      await shared.tellDue();
+      await shared.publishDue();
       const unverified = local.unverified(Date.now() - verifyEveryMs);
       await inChunks(unverified, ([name, room]) => this.#verify(name, room));
     } catch (error) {
@@ -123,10 +124,11 @@ export class Registrar {
     return isWritten;
   }
 
-  /** That Redis is away is told elsewhere. */
+  /** That Redis is away is logged elsewhere. */
   #failed(error: Error): void {
-    if (error instanceof StoreAwayError || Date.now() - this.#toldAt < tellFaultEveryMs) return;
-    this.#toldAt = Date.now();
+    if (error instanceof RedisAwayError || error instanceof UnsettledError) return;
+    if (Date.now() - this.#reportedAt < reportFaultEveryMs) return;
+    this.#reportedAt = Date.now();
     this.#options.log.warn({ err: error }, 'presence is not up to date; it is tried again every second');
   }
 

@@ -1,4 +1,4 @@
-import type { PresencePlace } from '../../protocol/hub.ts';
+import type { PresencePosition } from '../../protocol/hub.ts';
 
 /** Who came to a room through one owner, and who left it. */
 export interface Change {
@@ -8,29 +8,33 @@ export interface Change {
 }
 
 /** Where it stands; `members` is absent where the caller has it already. */
-export interface Members extends PresencePlace {
+export interface Members extends PresencePosition {
   readonly members?: readonly string[];
 }
 
 /** Tells a room's members on all instances an event that is not kept. */
-export type Whisper = (room: string, event: string, payload: unknown) => void;
+export type BroadcastEvent = (room: string, event: string, payload: unknown) => void;
 
 export interface HubPresenceOptions {
   readonly hub: string;
-  readonly whisper: Whisper;
-  /** How long after its last socket a subject's leave is told, in milliseconds. */
+  readonly broadcast: BroadcastEvent;
+  /** How long after its last socket a subject's leave is published, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** The store can't be asked now: nothing was written. */
-export class StoreAwayError extends Error {
-  override readonly name = 'StoreAwayError';
+/** Redis came back empty, and not every instance has registered who is there. */
+export class UnsettledError extends Error {
+  override readonly name = 'UnsettledError';
+
+  constructor() {
+    super('Redis came back empty, and instances still register who is there');
+  }
 }
 
 /** Who is in the rooms of one hub, over all instances. All of it may be repeated without harm. */
 export interface HubPresence {
   /**
-   * Registers a change, and tells the room who is new; who left is told by `tellDue`.
+   * Registers a change, and publishes who is new; who left is published by `publishDue`.
    * @returns false while the owner has no lease: nothing was written
    * @throws Error while the store is away
    */
@@ -39,11 +43,11 @@ export interface HubPresence {
   registered(room: string, owner: string): Promise<string[]>;
   /**
    * An empty `epoch` where nobody has ever been registered.
-   * @throws Error while the store is away, or does not know all members yet
+   * @throws UnsettledError, and Error while the store is away
    */
-  members(room: string, known?: PresencePlace): Promise<Members>;
-  /** Tells the rooms whose leave is due. @throws Error while the store is away */
-  tellDue(): Promise<void>;
+  members(room: string, known?: PresencePosition): Promise<Members>;
+  /** Publishes the leaves that are due. @throws Error while the store is away */
+  publishDue(): Promise<void>;
   /**
    * Takes back all that an owner registered, in this hub or in all: who sees a death may not have each hub.
    * @throws Error while the store is away

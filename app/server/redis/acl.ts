@@ -3,6 +3,8 @@
  * functions alone, so that `lib/` can import them.
  */
 
+import { redisName } from './keys.ts';
+
 /** A Redis user's permissions, in the words of `ACL SETUSER`. */
 export interface AclRules {
   /** Key patterns. */
@@ -28,7 +30,7 @@ const commands = {
   ],
   keys: ['del', 'exists', 'pexpire', 'pttl'],
   strings: ['append', 'get', 'set'],
-  hashes: ['hdel', 'hexists', 'hget', 'hincrby', 'hkeys', 'hlen', 'hmget', 'hset'],
+  hashes: ['hdel', 'hexists', 'hget', 'hincrby', 'hkeys', 'hlen', 'hmget', 'hscan', 'hset'],
   sets: ['sadd', 'scard', 'smembers', 'spop', 'srem'],
   sortedSets: ['zadd', 'zcard', 'zrange', 'zrangebyscore', 'zrem', 'zremrangebyscore', 'zscore'],
   streams: ['xadd', 'xinfo|stream', 'xrange', 'xtrim'],
@@ -37,8 +39,8 @@ const commands = {
 /** @param deployment prefix of every key and channel, as in `DEPLOYMENT` */
 export function serviceAcl(deployment: string): AclRules {
   return {
-    keys: [`${deployment}:*`],
-    channels: [`${deployment}:*`],
+    keys: [redisName(deployment, '*')],
+    channels: [redisName(deployment, '*')],
     commands: Object.values(commands).flat(),
   };
 }

@@ -1,15 +1,18 @@
 import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { Channels } from './channels.ts';
-import { Heartbeat } from './heartbeat.ts';
-import { RedisLink, type RedisLinkOptions } from './link.ts';
+import type { RedisAccess } from './access.ts';
+import { Channels, type OnForeignPayload } from './channels.ts';
+import { EndpointWatch } from './connection/endpoint-watch.ts';
+import { Heartbeat, type Pulse } from './connection/heartbeat.ts';
+import { RedisLink, type RedisLinkOptions } from './connection/link.ts';
+import { redisName } from './keys.ts';
 import type { BackplaneObserver } from './observer.ts';
 import { inspectServer } from './self-test.ts';
-import type { RedisSetting } from './setting.ts';
-import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './source.ts';
+import type { RedisSetting } from './setting/setting.ts';
+import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './setting/source.ts';
 
-/** `starting` until the first join; `degraded` while a backplane that was joined is away. */
+/** `starting` until the first join; `degraded` while a backplane that was joined is away, or takes no writes. */
 export type BackplaneStatus = 'single-instance' | 'starting' | 'joined' | 'degraded';
 
 export interface BackplaneOptions {
@@ -20,19 +23,23 @@ export interface BackplaneOptions {
   readonly log: Logger;
   /** Tries, on each new connection for commands, what the service will ask of it. @throws Error what is denied */
   readonly selfTest?: (connection: Redis) => Promise<void>;
-  /** @default nobody is told */
+  /** The same on each new connection for subscriptions. */
+  readonly subscriptionSelfTest?: (connection: Redis) => Promise<void>;
+  /** @default nobody is notified */
   readonly observer?: BackplaneObserver;
+  /** How often it is looked where the setting leads, in milliseconds. @default 30,000 */
+  readonly lookUpEveryMs?: number;
 }
 
 /** What joins this instance to the others. */
-export interface BackplaneLinks {
+export interface BackplaneLinks extends RedisAccess {
   /** Commands: appends, reads, publishes. */
   readonly commands: RedisLink;
   /** Subscriptions only: a connection that subscribes takes no other command. */
   readonly subscriptions: RedisLink;
   readonly channels: Channels;
-  /** A message goes round through Redis now. */
-  available(): boolean;
+  /** The time of Redis, in milliseconds since 1970, no later than it is there; undefined: never heard. */
+  serverTime(): number | undefined;
   /** One link more, for what would hold up the others; closed with the backplane. */
   open(purpose: string): RedisLink;
 }
@@ -42,6 +49,7 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   /** Absent in single-instance mode. */
   readonly links: BackplaneLinks | undefined;
   readonly #heartbeat: Heartbeat | undefined;
+  readonly #endpointWatch: EndpointWatch | undefined;
   readonly #log: Logger;
   readonly #opened: RedisLink[] = [];
   #joinedOnce = false;
@@ -57,28 +65,33 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
       );
       return;
     }
-    const { selfTest = async () => undefined } = options;
-    const commands = this.#createLink('commands', options, async (redis) => {
+    const inspect = (test?: (connection: Redis) => Promise<void>) => async (redis: Redis) => {
       const remarks = await inspectServer(redis);
-      await selfTest(redis);
+      await test?.(redis);
       return remarks;
-    });
-    const subscriptions = this.#createLink('subscriptions', options, inspectServer);
-    const channels = new Channels(subscriptions);
-    this.#heartbeat = new Heartbeat({
+    };
+    const commands = this.#createLink('commands', options, inspect(options.selfTest));
+    const subscriptions = this.#createLink('subscriptions', options, inspect(options.subscriptionSelfTest));
+    const channels = new Channels(subscriptions, this.foreignPayload);
+    const heartbeat = new Heartbeat({
       commands,
       subscriptions,
       channels,
-      channel: `${options.deployment}:heartbeat:${options.instance}`,
-      onChange: (beating) => this.#changed(beating, describe(found)),
+      channel: redisName(options.deployment, 'heartbeat', options.instance),
+      onChange: (pulse, reason) => {
+        if (reason) options.observer?.failed('commands', 'read-only', reason);
+        this.#changed(pulse, reason, describe(found));
+      },
       onRoundTrip: (milliseconds) => options.observer?.roundTrip(milliseconds),
       onOverdue: () => options.observer?.failed('heartbeat', 'overdue', new Error('no beat within 0.8 s')),
     });
+    this.#heartbeat = heartbeat;
     this.links = {
       commands,
       subscriptions,
       channels,
-      available: () => this.status === 'joined',
+      available: () => heartbeat.isFresh,
+      serverTime: () => heartbeat.serverTime,
       open: (purpose) => {
         const link = this.#createLink(purpose, options, inspectServer);
         link.start();
@@ -87,20 +100,32 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
     };
     for (const link of [commands, subscriptions]) {
       link.on('up', () => this.#linkUp());
-      link.on('down', () => this.#heartbeat?.stop());
+      link.on('down', () => heartbeat.stop());
       link.start();
     }
+    this.#endpointWatch = new EndpointWatch({ commands, subscriptions }, options.log, options.lookUpEveryMs);
   }
+
+  /** A message goes round through Redis, as far as is known. */
+  get isReachable(): boolean {
+    return this.#heartbeat !== undefined && this.#heartbeat.pulse !== 'silent';
+  }
+
+  /** Tells the log of what somebody else says on our channels. */
+  readonly foreignPayload: OnForeignPayload = (channel, fault) => {
+    this.#log.warn({ channel, reason: fault.message }, 'ignored what no instance of ours has said in Redis');
+  };
 
   get status(): BackplaneStatus {
     if (!this.#heartbeat) return 'single-instance';
-    if (this.#heartbeat.beating) return 'joined';
+    if (this.#heartbeat.pulse === 'beating') return 'joined';
     return this.#joinedOnce ? 'degraded' : 'starting';
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     this.#heartbeat?.stop();
+    this.#endpointWatch?.close();
     await Promise.all(this.#opened.map((link) => link.close()));
   }
 
@@ -121,13 +146,16 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
     if (commands.connection && subscriptions.connection) void this.#heartbeat?.start();
   }
 
-  #changed(beating: boolean, description: string): void {
-    if (beating) this.#log.info(`backplane: ${this.#joinedOnce ? 'joined again' : description}`);
-    else if (!this.#closing) this.#log.warn('backplane: away');
-    this.#joinedOnce ||= beating;
+  #changed(pulse: Pulse, reason: Error | undefined, description: string): void {
+    if (pulse === 'beating') this.#log.info(`backplane: ${this.#joinedOnce ? 'joined again' : description}`);
+    if (pulse === 'read-only') this.#log.warn({ reason: reason?.message }, readOnly);
+    if (pulse === 'silent' && !this.#closing) this.#log.warn('backplane: away');
+    this.#joinedOnce ||= pulse !== 'silent';
     this.emit('status', this.status);
   }
 }
+
+const readOnly = 'backplane: Redis takes no writes now: rooms can be joined, publishes are refused';
 
 /**
  * Finds the Redis setting and starts to connect; does not wait for the connection.

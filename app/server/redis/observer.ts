@@ -1,4 +1,4 @@
-/** Is told how the backplane does, for metrics; must be quick and must not throw. */
+/** Notified of how the backplane does, for metrics; must be quick and must not throw. */
 export interface BackplaneObserver {
   /** The heartbeat went round: over the link for commands, through Redis, back over that for subscriptions. */
   roundTrip(milliseconds: number): void;
@@ -6,5 +6,5 @@ export interface BackplaneObserver {
   failed(link: string, fault: RedisFault, reason: Error): void;
 }
 
-/** A connection could not be made; one that stood was lost; no answer came in time. */
-export type RedisFault = 'connect' | 'lost' | 'overdue';
+/** A connection could not be made; one that stood was lost; no answer came in time; the server takes no writes. */
+export type RedisFault = 'connect' | 'lost' | 'overdue' | 'read-only';

@@ -17,5 +17,5 @@ export async function inspectServer(redis: Redis): Promise<string[]> {
     );
   }
   if (/^master_replid:/m.test(info)) return [];
-  return ['the server hides master_replid: a failover is told by run_id, and a restart costs an epoch'];
+  return ['the server hides master_replid: a failover is recognized by run_id, and a restart costs an epoch'];
 }

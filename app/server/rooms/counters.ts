@@ -1,4 +1,4 @@
-import { type Appended, RefusedError, UncertainError } from './log.ts';
+import { type Appended, RefusedError, UncertainError } from './log/log.ts';
 
 /** What came of a publish, in the wire's words; `repeated` was acknowledged before. */
 export const publishResults = [
@@ -8,6 +8,8 @@ export const publishResults = [
   'uncertain',
   'forbidden',
   'bad_request',
+  'too_large',
+  'expired',
   'rate_limited',
   'internal',
 ] as const;
@@ -22,18 +24,18 @@ export interface RoomCounters {
   replays: number;
   /** Messages in those answers. */
   replayedMessages: number;
-  /** Joins whose answer says that something is missing. */
-  lossesTold: number;
+  /** Joins whose reply says that something is missing. */
+  lossesReported: number;
   readonly publishes: Record<PublishResult, number>;
   /** Messages handed to members' connections. */
   deliveries: number;
-  /** Members that were told of a gap in what they hear. */
+  /** Members that were notified of a gap in what they hear. */
   gaps: number;
   /** Connections that were ended since their clients did not read. */
-  overfull: number;
-  /** Frames from the feed. */
+  slowConsumers: number;
+  /** Messages from the broker. */
   frames: number;
-  /** Told of one in `delaySampleEvery` frames. @param milliseconds from its publish, by two instances' clocks */
+  /** Notified of one in `delaySampleEvery` messages. @param milliseconds from its publish, by two instances' clocks */
   delayed: (milliseconds: number) => void;
 }
 
@@ -46,17 +48,17 @@ export function createRoomCounters(): RoomCounters {
     joins: 0,
     replays: 0,
     replayedMessages: 0,
-    lossesTold: 0,
+    lossesReported: 0,
     publishes: publishes as Record<PublishResult, number>,
     deliveries: 0,
     gaps: 0,
-    overfull: 0,
+    slowConsumers: 0,
     frames: 0,
     delayed: () => undefined,
   };
 }
 
-/** Counts what comes of an append; one that its condition withheld is none. */
+/** Counts what comes of an append; one that its precondition rejected is none. */
 export async function countAppend<T extends Appended | object>(
   counters: RoomCounters,
   append: () => Promise<T>,
@@ -80,11 +82,11 @@ export function countFailedAppend({ publishes }: RoomCounters, error: unknown): 
   if (error instanceof UncertainError) publishes.uncertain += 1;
 }
 
-/** Counts a frame from the feed; of one in so many the time since its publish is told. */
-export function countFrame(counters: RoomCounters, packet: Buffer): void {
+/** Counts a message from the broker; of one in so many the time since its publish is reported. */
+export function countFrame(counters: RoomCounters, text: Buffer): void {
   counters.frames += 1;
   if (counters.frames % delaySampleEvery !== 1) return;
-  const at = publishedAt(packet);
+  const at = publishedAt(text);
   if (at !== undefined) counters.delayed(Date.now() - at);
 }
 
@@ -95,12 +97,12 @@ const [zero, nine] = [0x30, 0x39];
  * The message's `at`, without parsing it. In JSON a quote within a string is escaped, so the field's text can't
  * stand in what the sender chose before it, its id and its name.
  */
-export function publishedAt(packet: Buffer): number | undefined {
-  const field = packet.indexOf(atField);
+export function publishedAt(text: Buffer): number | undefined {
+  const field = text.indexOf(atField);
   if (field < 0) return undefined;
   let milliseconds = 0;
-  for (let index = field + atField.length; index < packet.length; index += 1) {
-    const digit = packet[index] as number;
+  for (let index = field + atField.length; index < text.length; index += 1) {
+    const digit = text[index] as number;
     if (digit < zero || digit > nine) break;
     milliseconds = milliseconds * 10 + digit - zero;
   }

@@ -1,20 +1,22 @@
-/**
- * Names in Redis. Pub/Sub ignores the database number, so everything carries the deployment; the braces
- * keep one room's keys in one slot. `%`, `{` and `}` of a room are escaped: two rooms never share a name.
- */
+import { hashTag, redisName } from '../redis/keys.ts';
+
+/** Names in Redis of one room's log: its keys share a slot, and two rooms never share a name. */
 export interface RoomKeys {
   readonly channel: string;
   readonly meta: string;
   readonly log: string;
+  /** Of all rooms: since when what stands in this Redis is known. */
+  readonly dataSince: string;
   id(subject: string, id: string): string;
 }
 
 export function roomKeys(deployment: string, hub: string, room: string): RoomKeys {
-  const base = `${deployment}:room:{${hub}/${room.replace(/[%{}]/g, encodeURIComponent)}}`;
+  const base = redisName(deployment, 'room', hashTag(hub, room));
   return {
     channel: base,
     meta: `${base}:meta`,
     log: `${base}:log`,
+    dataSince: redisName(deployment, 'room', 'since'),
     // The length tells where the subject ends, whatever characters it has.
     id: (subject, id) => `${base}:id:${subject.length}:${subject}:${id}`,
   };

@@ -1,39 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'socket.io';
 import type { z } from 'zod';
-import type { Acknowledgement, JoinAnswer, Lost, Message, Position } from '../../protocol/hub.ts';
+import type { Acknowledgement, Lost, Message, Position } from '../../protocol/hub.ts';
 import type { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
-import { refuse } from './answer.ts';
+import { BodyError, bodyInRequest, bodyOf } from './body.ts';
 import { countAppended, countFailedAppend, type RoomCounters } from './counters.ts';
-import { type Page, RefusedError, type RoomLog, UncertainError } from './log.ts';
-import { messageRest } from './packet.ts';
+import {
+  ExpiredIdError,
+  type NewRoom,
+  NewRoomError,
+  type Page,
+  RefusedError,
+  type RoomLog,
+  UncertainError,
+  UnreadableError,
+  type VisibleFrom,
+} from './log/log.ts';
+import type { Member } from './member.ts';
+import type { Authorize, Grant } from './membership/authorize.ts';
+import { MemberOperations } from './membership/member-operations.ts';
+import type { MemberRates } from './membership/member-rates.ts';
+import { messageHead, messageRest, positionIn } from './message.ts';
 import type { Rooms } from './rooms.ts';
-import { Turns } from './turns.ts';
-
-/** May this socket do that in this room? Undefined is a no. */
-export type Authorize = (
-  socket: Socket,
-  action: 'join' | 'publish',
-  room: string,
-) => Grant | undefined | Promise<Grant | undefined>;
-
-/**
- * Counts a call against its sender's limits, before anything is done for it.
- * @throws MethodRefusal `rate_limited`
- */
-export type Charge = (socket: Socket, action: 'join' | 'publish' | 'call') => void;
-
-export interface Grant {
-  /** The earliest offset that the socket may see. @default 1 */
-  readonly visibleFrom?: number;
-}
+import { ReplyText, type RequestText, RpcError, refuse } from './rpc.ts';
 
 /**
  * Keeps a message for longer than its log does, for example in a database. Called after the append and before
  * the acknowledgement, on the instance that appended; again, with the same position, when the publish is
  * repeated. A rejection makes the publish `uncertain`, so that its sender repeats it.
  */
-export type Keep = (message: Message) => void | Promise<void>;
+export type WriteThrough = (message: Message) => void | Promise<void>;
 
 /** What one connection may take. */
 export interface MemberLimits {
@@ -43,69 +38,92 @@ export interface MemberLimits {
   readonly bodyBytes: number;
 }
 
-export interface RoomMethodsOptions {
+export interface RoomMethodsOptions<M extends Member> {
   readonly log: RoomLog;
-  readonly rooms: Rooms;
-  readonly subjectOf: (socket: Socket) => string;
-  readonly authorize: Authorize;
+  readonly rooms: Rooms<M>;
+  readonly authorize: Authorize<M>;
   readonly counters: RoomCounters;
-  readonly keep: Keep | undefined;
-  readonly charge: Charge | undefined;
+  readonly writeThrough: WriteThrough | undefined;
+  readonly rates: MemberRates<M> | undefined;
   readonly limits: MemberLimits;
 }
 
-/** What a client may ask of its hub's rooms, with each answer in the wire's words. */
-export class RoomMethods {
-  readonly #options: RoomMethodsOptions;
-  readonly #turns = new Turns();
+/** A message that is to be appended. */
+export interface Outgoing {
+  readonly room: string;
+  readonly id: string | undefined;
+  /** Milliseconds since this id was first sent. */
+  readonly age?: number | undefined;
+  readonly subject: string;
+  /** The body's JSON, on one line. */
+  readonly text: string;
+  readonly newRoom?: NewRoom | undefined;
+}
 
-  constructor(options: RoomMethodsOptions) {
+/** What a request is charged for whose text is not known: one with binary parts, which are then refused. */
+const unmeasuredBytes = 65_536;
+/** A repeat is taken for one until this part of the window of ids is over: the rest is for the way here. */
+const safePartOfWindow = 0.9;
+
+/** What a client may ask of its hub's rooms, with each answer in the wire's words. */
+export class RoomMethods<M extends Member> {
+  readonly #options: RoomMethodsOptions<M>;
+  readonly #operations = new MemberOperations();
+  /** Rooms that a member is about to be in: they count as if it were. */
+  readonly #joining = new WeakMap<M, Set<string>>();
+
+  constructor(options: RoomMethodsOptions<M>) {
     this.#options = options;
   }
 
-  join(socket: Socket, request: z.infer<typeof joinRequest>): Promise<Acknowledgement<JoinAnswer>> {
-    return this.#turns.take(socket, request.room, () => this.#join(socket, request));
+  join(member: M, request: z.infer<typeof joinRequest>): Promise<ReplyText> {
+    return this.#operations.run(member, request.room, () => this.#join(member, request));
   }
 
-  leave(socket: Socket, { room }: z.infer<typeof leaveRequest>): Promise<Acknowledgement> {
-    return this.#turns.take(socket, room, async () => {
-      this.#options.rooms.leave(socket, room);
+  leave(member: M, { room }: z.infer<typeof leaveRequest>): Promise<Acknowledgement> {
+    return this.#operations.run(member, room, async () => {
+      this.#options.rooms.leave(member, room);
       return { ok: true };
     });
   }
 
-  async publish(socket: Socket, request: z.infer<typeof publishRequest>): Promise<Acknowledgement<Position>> {
-    const { authorize, subjectOf, limits, charge } = this.#options;
-    charge?.(socket, 'publish');
-    const text = JSON.stringify(request.body);
-    if (Buffer.byteLength(text) > limits.bodyBytes) {
-      return refuse('bad_request', `body: must have at most ${limits.bodyBytes} bytes as JSON`);
-    }
-    if (!(await authorize(socket, 'publish', request.room))) {
-      return refuse('forbidden', 'you may not publish in this room');
-    }
+  /** @param given the text that the request came in, where it is known */
+  async publish(
+    member: M,
+    { room, id, age, body }: z.infer<typeof publishRequest>,
+    given: RequestText | undefined,
+  ): Promise<Acknowledgement<Position>> {
+    const { authorize, limits, rates } = this.#options;
+    rates?.publish(member, given === undefined ? unmeasuredBytes : Buffer.byteLength(given.text));
     try {
-      return { ok: true, ...(await this.append(request, subjectOf(socket), text)) };
+      const text = given
+        ? bodyInRequest(given.text, given.start, limits.bodyBytes)
+        : bodyOf(body, limits.bodyBytes);
+      if (!(await authorize(member, 'publish', room))) {
+        return refuse('forbidden', 'you may not publish in this room');
+      }
+      const outgoing = { room, id, age, subject: member.subject, text, newRoom: rates?.newRoom(member) };
+      return { ok: true, ...(await this.append(outgoing, () => body)) };
     } catch (error) {
-      if (error instanceof RefusedError) return refuse('refused', error.message);
-      if (error instanceof UncertainError) return refuse('uncertain', error.message);
-      throw error;
+      throw inWords(error);
     }
   }
 
-  /** @param text the body as JSON  @throws RefusedError, UncertainError */
+  /** @param body what the text says, for the write-through  @throws NewRoomError, RefusedError, UncertainError */
   async append(
-    { room, id, body }: { room: string; id?: string | undefined; body: unknown },
-    subject: string,
-    text = JSON.stringify(body),
+    { room, id, age = 0, subject, text, newRoom }: Outgoing,
+    body: () => unknown,
   ): Promise<Position> {
     const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
     const rest = messageRest(said.id, said.from, said.at, text);
-    const request = { room, subject, rest, ...(id === undefined ? {} : { id }) };
-    const { log, counters } = this.#options;
+    const request = { room, subject, rest, newRoom, ...(id === undefined ? {} : { id, age }) };
+    const { log, counters, writeThrough } = this.#options;
     try {
+      if (id !== undefined && age > log.idWindowMs * safePartOfWindow) {
+        throw new ExpiredIdError('it was first sent so long ago that it may have been published since');
+      }
       const { epoch, offset, repeated } = await log.append(request);
-      await this.#keep({ room, epoch, offset, ...said, body });
+      if (writeThrough) await writeOrDoubt(writeThrough, { room, epoch, offset, ...said, body: body() });
       countAppended(counters, repeated);
       return { epoch, offset };
     } catch (error) {
@@ -114,60 +132,104 @@ export class RoomMethods {
     }
   }
 
-  async #keep(message: Message): Promise<void> {
+  async #join(member: M, request: z.infer<typeof joinRequest>): Promise<ReplyText> {
+    const { limits, rates, rooms } = this.#options;
+    const { room } = request;
+    rates?.join(member);
+    const joining = this.#joining.get(member) ?? new Set();
+    if (!rooms.has(member, room) && this.#countOf(member, joining) >= limits.rooms) {
+      throw new RpcError('forbidden', `a connection may be in ${limits.rooms} rooms at once: leave some`);
+    }
+    this.#joining.set(member, joining.add(room));
     try {
-      await this.#options.keep?.(message);
-    } catch (error) {
-      throw new UncertainError(`published, and not kept: ${(error as Error).message}`);
+      const text = replyText(room, await this.#pageFor(member, request));
+      rates?.read(member, Buffer.byteLength(text));
+      return new ReplyText(text);
+    } finally {
+      joining.delete(room);
     }
   }
 
-  async #join(
-    socket: Socket,
-    { room, since, acked }: z.infer<typeof joinRequest>,
-  ): Promise<Acknowledgement<JoinAnswer>> {
-    const { authorize, rooms, limits, charge } = this.#options;
-    charge?.(socket, 'join');
-    if (rooms.countOf(socket) >= limits.rooms && !rooms.has(socket, room)) {
-      return refuse('forbidden', `a connection may be in ${limits.rooms} rooms at once: leave some`);
-    }
-    const grant = await authorize(socket, 'join', room);
-    if (!grant) return refuse('forbidden', 'you may not join this room');
-    try {
-      const page = await rooms.join(socket, {
+  /** Rooms that a member is in, or about to be in. */
+  #countOf(member: M, joining: ReadonlySet<string>): number {
+    const { rooms, limits } = this.#options;
+    const joined = rooms.countOf(member);
+    if (joined + joining.size < limits.rooms) return joined + joining.size;
+    // One that has just been joined is in both, until its reply is on its way.
+    return joined + Array.from(joining).filter((room) => !rooms.has(member, room)).length;
+  }
+
+  /** @throws RpcError */
+  async #pageFor(member: M, { room, since, acked }: z.infer<typeof joinRequest>): Promise<Page> {
+    const { authorize, rooms, counters } = this.#options;
+    const grant = await authorize(member, 'join', room);
+    if (!grant) throw new RpcError('forbidden', 'you may not join this room');
+    const visibleFrom = visibleBy(grant);
+    const page = await rooms
+      .join(member, {
         room,
         ...(since && { since }),
         ...(acked && { acked }),
-        visibleFrom: grant.visibleFrom ?? 1,
+        ...(visibleFrom.length > 0 && { visibleFrom }),
+      })
+      .catch((error: Error) => {
+        if (error instanceof RpcError) throw error;
+        const { cause } = error instanceof UnreadableError ? error : { cause: error };
+        throw new RpcError('unavailable', "the room can't be joined now: try again", { cause });
       });
-      if (!page) return refuse('unavailable', 'the connection ended');
-      countJoin(this.#options.counters, page);
-      return { ok: true, ...joinAnswer(page) };
-    } catch (error) {
-      return refuse('unavailable', `the room can't be joined now: ${(error as Error).message}`);
-    }
+    if (!page) throw new RpcError('unavailable', 'the connection ended');
+    countJoin(counters, page);
+    return page;
   }
+}
+
+/** What a client gets to know of a publish that failed; the cause is for the service's log. */
+function inWords(error: unknown): unknown {
+  if (error instanceof BodyError) return new RpcError('bad_request', error.message);
+  if (error instanceof NewRoomError) return new RpcError('rate_limited', error.message);
+  if (error instanceof RefusedError) return new RpcError('refused', error.message, { cause: error.cause });
+  if (error instanceof UncertainError)
+    return new RpcError('uncertain', error.message, { cause: error.cause });
+  return error;
+}
+
+async function writeOrDoubt(writeThrough: WriteThrough, message: Message): Promise<void> {
+  try {
+    await writeThrough(message);
+  } catch (error) {
+    throw new UncertainError('published, and not kept', { cause: error });
+  }
+}
+
+function visibleBy(grant: Grant): VisibleFrom[] {
+  const visible: VisibleFrom[] = [];
+  for (let each: Grant | undefined = grant; each; each = each.and) {
+    const { visibleFrom = 1, epoch } = each;
+    if (visibleFrom > 1) visible.push({ offset: visibleFrom, epoch });
+  }
+  return visible;
 }
 
 function countJoin(counters: RoomCounters, { messages, more, complete, ackedKept }: Page): void {
   if (!more) counters.joins += 1;
   if (messages.length > 0) counters.replays += 1;
   counters.replayedMessages += messages.length;
-  if (!complete || !ackedKept) counters.lossesTold += 1;
+  if (!complete || !ackedKept) counters.lossesReported += 1;
 }
 
-function joinAnswer(page: Page): JoinAnswer {
+/** `{ok: true, …}` with a `JoinReply`, of the log's own texts. */
+function replyText(room: string, page: Page): string {
   const recovered = page.complete && page.ackedKept;
-  const messages = page.messages.map((text) => JSON.parse(text) as Message);
-  const last = page.more ? messages.at(-1) : undefined;
-  return {
-    epoch: last?.epoch ?? page.head.epoch,
+  const last = page.more ? page.messages.at(-1) : undefined;
+  const { epoch } = last === undefined ? page.head : positionIn(last, messageHead(room).length);
+  const head = {
+    ok: true,
+    epoch,
     offset: page.end,
     recovered,
     ...(recovered ? {} : { lost: lostOf(page) }),
-    messages,
-    more: page.more,
   };
+  return `${JSON.stringify(head).slice(0, -1)},"messages":[${page.messages.join(',')}],"more":${page.more}}`;
 }
 
 function lostOf({ lost, ackedKept }: Page): Lost {

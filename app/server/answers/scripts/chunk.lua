@@ -1,17 +1,19 @@
 -- Adds to an answer, if its turn still runs and belongs to the caller.
 --
--- KEYS  1 turn  2 text
--- ARGV  1 owner   2 seq   3 what is added, as the inside of a JSON string   4 body   5 for how long a turn is known, ms
--- Withholds: 'repeated' (this seq stands in the log), 'unknown', 'lost' (another's), or the state that it ended in
+-- Rejects with: 'repeated' (this seq stands in the log), 'unknown', 'lost' (another's), or the state that it ended in
 
-local turn = redis.call('HMGET', KEYS[1], 'owner', 'state', 'seq')
-if not turn[1] then return 'unknown' end
-if turn[2] ~= 'running' then return turn[2] end
-if turn[1] ~= ARGV[1] then return 'lost' end
-if tonumber(turn[3]) >= tonumber(ARGV[2]) then return 'repeated' end
+local turn, text = unpack(KEYS)
+-- added: as the inside of a JSON string    keptMs: for how long a turn is known
+local owner, seq, added, body, keptMs = unpack(ARGV)
 
-redis.call('APPEND', KEYS[2], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('HSET', KEYS[1], 'seq', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return nil, ARGV[4]
+local known = redis.call('HMGET', turn, 'owner', 'state', 'seq')
+if not known[1] then return 'unknown' end
+if known[2] ~= 'running' then return known[2] end
+if known[1] ~= owner then return 'lost' end
+if tonumber(known[3]) >= tonumber(seq) then return 'repeated' end
+
+redis.call('APPEND', text, added)
+redis.call('PEXPIRE', text, keptMs)
+redis.call('HSET', turn, 'seq', seq)
+redis.call('PEXPIRE', turn, keptMs)
+return nil, body

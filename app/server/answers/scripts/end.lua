@@ -1,28 +1,31 @@
 -- Ends a turn, once.
 --
--- KEYS  1 turn  2 text  3 turns under way in the room  4 of the subject  5 of the owner
--- ARGV  1 turn   2 state that it ends in   3 owner that it must have   4 1 if the caller is that owner, else 0
---       5 the whole text, as the inside of a JSON string, and 6 the last seq, both as the owner knows them
---       7 reason, as a JSON string, or empty   8 for how long a turn is known, ms
--- Withholds: 'ended', 'unknown', 'lost' (another's)
+-- Rejects with: 'ended', 'unknown', 'lost' (another's)
 
-local turn = redis.call('HMGET', KEYS[1], 'owner', 'state', 'seq')
-if turn[2] and turn[2] ~= 'running' then return 'ended' end
-if turn[1] and turn[1] ~= ARGV[3] then return 'lost' end
+-- Behind the turn's own keys, the turns under way in the room, of the subject and of the owner.
+local turn, text, runningIn, runningOf, ownedBy = unpack(KEYS)
+-- owner: the one that it must have         byOwner: 1 if the caller is that one, else 0
+-- wholeText: as the inside of a JSON string, and lastSeq, both as the owner knows them
+-- reason: as a JSON string, or empty       keptMs: for how long a turn is known
+local id, state, owner, byOwner, wholeText, lastSeq, reason, keptMs = unpack(ARGV)
 
--- A turn that Redis lost is told by its owner, who alone still knows it.
-local byOwner = ARGV[4] == '1'
-if not turn[1] and not byOwner then return 'unknown' end
+local known = redis.call('HMGET', turn, 'owner', 'state', 'seq')
+if known[2] and known[2] ~= 'running' then return 'ended' end
+if known[1] and known[1] ~= owner then return 'lost' end
 
--- First, because a full server lets it pass: an end is always told.
-for i = 3, 5 do redis.call('ZREM', KEYS[i], ARGV[1]) end
+-- The end of a turn that Redis lost is published by its owner, who alone still knows it.
+byOwner = byOwner == '1'
+if not known[1] and not byOwner then return 'unknown' end
 
-local text = byOwner and ARGV[5] or redis.call('GET', KEYS[2]) or ''
-local seq = math.max(tonumber(turn[3] or 0), tonumber(ARGV[6])) + 1
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'owner', ARGV[3], 'seq', seq)
-redis.call('PEXPIRE', KEYS[1], ARGV[8])
-if byOwner then redis.call('SET', KEYS[2], text, 'PX', ARGV[8]) end
+-- First, because a full server lets it pass: an end is always published.
+for _, running in ipairs({ runningIn, runningOf, ownedBy }) do redis.call('ZREM', running, id) end
 
-local reason = ARGV[7] ~= '' and ',"reason":' .. ARGV[7] or ''
-return nil, '{"turn":"' .. ARGV[1] .. '","seq":' .. string.format('%.0f', seq) .. ',"final":"' .. ARGV[2] ..
-  '"' .. reason .. ',"text":"' .. text .. '"}'
+local answer = byOwner and wholeText or redis.call('GET', text) or ''
+local seq = math.max(tonumber(known[3] or 0), tonumber(lastSeq)) + 1
+redis.call('HSET', turn, 'state', state, 'owner', owner, 'seq', seq)
+redis.call('PEXPIRE', turn, keptMs)
+if byOwner then redis.call('SET', text, answer, 'PX', keptMs) end
+
+if reason ~= '' then reason = ',"reason":' .. reason end
+return nil, '{"turn":"' .. id .. '","seq":' .. whole(seq) .. ',"final":"' .. state .. '"' .. reason ..
+  ',"text":"' .. answer .. '"}'

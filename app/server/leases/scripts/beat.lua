@@ -1,51 +1,50 @@
 -- Renews an owner's lease, ends those that have run out, and hands out dead owners to be handled.
 --
--- KEYS  1 owners  2 dead  3 beat
--- ARGV  1 owner   2 lease, ms
---       3 longest time between two beats of anybody, ms; after a longer one nobody is swept for 4 quiet, ms
---       5 how long a dead owner is the caller's before it is handed out again, ms
---       6 most owners to hand out (0: the caller takes none)   7 age of the keys, ms
 -- Returns {state, dead owner, …}
 --   state  'held': renewed; 'taken': it was not there; 'dead': others ended it and are not done yet
 
-local now = milliseconds()
-local owner = ARGV[1]
+local owners, dead, beat = unpack(KEYS)
+-- longestGapMs: between two beats of anybody; after a longer one nobody is swept for quietMs
+-- handOutAgainMs: for so long a dead owner is the caller's    most: owners to hand out (0: the caller takes none)
+local owner, leaseMs, longestGapMs, quietMs, handOutAgainMs, most, keptMs = unpack(ARGV)
 
-local beat = redis.call('HMGET', KEYS[3], 'last', 'quiet')
-local last, quiet = tonumber(beat[1]), tonumber(beat[2] or 0)
+local now = milliseconds()
+
+local known = redis.call('HMGET', beat, 'last', 'quiet')
+local last, quiet = tonumber(known[1]), tonumber(known[2] or 0)
 
 -- The server stalled, was cut off or restarted: the silence of all was its own. A clock that went back is a
 -- promoted server's.
-if not last or now < last or now - last > tonumber(ARGV[3]) then
-  quiet = now + tonumber(ARGV[4])
-  redis.call('HSET', KEYS[3], 'quiet', whole(quiet))
+if not last or now < last or now - last > tonumber(longestGapMs) then
+  quiet = now + tonumber(quietMs)
+  redis.call('HSET', beat, 'quiet', whole(quiet))
 end
-if not last then redis.call('HSET', KEYS[3], 'since', whole(now)) end
-redis.call('HSET', KEYS[3], 'last', whole(now))
+if not last then redis.call('HSET', beat, 'since', whole(now)) end
+redis.call('HSET', beat, 'last', whole(now))
 
 local state = 'dead'
 -- One that is being handled waits for the end of it: else what it registers now might be taken back.
-if not redis.call('ZSCORE', KEYS[2], owner) then
-  local isNew = redis.call('ZADD', KEYS[1], whole(now + tonumber(ARGV[2])), owner) == 1
+if not redis.call('ZSCORE', dead, owner) then
+  local isNew = redis.call('ZADD', owners, whole(now + tonumber(leaseMs)), owner) == 1
   state = isNew and 'taken' or 'held'
 end
 
 local handed = { state }
-local most = tonumber(ARGV[6])
+most = tonumber(most)
 if most > 0 then
   if now >= quiet then
-    local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(now), 'LIMIT', 0, most)
+    local ended = redis.call('ZRANGEBYSCORE', owners, '-inf', '(' .. whole(now), 'LIMIT', 0, most)
     for _, each in ipairs(ended) do
-      redis.call('ZREM', KEYS[1], each)
-      redis.call('ZADD', KEYS[2], whole(now), each)
+      redis.call('ZREM', owners, each)
+      redis.call('ZADD', dead, whole(now), each)
     end
   end
-  local waiting = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now), 'LIMIT', 0, most)
+  local waiting = redis.call('ZRANGEBYSCORE', dead, '-inf', whole(now), 'LIMIT', 0, most)
   for _, each in ipairs(waiting) do
-    redis.call('ZADD', KEYS[2], whole(now + tonumber(ARGV[5])), each)
+    redis.call('ZADD', dead, whole(now + tonumber(handOutAgainMs)), each)
     handed[#handed + 1] = each
   end
 end
 
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[7]) end
+for _, key in ipairs({ owners, dead, beat }) do redis.call('PEXPIRE', key, keptMs) end
 return handed

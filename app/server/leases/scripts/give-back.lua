@@ -1,9 +1,9 @@
 -- Ends an owner's own lease: it is handed out with the next beat of anybody.
 --
--- KEYS  1 owners  2 dead
--- ARGV  1 owner  2 age of the keys, ms
+local owners, dead = unpack(KEYS)
+local owner, keptMs = unpack(ARGV)
 
-redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[2], 'NX', whole(milliseconds()), ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('ZREM', owners, owner)
+redis.call('ZADD', dead, 'NX', whole(milliseconds()), owner)
+redis.call('PEXPIRE', dead, keptMs)
 return 1

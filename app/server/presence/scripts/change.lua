@@ -1,67 +1,73 @@
 -- Registers who came to a room through one owner and who left it, and tells the room who is new.
 --
--- KEYS  1 counts  2 leaving  3 state  4 the owner's subjects in the room  5 the owner's rooms  6 due
---       7 leases' owners  8 leases' beat
--- ARGV  1 owner  2 place (hub/room)  3 channel  4 whisper up to the epoch  5 an epoch to use if one must be made
---       6 grace, ms  7 age of the keys, ms  8 most subjects of a room  9 time for all to register again, ms
---       10 how many came, then they, then those who left
 -- Returns 1, or 0 where the owner has no lease: nothing was written, since nobody would ever take it back
 --
--- counts: subject -> owners through which it is in the room; 0 while its leave is not told yet
--- leaving: subjects by when their leave is told      due: rooms by when something is to be told of them
--- state: epoch, replid, version, quiet (nothing is told before, ms)
+-- counts: subject -> owners through which it is in the room; 0 while its leave is not published yet
+-- leaving: subjects by when their leave is published      due: rooms by when something of them is to be published
+-- state: epoch, replid, version, quiet (nothing is published before, ms)
+
+-- owners, beat: of the leases
+local counts, leaving, state, ownSubjects, ownRooms, due, owners, beat = unpack(KEYS)
+-- place: hub/room    openBroadcast: text of the event up to the epoch    newEpoch: to be used if one must be made
+-- settleMs: time for all to register again    came: how many; behind it stand they, and then those who left
+local owner, place, channel, openBroadcast, newEpoch, graceMs, ageMs, mostMembers, settleMs, came = unpack(ARGV, 1, 10)
+local firstSubject = 11
+
+local EMPTY_KEPT = 5000
 
 local now = milliseconds()
 
-if not redis.call('ZSCORE', KEYS[7], ARGV[1]) then return 0 end
+if not redis.call('ZSCORE', owners, owner) then return 0 end
 
-local state = redis.call('HMGET', KEYS[3], 'epoch', 'replid', 'quiet')
-local epoch, quiet = state[1], tonumber(state[3] or 0)
+local current = redis.call('HMGET', state, 'epoch', 'replid', 'quiet')
+local epoch, quiet = current[1], tonumber(current[3] or 0)
 local replid = replicationId()
 if not epoch then
   -- Redis may have come back empty: who registers first is not all who are there.
-  epoch, quiet = ARGV[5], tonumber(redis.call('HGET', KEYS[8], 'since') or 0) + tonumber(ARGV[9])
+  epoch, quiet = newEpoch, tonumber(redis.call('HGET', beat, 'since') or 0) + tonumber(settleMs)
   if now >= quiet then quiet = 0 end
-  redis.call('HSET', KEYS[3], 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
-  if quiet > 0 then redis.call('ZADD', KEYS[6], whole(quiet), ARGV[2]) end
-elseif state[2] ~= replid then
-  -- A promoted or restored server may lack what was told: a new epoch makes every client ask.
-  epoch = ARGV[5]
-  redis.call('HSET', KEYS[3], 'epoch', epoch, 'replid', replid)
+  redis.call('HSET', state, 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
+  if quiet > 0 then redis.call('ZADD', due, whole(quiet), place) end
+elseif current[2] ~= replid then
+  -- A promoted or restored server may lack what was published: a new epoch makes every client ask.
+  epoch = newEpoch
+  redis.call('HSET', state, 'epoch', epoch, 'replid', replid)
 end
 
-local came = tonumber(ARGV[10])
+local firstLeft = firstSubject + tonumber(came)
 local new = {}
-for i = 11, 10 + came do
+for i = firstSubject, firstLeft - 1 do
   local subject = ARGV[i]
-  local isKnown = redis.call('HEXISTS', KEYS[1], subject) == 1
-  if isKnown or redis.call('HLEN', KEYS[1]) < tonumber(ARGV[8]) then
-    if redis.call('SADD', KEYS[4], subject) == 1 then redis.call('HINCRBY', KEYS[1], subject, 1) end
-    redis.call('ZREM', KEYS[2], subject)
+  local isKnown = redis.call('HEXISTS', counts, subject) == 1
+  if isKnown or redis.call('HLEN', counts) < tonumber(mostMembers) then
+    if redis.call('SADD', ownSubjects, subject) == 1 then redis.call('HINCRBY', counts, subject, 1) end
+    redis.call('ZREM', leaving, subject)
     if not isKnown then new[#new + 1] = subject end
   end
 end
 
-for i = 11 + came, #ARGV do
+for i = firstLeft, #ARGV do
   local subject = ARGV[i]
-  if redis.call('SREM', KEYS[4], subject) == 1 and redis.call('HINCRBY', KEYS[1], subject, -1) <= 0 then
-    redis.call('ZADD', KEYS[2], whole(now + tonumber(ARGV[6])), subject)
+  if redis.call('SREM', ownSubjects, subject) == 1 and redis.call('HINCRBY', counts, subject, -1) <= 0 then
+    redis.call('ZADD', leaving, whole(now + tonumber(graceMs)), subject)
   end
 end
 
-local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-if first[1] then redis.call('ZADD', KEYS[6], 'LT', first[2], ARGV[2]) end
+local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
+if first[1] then redis.call('ZADD', due, 'LT', first[2], place) end
 
-if redis.call('EXISTS', KEYS[4]) == 1 then
-  redis.call('SADD', KEYS[5], ARGV[2])
+if redis.call('EXISTS', ownSubjects) == 1 then
+  redis.call('SADD', ownRooms, place)
 else
-  redis.call('SREM', KEYS[5], ARGV[2])
+  redis.call('SREM', ownRooms, place)
 end
-for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[7]) end
+for _, key in ipairs({ counts, leaving, state, ownSubjects, ownRooms, due }) do redis.call('PEXPIRE', key, ageMs) end
+-- Who came and left before that was published leaves nothing to publish.
+if redis.call('HLEN', counts) == 0 then redis.call('PEXPIRE', state, math.min(EMPTY_KEPT, tonumber(ageMs))) end
 
 if #new > 0 and now >= quiet then
-  local version = redis.call('HINCRBY', KEYS[3], 'version', 1)
-  redis.call('PUBLISH', ARGV[3], ARGV[4] .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
+  local version = redis.call('HINCRBY', state, 'version', 1)
+  redis.call('PUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
     .. ',"joined":' .. cjson.encode(new) .. ',"left":[]}}')
 end
 return 1

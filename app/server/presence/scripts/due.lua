@@ -1,7 +1,7 @@
--- The rooms of which something is to be told now, for one caller in each beat.
+-- The rooms of which something is to be published now, for one caller in each beat.
 --
--- KEYS  1 due  2 beat
--- ARGV  1 a beat, ms  2 most rooms
+local due, beat = unpack(KEYS)
+local everyMs, mostRooms = unpack(ARGV)
 
-if not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[1]) then return {} end
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(milliseconds()), 'LIMIT', 0, ARGV[2])
+if not redis.call('SET', beat, 1, 'NX', 'PX', everyMs) then return {} end
+return redis.call('ZRANGEBYSCORE', due, '-inf', whole(milliseconds()), 'LIMIT', 0, mostRooms)

@@ -1,20 +1,22 @@
 -- Takes back some of what an owner registered in a room; who is there through nobody else leaves after a grace.
 --
--- KEYS  1 counts  2 leaving  3 the owner's subjects in the room  4 the owner's rooms  5 due
--- ARGV  1 place (hub/room)  2 grace, ms  3 age of the keys, ms  4 most subjects
 -- Returns how many are still to be taken back
+
+local counts, leaving, ownSubjects, ownRooms, due = unpack(KEYS)
+-- place: hub/room
+local place, graceMs, ageMs, most = unpack(ARGV)
 
 local now = milliseconds()
 
-for _, subject in ipairs(redis.call('SPOP', KEYS[3], ARGV[4])) do
-  if redis.call('HINCRBY', KEYS[1], subject, -1) <= 0 then
-    redis.call('ZADD', KEYS[2], whole(now + tonumber(ARGV[2])), subject)
+for _, subject in ipairs(redis.call('SPOP', ownSubjects, most)) do
+  if redis.call('HINCRBY', counts, subject, -1) <= 0 then
+    redis.call('ZADD', leaving, whole(now + tonumber(graceMs)), subject)
   end
 end
 
-local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-if first[1] then redis.call('ZADD', KEYS[5], 'LT', first[2], ARGV[1]) end
-local rest = redis.call('SCARD', KEYS[3])
-if rest == 0 then redis.call('SREM', KEYS[4], ARGV[1]) end
-for _, i in ipairs({ 1, 2, 5 }) do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end
+local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
+if first[1] then redis.call('ZADD', due, 'LT', first[2], place) end
+local rest = redis.call('SCARD', ownSubjects)
+if rest == 0 then redis.call('SREM', ownRooms, place) end
+for _, key in ipairs({ counts, leaving, due }) do redis.call('PEXPIRE', key, ageMs) end
 return rest

@@ -1,39 +1,44 @@
 -- Tells a room whose leave is due, in one difference.
 --
--- KEYS  1 counts  2 leaving  3 state  4 due
--- ARGV  1 place (hub/room)  2 channel  3 whisper up to the epoch  4 an epoch to use if one must be made
---       5 age of the keys, ms  6 most subjects of one difference
--- Returns how many were told
+-- Returns how many were published
+
+local counts, leaving, state, due = unpack(KEYS)
+-- place: hub/room    openBroadcast: text of the event up to the epoch    newEpoch: to be used if one must be made
+local place, channel, openBroadcast, newEpoch, ageMs, mostSubjects = unpack(ARGV)
+
+local EMPTY_KEPT = 5000
 
 local now = milliseconds()
 
-local state = redis.call('HMGET', KEYS[3], 'epoch', 'quiet')
-local epoch, quiet = state[1] or ARGV[4], tonumber(state[2] or 0)
+local current = redis.call('HMGET', state, 'epoch', 'quiet')
+local epoch, quiet = current[1] or newEpoch, tonumber(current[2] or 0)
 if now < quiet then
-  redis.call('ZADD', KEYS[4], whole(quiet), ARGV[1])
+  redis.call('ZADD', due, whole(quiet), place)
   return 0
 end
-if not state[1] then redis.call('HSET', KEYS[3], 'epoch', epoch, 'replid', '') end
+if not current[1] then redis.call('HSET', state, 'epoch', epoch, 'replid', '') end
 
-local left = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now), 'LIMIT', 0, ARGV[6])
+local left = redis.call('ZRANGEBYSCORE', leaving, '-inf', whole(now), 'LIMIT', 0, mostSubjects)
 for _, subject in ipairs(left) do
-  redis.call('ZREM', KEYS[2], subject)
-  redis.call('HDEL', KEYS[1], subject)
+  redis.call('ZREM', leaving, subject)
+  redis.call('HDEL', counts, subject)
 end
 
-local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
 if first[1] then
-  redis.call('ZADD', KEYS[4], first[2], ARGV[1])
+  redis.call('ZADD', due, first[2], place)
 else
-  redis.call('ZREM', KEYS[4], ARGV[1])
+  redis.call('ZREM', due, place)
 end
 
--- The end of a quiet time is told by an empty difference of the new epoch: every client asks.
+-- The end of a quiet time is published as an empty difference of the new epoch: every client asks.
 if #left > 0 or quiet > 0 then
-  redis.call('HSET', KEYS[3], 'quiet', 0)
-  local version = redis.call('HINCRBY', KEYS[3], 'version', 1)
-  redis.call('PUBLISH', ARGV[2], ARGV[3] .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
+  redis.call('HSET', state, 'quiet', 0)
+  local version = redis.call('HINCRBY', state, 'version', 1)
+  redis.call('PUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
     .. ',"joined":[],"left":' .. (#left > 0 and cjson.encode(left) or '[]') .. '}}')
 end
-redis.call('PEXPIRE', KEYS[3], ARGV[5])
+-- A room that nobody is in any more has little to remember: rooms are free to join, and their names endless.
+local isEmpty = not first[1] and redis.call('HLEN', counts) == 0
+redis.call('PEXPIRE', state, isEmpty and math.min(EMPTY_KEPT, tonumber(ageMs)) or ageMs)
 return #left

@@ -1,0 +1,35 @@
+/**
+ * Who is denied for a time, known on every instance, so that `denies` asks nobody. Entries are texts; what they mean
+ * is for `revocations.ts` and `bans.ts`.
+ */
+export interface DenyList {
+  /**
+   * False until the list was read for the first time: an instance that does not know who is denied lets nobody in.
+   */
+  readonly isKnown: boolean;
+  /** @param forMs from now on; an entry that is denied for longer stays so  @throws DenyListError */
+  deny(entry: string, forMs: number): Promise<void>;
+  /** Ends it on every instance, also on one that is away now. @throws DenyListError */
+  lift(entry: string): Promise<void>;
+  denies(entry: string): boolean;
+  /**
+   * Called on every instance with the entries that were denied since, and with those that it learns of at a connect.
+   * Many come in one call.
+   */
+  onDenied(handler: (entries: ReadonlySet<string>) => void): void;
+}
+
+/** It could not be said to the other instances: nothing is denied or lifted by it. */
+export class DenyListError extends Error {
+  override readonly name = 'DenyListError';
+}
+
+/** An instance holds all of them: at 300 bytes each 15 MB. */
+export const mostEntries = 50_000;
+
+/** @returns the refusal of one more */
+export function fullList(): DenyListError {
+  return new DenyListError(
+    `${mostEntries} entries are denied already: lift some, or wait until some have ended`,
+  );
+}

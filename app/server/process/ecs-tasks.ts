@@ -1,0 +1,42 @@
+import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
+import { z } from 'zod';
+import type { TaskReader } from './task-state.ts';
+
+/** Which task this process is. */
+interface OwnTask {
+  readonly arn: string;
+  readonly cluster: string;
+}
+
+const answerMs = 3_000;
+
+const metadata = z.object({ TaskARN: z.string().min(1), Cluster: z.string().min(1) });
+
+/**
+ * Asks the container's metadata endpoint (version 4). It names the task, and its own statuses are of no use: they
+ * skip DEACTIVATING (aws/containers-roadmap#2012).
+ */
+async function readOwnTask(metadataUri: string): Promise<OwnTask> {
+  const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(answerMs) });
+  if (!response.ok) throw new Error(`the task metadata endpoint answered ${response.status}`);
+  const { TaskARN: arn, Cluster: cluster } = metadata.parse(await response.json());
+  return { arn, cluster };
+}
+
+/** @throws when the metadata endpoint does not tell which task this is */
+export async function openEcsReader(metadataUri: string): Promise<TaskReader> {
+  const { arn, cluster } = await readOwnTask(metadataUri);
+  // A failed question is asked again by the next poll.
+  const client = new ECSClient({ maxAttempts: 1 });
+  return {
+    read: async () => {
+      const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [arn] }), {
+        abortSignal: AbortSignal.timeout(answerMs),
+      });
+      const [task] = answer.tasks ?? [];
+      if (!task) throw new Error(`ECS does not know ${arn}: ${answer.failures?.[0]?.reason ?? 'no reason'}`);
+      return { lastStatus: task.lastStatus ?? '', desiredStatus: task.desiredStatus ?? '' };
+    },
+    close: () => client.destroy(),
+  };
+}

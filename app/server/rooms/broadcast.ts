@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/**
+ * What instances broadcast to each other about a room beside its log: it is not kept, not numbered, and lost where
+ * nobody listens.
+ */
+export type Broadcast =
+  /** An ephemeral event for the room's members. */
+  | { readonly kind: 'event'; readonly event: string; readonly payload: unknown }
+  /** Who is not to be in the room any more. */
+  | { readonly kind: 'expel'; readonly subject: string }
+  /** The log says now that messages are lost: it is to be read. */
+  | { readonly kind: 'loss' };
+
+/** A broadcast's payload starts with it, and no epoch does. */
+const broadcastMark = '!';
+
+/** Clients take these for the end of the protocol. */
+const reservedEvents = [
+  '',
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+];
+
+const broadcastSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('event'),
+    event: z.string().refine((name) => !reservedEvents.includes(name), 'belongs to the transport'),
+    payload: z.unknown(),
+  }),
+  z.object({ kind: z.literal('expel'), subject: z.string() }),
+  z.object({ kind: z.literal('loss') }),
+]);
+
+/** The text of a broadcast on a room's channel. */
+export function encodeBroadcast(broadcast: Broadcast): string {
+  return broadcastMark + JSON.stringify(broadcast);
+}
+
+/** The same of an event, open for more fields of its payload: a script adds them, and `}}`. */
+export function openEvent(event: string, payload: object): string {
+  return `${encodeBroadcast({ kind: 'event', event, payload }).slice(0, -'}}'.length)},`;
+}
+
+export function isBroadcast(payload: Buffer): boolean {
+  return payload[0] === broadcastMark.charCodeAt(0);
+}
+
+/** @throws Error for what no instance has said */
+export function parseBroadcast(payload: Buffer): Broadcast {
+  return broadcastSchema.parse(JSON.parse(payload.toString('utf8', broadcastMark.length))) as Broadcast;
+}

@@ -1,0 +1,58 @@
+import type { Position } from './log/position.ts';
+
+/** A message of a room's log: its JSON text in UTF-8, and where it stands. */
+export interface LoggedMessage {
+  readonly position: Position;
+  readonly text: Buffer;
+}
+
+/*
+ * The text is put together where the log numbers messages, of three pieces: what stands before the position, the
+ * position, and the rest. Built by hand because no instance may parse JSON to pass a message on.
+ */
+
+/** The message up to its position: `{"room":"lobby",`. */
+export function messageHead(room: string): string {
+  return `{"room":${JSON.stringify(room)},`;
+}
+
+/** The fields behind the position. `body` is JSON text. */
+export function messageRest(id: string, from: string, at: number, body: string): string {
+  return `${messageBeforeBody(id, from, at)}${body}}`;
+}
+
+/** The same up to the body, where that is not known yet: it and a closing brace follow. */
+export function messageBeforeBody(id: string, from: string, at: number): string {
+  return `"id":${JSON.stringify(id)},"from":${JSON.stringify(from)},"at":${at},"body":`;
+}
+
+/** `"epoch":"…","offset":…,` and, in the first message of an epoch, where the one before ended. */
+export function messagePosition({ epoch, offset }: Position, previous?: Position): string {
+  const before = previous ? `"prev":{"epoch":"${previous.epoch}","offset":${previous.offset}},` : '';
+  return `"epoch":"${epoch}","offset":${offset},${before}`;
+}
+
+/** Reads the position that stands behind the head, without parsing the message. */
+export function positionIn(message: string, headLength: number): Position {
+  const epochStart = headLength + '"epoch":"'.length;
+  const epochEnd = message.indexOf('"', epochStart);
+  const offsetStart = epochEnd + '","offset":'.length;
+  const offsetEnd = message.indexOf(',', offsetStart);
+  return {
+    epoch: message.slice(epochStart, epochEnd),
+    offset: Number(message.slice(offsetStart, offsetEnd)),
+  };
+}
+
+/** A first message that also says what stands before it; one that says that already stays as it is. */
+export function continuing(
+  message: string,
+  headLength: number,
+  position: Position,
+  previous: Position,
+): string {
+  const bare = messagePosition(position);
+  const rest = message.slice(headLength + bare.length);
+  if (rest.startsWith('"prev":')) return message;
+  return message.slice(0, headLength) + messagePosition(position, previous) + rest;
+}

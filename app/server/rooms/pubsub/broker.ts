@@ -1,0 +1,25 @@
+import type { Broadcast } from '../broadcast.ts';
+import type { Position } from '../log/position.ts';
+
+/** What a room hears from the broker. */
+export interface RoomSubscriber {
+  /** @param text of the message, as JSON in UTF-8; it is the subscriber's to keep */
+  received(position: Position, text: Buffer): void;
+  receivedBroadcast(broadcast: Broadcast): void;
+  /** The subscription was interrupted and stands again: the log has what was missed. */
+  resubscribed(): void;
+}
+
+/** Pub/sub of a hub's rooms: notifies an instance of what is appended to the rooms that it has members in. */
+export interface RoomBroker {
+  /**
+   * Resolves when everything appended from now on will be heard.
+   * @throws UnreadableError when the broker is away
+   */
+  subscribe(room: string, subscriber: RoomSubscriber): Promise<void>;
+  /** The same, and where the broker is away it is subscribed as soon as that is back. */
+  follow(room: string, subscriber: RoomSubscriber): Promise<void>;
+  unsubscribe(room: string): void;
+  /** Reaches every instance that has members in the room; this one too, and it alone where the broker is away. */
+  broadcast(room: string, broadcast: Broadcast): void;
+}

@@ -1,0 +1,84 @@
+import { assertAvailable } from '../../redis/access.ts';
+import type { BackplaneLinks } from '../../redis/backplane.ts';
+import { redisName } from '../../redis/keys.ts';
+import type { RoomLog, SharedRoomLog } from '../log/log.ts';
+import { MemoryLog } from '../log/memory-log.ts';
+import { RedisLog } from '../log/redis-log.ts';
+import { ReplicaAcks } from '../log/replica-acks.ts';
+import { defaultRetention, type Retention } from '../log/retention.ts';
+import type { RoomBroker } from '../pubsub/broker.ts';
+import { MemoryBroker } from '../pubsub/memory-broker.ts';
+import { RedisBroker } from '../pubsub/redis-broker.ts';
+
+export interface HubOptions {
+  readonly hub: string;
+  readonly acks: Acks;
+}
+
+/**
+ * When a publish is acknowledged: once the primary has it, or once a replica has it too, so that no failover
+ * loses it.
+ */
+export type Acks = 'primary' | 'replica';
+
+/** Where rooms are kept: one for a service, opened once for each hub. */
+export interface RoomStore {
+  open(hub: HubOptions): { readonly log: RoomLog; readonly broker: RoomBroker };
+}
+
+/** Rooms that all instances share. */
+export interface SharedRoomStore extends RoomStore {
+  open(hub: HubOptions): { readonly log: SharedRoomLog; readonly broker: RoomBroker };
+}
+
+export interface RedisStoreOptions {
+  readonly links: BackplaneLinks;
+  /** Prefix of every key and channel. */
+  readonly deployment: string;
+  readonly retention?: Partial<Retention>;
+}
+
+/** Rooms that all instances of a deployment share. */
+export function openRedisStore({ links, deployment, retention }: RedisStoreOptions): SharedRoomStore {
+  let replicaAcks: ReplicaAcks | undefined;
+  const openReplicaAcks = () => {
+    replicaAcks ??= new ReplicaAcks(links.open('acks'), redisName(deployment, 'acks'));
+    return replicaAcks;
+  };
+  return {
+    open: ({ hub, acks }) => ({
+      log: new RedisLog({
+        links,
+        deployment,
+        hub,
+        retention: { ...defaultRetention, ...retention },
+        ...(acks === 'replica' ? { acks: openReplicaAcks() } : {}),
+      }),
+      broker: new RedisBroker({
+        channels: links.channels,
+        deployment,
+        hub,
+        publish: async (channel, payload) => assertAvailable(links).publish(channel, payload),
+      }),
+    }),
+  };
+}
+
+/** Rooms of this process alone. */
+export interface MemoryRoomStore extends RoomStore {
+  open(hub: HubOptions): { readonly log: MemoryLog; readonly broker: RoomBroker };
+}
+
+/** The same contract for as long as this process lives, for it alone. */
+export function openMemoryStore(retention: Partial<Retention> = {}): MemoryRoomStore {
+  return {
+    open: () => {
+      const broker = new MemoryBroker();
+      const log = new MemoryLog({
+        retention: { ...defaultRetention, ...retention },
+        onAppend: (room, position, message) => broker.publish(room, position, message),
+      });
+      return { log, broker };
+    },
+  };
+}

@@ -8,19 +8,19 @@ import {
 } from '../protocol/answers.ts';
 import type { Message } from '../protocol/hub.ts';
 
-/** A question and as much of its answer as is here. */
+/** A question, and the part of its answer that has arrived. */
 export interface Answer {
   readonly turn: string;
-  /** Absent where this client came too late for the question. */
+  /** Absent if this client joined after the question. */
   readonly prompt?: string;
   /** Who asked. */
   readonly by?: string;
   readonly text: string;
-  /** `unknown`: messages were lost, and nothing has been heard of it since. */
+  /** `unknown`: messages were lost, and no message of this answer has arrived since. */
   readonly state: 'running' | 'unknown' | FinalState;
-  /** Nothing is missing from `text` up to where it ends. */
+  /** `text` has no gap up to its end. */
   readonly isComplete: boolean;
-  /** Why there is no more of it. */
+  /** Why the answer ended early. */
   readonly reason?: string;
 }
 
@@ -28,18 +28,18 @@ interface Folded extends Answer {
   readonly seq: number;
 }
 
-/** So many answers are kept, the newest. */
+/** The newest answers are kept, at most so many. */
 const mostKept = 100;
 
 /**
- * Puts a room's messages together into answers. Fed by `onMessage` and `onLost` of a room, it shows each token
- * once through reconnects and changes of instance; what was lost on the way stands in the answer's end, which
- * carries the whole text.
+ * Builds answers from the messages of a room. The application passes it what `onMessage` and `onLost` get. It shows
+ * each token once, through reconnects and changes of instance. If messages were lost, the answer's last message
+ * restores the whole text.
  */
 export class Answers {
   #answers: readonly Folded[] = [];
 
-  /** Oldest first; another list at each change. */
+  /** Oldest first. Each change makes a new array. */
   get all(): readonly Answer[] {
     return this.#answers;
   }
@@ -52,7 +52,7 @@ export class Answers {
   heard({ from, body }: Message): boolean {
     if (from !== answerFrom || !isAnswerBody(body)) return false;
     const known = this.#answers.find(({ turn }) => turn === body.turn);
-    // What has ended stays as it is.
+    // An answer that has ended does not change any more.
     if (known && known.state !== 'running' && known.state !== 'unknown') return true;
     const next = fold(known ?? unheardOf(body.turn), body);
     if (known) this.#answers = this.#answers.map((answer) => (answer === known ? next : answer));
@@ -60,7 +60,7 @@ export class Answers {
     return true;
   }
 
-  /** Messages of the room were lost: an end may be among them. */
+  /** Call it when messages of the room were lost: the end of an answer may be among them. */
   lost(): void {
     this.#answers = this.#answers.map((answer) =>
       answer.state === 'running' ? { ...answer, state: 'unknown' } : answer,

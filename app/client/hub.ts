@@ -1,89 +1,136 @@
-import { Backoff } from './backoff.ts';
-import { call } from './call.ts';
-import { type ConnectOptions, connectHub, type HubSocket } from './connect.ts';
+import type { ServerToClient } from '../protocol/hub.ts';
+import { Backoff } from './connection/backoff.ts';
+import { type ConnectOptions, connectHub, type HubSocket } from './connection/connect.ts';
+import { HubConnection } from './connection/connection.ts';
+import { Notifier } from './connection/notify.ts';
+import { randomId } from './connection/random-id.ts';
+import { watchWaking } from './connection/wake.ts';
 import { type OnPresence, PresenceList } from './presence.ts';
-import { randomId } from './random-id.ts';
-import { ClientRoom, type JoinOptions, type RoomHandlers } from './room.ts';
-import type { ConnectionState } from './state.ts';
+import { call } from './requests/call.ts';
+import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts';
 
 /**
- * Connects to one hub of the service, with the delivery contract: in the rooms that are joined, each message
- * reaches the handler once and in order, or the handler is told what was lost.
+ * Connects to one hub of the service, with the delivery contract: in each room that was joined, every message reaches
+ * the handler once and in order, or the application is notified of what was lost.
+ *
+ * An error in a callback of the application reaches `onError`, and ends neither the room nor the process.
  *
  * @typeParam Body what the hub's messages carry
  * @param url where the service answers, for example `https://realtime.example.com`
  * @param hub for example `chat`
  * @param options of the Socket.IO client; `auth: (give) => give({ token })` is asked at each connect
+ * @throws Error if the URL is not valid
  */
 export function openHub<Body = unknown>(
   url: string,
   hub: string,
   options: ConnectOptions = {},
 ): ClientHub<Body> {
-  return new ClientHub<Body>(connectHub(url, hub, { ...options, auth: withClient(options.auth) }));
+  const socket = connectHub(url, hub, { ...options, auth: withClient(options.auth) });
+  return new ClientHub<Body>(socket, new Notifier(options.onError));
 }
 
 type Auth = ConnectOptions['auth'];
 
-/** The same over reconnects, so that a publish that is repeated after one is recognized as the same. */
+/** Adds a client id that stays the same through reconnects, so that the service recognizes a repeated publish. */
 function withClient(auth: Auth): Auth {
   const client = randomId();
-  return (give) => {
-    if (typeof auth === 'function') auth((said) => give({ client, ...said }));
-    else give({ client, ...auth });
-  };
+  if (typeof auth !== 'function') return { client, ...auth };
+  return (give) => auth((said) => give({ client, ...said }));
 }
 
-/** What a hub's middleware says when it refuses. */
+/** The longest pause between two handshakes that the service refuses for now, in milliseconds. */
+const longestHandshakePauseMs = 10_000;
+
+/** The error of a handshake that the service refused. */
 interface HandshakeError extends Error {
   readonly data?: { readonly code?: string };
 }
 
+/**
+ * What a page can show of a connection.
+ *
+ * `degraded`: connected, but the instance has lost its backplane. Publishes wait, and losses are reported.
+ * `expired`: the token has expired, and `auth` returns no new one. It is asked again and again.
+ * `refused`: the service does not accept this client, for example because its token is not valid.
+ */
+export type ConnectionState =
+  | 'connecting'
+  | 'connected'
+  | 'degraded'
+  | 'reconnecting'
+  | 'expired'
+  | 'refused'
+  | 'closed';
+
 /** One hub of the service, and the rooms that this client has joined in it. */
 export class ClientHub<Body = unknown> {
-  /** The Socket.IO client below, for events that are not guaranteed. */
+  /** The underlying Socket.IO client, for events that are not guaranteed. */
   readonly socket: HubSocket;
   readonly #rooms = new Map<string, ClientRoom<Body>>();
   readonly #presences = new Map<string, PresenceList>();
   readonly #watchers = new Set<(state: ConnectionState) => void>();
+  readonly #notifier: Notifier;
+  readonly #stopWatchingWaking: () => void;
+  readonly #handlers: Partial<ServerToClient> = {
+    welcome: ({ instance }) => {
+      this.#instance = instance;
+    },
+    degraded: ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'),
+    message: (message) => this.#rooms.get(message.room)?.heard(message),
+    expelled: ({ room }) => this.#rooms.get(room)?.expelled(),
+    presence: (change) => this.#presences.get(change.room)?.heard(change),
+    gap: ({ room }) => this.#rooms.get(room)?.rejoin(),
+  };
   #state: ConnectionState = 'connecting';
   #instance: string | undefined;
-  #handshakes = new Backoff();
+  #handshakes = new Backoff(longestHandshakePauseMs);
+  #hasExpired = false;
   #closed = false;
 
-  constructor(socket: HubSocket) {
+  constructor(socket: HubSocket, notifier: Notifier) {
     this.socket = socket;
+    this.#notifier = notifier;
+    // It must see the connection from its beginning.
+    HubConnection.of(socket);
+    this.#stopWatchingWaking = watchWaking(() => this.checkConnection());
     socket.on('connect', () => this.#connected());
     socket.on('disconnect', (reason) => this.#disconnected(reason));
     socket.on('connect_error', (error) => this.#notConnected((error as HandshakeError).data?.code));
-    socket.on('welcome', ({ instance }) => {
-      this.#instance = instance;
+    // This gets events before the application's own listeners, and `off('message')` does not remove it.
+    socket.onAny((event: string, payload) => {
+      if (Object.hasOwn(this.#handlers, event)) this.#handlers[event as keyof ServerToClient]?.(payload);
     });
-    socket.on('degraded', ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'));
-    socket.on('message', (message) => this.#rooms.get(message.room)?.heard(message));
-    socket.on('expelled', ({ room }) => this.#rooms.get(room)?.expelled());
-    socket.on('presence', (change) => this.#presences.get(change.room)?.heard(change));
-    socket.on('gap', (gap) => this.#rooms.get(gap.room)?.gap(gap));
   }
 
   get state(): ConnectionState {
     return this.#state;
   }
 
-  /** The instance that serves this client now, once it has said so. */
+  /** The instance that serves this client now. Undefined until the instance has said so. */
   get instance(): string | undefined {
     return this.#instance;
   }
 
-  /** Calls `watcher` with each state from now on. @returns ends it */
+  /** Calls `watcher` with each state from now on. Its errors reach `onError`. @returns stops watching */
   watch(watcher: (state: ConnectionState) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
   /**
-   * Calls a method of the hub's own, once, on the connection that is there now.
-   * @throws HubError; `refused` when there is no connection, `uncertain` when no answer came
+   * Checks whether the connection is alive, and renews it within some seconds if not. The client does so by itself
+   * after a call without a reply, after a sleep, and at events of pages and workers. Call it if your platform reports
+   * more, such as `AppState` in React Native.
+   */
+  checkConnection(): void {
+    void HubConnection.of(this.socket).probe();
+  }
+
+  /**
+   * Calls a method of the hub once, on the current connection.
+   * @throws HubError; `refused` if there is no connection, `uncertain` if no reply came, `expired` if the token has
+   *   expired: the client is getting a new one
    */
   call<Answer>(method: string, request: object): Promise<Answer> {
     return call<Answer>(this.socket, method, request);
@@ -92,18 +139,18 @@ export class ClientHub<Body = unknown> {
   /** Joins a room and stays in it through reconnects, until `leave`. Joining it again replaces the handlers. */
   join(room: string, handlers: RoomHandlers<Body>, options: JoinOptions = {}): ClientRoom<Body> {
     this.#rooms.get(room)?.leave();
-    const joined = new ClientRoom<Body>(room, this.socket, handlers, options);
+    const joined = new ClientRoom<Body>(room, this.socket, handlers, options, this.#notifier);
     this.#rooms.set(room, joined);
     return joined;
   }
 
   /**
-   * Follows who is in a room that this client has joined, through reconnects, until it leaves. A leave shows some
-   * seconds late, and not at all for who comes back meanwhile. Following it again replaces the handler.
+   * Follows who is in a room that this client has joined, through reconnects, until it leaves. A leave is reported
+   * some seconds late, and not at all if the user is back by then. Following it again replaces the handler.
    */
   presence(room: string, onChange: OnPresence): PresenceList {
     this.#presences.get(room)?.close();
-    const list = new PresenceList(room, this.socket, onChange);
+    const list = new PresenceList(room, this.socket, onChange, this.#notifier);
     this.#presences.set(room, list);
     return list;
   }
@@ -118,6 +165,7 @@ export class ClientHub<Body = unknown> {
 
   close(): void {
     this.#closed = true;
+    this.#stopWatchingWaking();
     for (const room of this.#rooms.values()) room.close();
     for (const list of this.#presences.values()) list.close();
     this.socket.disconnect();
@@ -125,31 +173,39 @@ export class ClientHub<Body = unknown> {
   }
 
   #connected(): void {
-    this.#handshakes = new Backoff();
-    this.#enter('connected');
+    this.#handshakes = new Backoff(longestHandshakePauseMs);
+    this.#hasExpired = false;
     for (const room of this.#rooms.values()) room.rejoin();
     for (const list of this.#presences.values()) list.ask();
+    this.#enter('connected');
   }
 
-  /** @param code why the service refused the handshake; the client below does not try again by itself then */
+  /** @param code why the service refused the handshake. Socket.IO does not try again by itself then */
   #notConnected(code: string | undefined): void {
     if (this.socket.active || this.#closed) return;
-    const mayPass = code === 'unavailable' || (code === 'expired' && this.#state !== 'refused');
-    this.#enter(code === 'unavailable' ? 'reconnecting' : 'refused');
-    // `auth` is asked anew at each try: after an end that is all it takes.
-    if (mayPass) void this.#handshakes.pause().then(() => this.#closed || this.socket.connect());
+    if (code !== 'unavailable' && code !== 'expired') {
+      this.#enter('refused');
+      return;
+    }
+    // `auth` is asked at each try. The first time it may have returned a stored token, and fetch a new one meanwhile.
+    this.#enter(code === 'expired' && this.#hasExpired ? 'expired' : 'reconnecting');
+    this.#hasExpired = code === 'expired';
+    void this.#handshakes.pause().then(() => this.#closed || this.socket.connect());
   }
 
   #disconnected(reason: string): void {
     if (this.#closed) return;
     this.#enter('reconnecting');
-    // An instance that hangs up by name is leaving: another one takes this client.
+    // An instance that disconnects its clients is leaving. Another instance accepts this client.
     if (reason === 'io server disconnect') this.socket.connect();
   }
 
   #enter(state: ConnectionState): void {
     if (this.#state === state) return;
     this.#state = state;
-    for (const watcher of this.#watchers) watcher(state);
+    for (const watcher of [...this.#watchers]) {
+      // An earlier watcher may have closed the hub, and all watchers were notified of that already.
+      if (this.#state === state) this.#notifier.notify(watcher, state);
+    }
   }
 }

@@ -1,8 +1,9 @@
-import type { PresenceAnswer, PresenceChange, PresencePlace } from '../protocol/hub.ts';
-import { Backoff } from './backoff.ts';
-import { call } from './call.ts';
-import type { HubSocket } from './connect.ts';
-import type { HubError } from './errors.ts';
+import type { PresenceChange, PresencePosition, PresenceReply } from '../protocol/hub.ts';
+import type { HubSocket } from './connection/connect.ts';
+import type { Notifier } from './connection/notify.ts';
+import type { Attempts } from './requests/attempts.ts';
+import { mayRetry } from './requests/errors.ts';
+import { Sync } from './requests/sync.ts';
 
 export interface PresenceDifference {
   readonly joined: readonly string[];
@@ -10,37 +11,44 @@ export interface PresenceDifference {
 }
 
 /**
- * Called with all members of the room as they are now, and what differs from the call before. The first call has
- * all of them in `joined`.
+ * Called with all current members of the room, and the difference from the call before. The first call has all of them
+ * in `joined`. Its errors are reported as those of all callbacks.
  */
 export type OnPresence = (members: readonly string[], difference: PresenceDifference) => void;
 
-/** A change is told at most once: so often the list is compared with the service's, in milliseconds. */
+/** Changes are sent at most once. So the list is compared with the service's at this interval, in milliseconds. */
 const compareEveryMs = 30_000;
-/** While the service knows only a part of the members. */
+/** The interval while the service knows only some of the members, in milliseconds. */
 const askAgainMs = 3_000;
 const longestPauseMs = 10_000;
-/** Changes that wait for an answer; beyond it the members are asked for once more instead. */
+/** At most so many changes wait for a reply. Beyond that the list is requested once more instead. */
 const mostHeld = 1_000;
 
-/** Who is in a room that this client has joined: right through lost changes, reconnects and other instances. */
+/** The members of a room that this client has joined, correct through lost changes, reconnects and other instances. */
 export class PresenceList {
   readonly room: string;
-  readonly #socket: HubSocket;
   readonly #onChange: OnPresence;
+  readonly #notifier: Notifier;
+  readonly #sync: Sync;
   readonly #members = new Set<string>();
-  #place: PresencePlace | undefined;
-  #wasTold = false;
+  #position: PresencePosition | undefined;
+  #wasNotified = false;
   #held: PresenceChange[] = [];
-  #isAsking = false;
-  #askAgain = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(room: string, socket: HubSocket, onChange: OnPresence) {
+  constructor(room: string, socket: HubSocket, onChange: OnPresence, notifier: Notifier) {
     this.room = room;
-    this.#socket = socket;
     this.#onChange = onChange;
+    this.#notifier = notifier;
+    this.#sync = new Sync({
+      socket,
+      notifier,
+      run: (attempts) => this.#ask(attempts),
+      // `forbidden`: this connection has not joined the room again yet.
+      onError: ({ code }) => code === 'forbidden' || mayRetry(code),
+      longestPauseMs,
+    });
     if (socket.connected) this.ask();
   }
 
@@ -51,87 +59,62 @@ export class PresenceList {
   /** Called with every `presence` event of the hub. */
   heard(change: PresenceChange): void {
     if (this.#closed) return;
-    if (!this.#isAsking && this.#follows(change)) this.#apply(change);
+    if (!this.#sync.isRunning && this.#follows(change)) this.#apply(change);
     else if (!this.#isOld(change)) this.#hold(change);
   }
 
-  /** After each connect, and wherever a change is missing. */
+  /** Called after each connect, and when a change is missing. */
   ask(): void {
-    this.#askAgain = true;
-    if (!this.#isAsking && !this.#closed) void this.#askUntilLevel();
+    this.#sync.request();
   }
 
   close(): void {
     this.#closed = true;
+    this.#sync.close();
     clearTimeout(this.#timer);
   }
 
-  async #askUntilLevel(): Promise<void> {
-    const backoff = new Backoff(longestPauseMs);
-    this.#isAsking = true;
+  async #ask(attempts: Attempts): Promise<void> {
     clearTimeout(this.#timer);
-    let nextMs = compareEveryMs;
-    try {
-      while (this.#askAgain && !this.#closed && this.#socket.connected) {
-        this.#askAgain = false;
-        try {
-          nextMs = (await this.#askOnce()) ? compareEveryMs : askAgainMs;
-        } catch (error) {
-          // `forbidden`: the room is being joined anew on this connection.
-          if (!(error as HubError).code) throw error;
-          this.#askAgain = true;
-        }
-        if (this.#askAgain) await backoff.pause();
-      }
-    } finally {
-      this.#isAsking = false;
-    }
-    // By chance, so that the clients of a room don't ask together.
-    if (!this.#closed) this.#timer = setTimeout(() => this.ask(), nextMs * (0.75 + Math.random() / 2));
-  }
-
-  /** @returns whether the service knew all members */
-  async #askOnce(): Promise<boolean> {
-    const request = { room: this.room, ...(this.#place && { known: this.#place }) };
-    const answer = await call<PresenceAnswer>(this.#socket, 'presence', request);
-    if (this.#closed) return true;
-    if (answer.partial) {
-      // Better what was known of all than what is known of some.
-      if (!this.#place) this.#replace(answer.members ?? []);
-      return false;
-    }
-    this.#place = { epoch: answer.epoch, version: answer.version };
-    if (answer.members) this.#replace(answer.members);
-    this.#serveHeld();
-    return true;
+    const request = { room: this.room, ...(this.#position && { known: this.#position }) };
+    const reply = await attempts.call<PresenceReply>('presence', request);
+    if (this.#closed) return;
+    // Random, so that the clients of a room don't ask at the same moment.
+    const nextMs = (reply.partial ? askAgainMs : compareEveryMs) * (0.75 + Math.random() / 2);
+    this.#timer = setTimeout(() => this.ask(), nextMs);
+    // The complete list from before is better than a current part of it.
+    if (reply.partial && this.#position) return;
+    if (!reply.partial) this.#position = { epoch: reply.epoch, version: reply.version };
+    if (reply.members) this.#replace(reply.members);
+    if (!reply.partial) this.#applyHeld();
   }
 
   #hold(change: PresenceChange): void {
     this.#held.push(change);
-    if (this.#held.length > mostHeld) {
-      this.#held = [];
-      this.#askAgain = true;
-    }
-    if (!this.#isAsking) this.ask();
+    if (this.#held.length > mostHeld) this.#held = [];
+    else if (this.#sync.isRunning) return;
+    this.ask();
   }
 
-  #serveHeld(): void {
+  #applyHeld(): void {
     for (const change of this.#held.splice(0)) {
+      // A handler may have closed this list in between.
+      if (this.#closed) return;
       if (this.#follows(change)) this.#apply(change);
-      else if (!this.#isOld(change)) this.#askAgain = true;
+      else if (!this.#isOld(change)) this.ask();
     }
   }
 
-  #follows({ epoch, version }: PresencePlace): boolean {
-    return this.#place?.epoch === epoch && this.#place.version + 1 === version;
+  #follows({ epoch, version }: PresencePosition): boolean {
+    return this.#position?.epoch === epoch && this.#position.version + 1 === version;
   }
 
-  #isOld({ epoch, version }: PresencePlace): boolean {
-    return this.#place?.epoch === epoch && version <= this.#place.version;
+  #isOld({ epoch, version }: PresencePosition): boolean {
+    return this.#position?.epoch === epoch && version <= this.#position.version;
   }
 
   #apply({ epoch, version, joined, left }: PresenceChange): void {
-    this.#place = { epoch, version };
+    this.#position = { epoch, version };
     this.#become(
       joined.filter((subject) => !this.#members.has(subject)),
       left.filter((subject) => this.#members.has(subject)),
@@ -149,8 +132,8 @@ export class PresenceList {
   #become(joined: readonly string[], left: readonly string[]): void {
     for (const subject of joined) this.#members.add(subject);
     for (const subject of left) this.#members.delete(subject);
-    if (this.#wasTold && joined.length + left.length === 0) return;
-    this.#wasTold = true;
-    this.#onChange(this.members, { joined, left });
+    if (this.#wasNotified && joined.length + left.length === 0) return;
+    this.#wasNotified = true;
+    this.#notifier.notify(this.#onChange, this.members, { joined, left });
   }
 }

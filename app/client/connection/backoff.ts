@@ -1,4 +1,4 @@
-/** Waits before the next try, longer each time and by chance: many clients don't try again together. */
+/** Pauses between tries. The pauses grow, and are random, so that many clients don't try again at the same moment. */
 export class Backoff {
   readonly #longestMs: number;
   #tries = 0;

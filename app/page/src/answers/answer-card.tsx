@@ -14,7 +14,7 @@ const stateInWords = {
 export interface AnswerCardProps {
   readonly answer: Answer;
   readonly self: string | undefined;
-  /** @returns undefined when it was done, else why not */
+  /** @returns undefined if it worked, else the reason */
   readonly onCancel: (turn: string) => Promise<string | undefined>;
 }
 

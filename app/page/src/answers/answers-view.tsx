@@ -6,7 +6,7 @@ import { useSession } from '../session/session.ts';
 import { AnswerCard } from './answer-card.tsx';
 import { useAnswers } from './use-answers.ts';
 
-/** A room in which a model answers; everyone in it reads along, on whichever instance they are. */
+/** A room in which a model answers. Everyone in it sees the answers, on whichever instance they are. */
 export function AnswersView({ room: name }: { readonly room: string }) {
   const hub = useHub('llm');
   const room = useAnswers(hub.client, name);

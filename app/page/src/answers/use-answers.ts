@@ -8,17 +8,17 @@ export interface AnswerRoom {
   /** Oldest first. */
   readonly answers: readonly Answer[];
   readonly refused: string | undefined;
-  /** @returns undefined when it was taken, else why not */
+  /** @returns undefined if it worked, else the reason */
   readonly ask: (prompt: string) => Promise<string | undefined>;
   readonly cancel: (turn: string) => Promise<string | undefined>;
 }
 
-/** How long the page tries before it tells the asker, in milliseconds. */
+/** How long the page tries before it reports a failure, in milliseconds. */
 const tryForMs = 15_000;
-/** Messages: an answer of a page or two. */
+/** The number of earlier messages to load: an answer of a page or two. */
 const recent = 200;
 
-/** The questions of a room and their answers, as they come. */
+/** The questions and answers of a room, as they arrive. */
 export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom {
   const folded = useRef(new Answers());
   const [answers, setAnswers] = useState<readonly Answer[]>([]);

@@ -2,7 +2,7 @@ import { useRemoteParticipants } from '@livekit/components-react';
 import { useEffect, useState } from 'react';
 import { callAgent } from './call-api.ts';
 
-/** An agent that runs comes within a second or two; after so many milliseconds none does. */
+/** A running agent comes within a second or two. After this time, in milliseconds, none does. */
 const comesWithinMs = 15_000;
 
 /** Calls the voice agent into the call. */
@@ -29,7 +29,18 @@ export function AgentButton({ room }: { readonly room: string }) {
       setFault(`Not called: ${error.message}`);
     });
   };
-  if (isHere) return <p role="status">The voice agent is here: say something.</p>;
+  if (isHere) {
+    return (
+      <div className="line">
+        <p role="status">The voice agent is here: say something.</p>
+        {/* LiveKit needs 21 s to see that its process has died; the service asks it. */}
+        <button type="button" className="quiet" onClick={call}>
+          No answer? Call it again
+        </button>
+        {fault && <p role="alert">{fault}</p>}
+      </div>
+    );
+  }
   return (
     <div className="line">
       <button type="button" className="quiet" onClick={call} disabled={called}>

@@ -1,10 +1,10 @@
 import type { CallParticipant, CallToken } from '../../../protocol/calls.ts';
 import { currentSession } from '../session/session.ts';
 
-/** The service said no, or nothing. */
+/** The service refused a request, or did not respond. */
 export class CallError extends Error {
   override readonly name = 'CallError';
-  /** `not_configured`: there are no calls here. */
+  /** For example `not_configured`: the service has no calls. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -29,7 +29,7 @@ export async function askCallToken(room: string): Promise<CallToken> {
   return (await (await post('/api/livekit/token', { room })).json()) as CallToken;
 }
 
-/** Resolves once the agent is called; it comes later, if one runs. @throws CallError */
+/** Resolves once the agent is requested. It comes later, if one runs. @throws CallError */
 export async function callAgent(room: string): Promise<void> {
   await post('/api/livekit/agent', { room });
 }

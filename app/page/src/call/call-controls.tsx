@@ -9,7 +9,10 @@ import { Track } from 'livekit-client';
 
 const mayShareScreen = navigator.mediaDevices !== undefined && 'getDisplayMedia' in navigator.mediaDevices;
 
-/** Microphone, camera, screen, and the way out. As LiveKit's ControlBar, with names for the device menus. */
+/**
+ * Buttons for the microphone, the camera, the screen and leaving. Like LiveKit's ControlBar, but the device menus have
+ * names.
+ */
 export function CallControls() {
   const mayCapture = navigator.mediaDevices !== undefined;
   return (

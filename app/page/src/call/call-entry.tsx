@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react';
 import type { CallParticipant } from '../../../protocol/calls.ts';
 import { Person } from '../people/person.tsx';
 
-/** What this window brings into a call. */
+/** The devices with which this window joins a call. */
 export interface Devices {
   readonly microphone: boolean;
   readonly camera: boolean;
@@ -11,18 +11,18 @@ export interface Devices {
 export interface CallEntryProps {
   readonly participants: readonly CallParticipant[];
   readonly self: string | undefined;
-  /** @returns undefined when the call is joined, else why not */
+  /** @returns undefined if the call was joined, else the reason */
   readonly onJoin: (devices: Devices) => Promise<string | undefined>;
 }
 
 const mostShown = 12;
 
-/** The door of the call: who is inside, and what to go in with. */
+/** The form to join the call. It shows who is in the call, and which devices to join with. */
 export function CallEntry({ participants, self, onJoin }: CallEntryProps) {
   const [devices, setDevices] = useState<Devices>({ microphone: true, camera: true });
   const [joining, setJoining] = useState(false);
   const [fault, setFault] = useState<string>();
-  // Browsers keep cameras from pages that others on the way could change.
+  // Browsers give no camera to pages without HTTPS.
   const mayCapture = navigator.mediaDevices !== undefined;
   const join = async (event: FormEvent) => {
     event.preventDefault();

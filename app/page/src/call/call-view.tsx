@@ -9,7 +9,6 @@ import { useSession } from '../session/session.ts';
 import { askCallToken } from './call-api.ts';
 import { CallEntry, type Devices } from './call-entry.tsx';
 import type { CallStageProps } from './call-stage.tsx';
-import { NoMediaServer } from './no-media-server.tsx';
 import { type Call, useCall } from './use-call.ts';
 
 interface Joined {
@@ -31,7 +30,7 @@ export function CallView({ room: name }: { readonly room: string }) {
 
   const join = async (devices: Devices) => {
     try {
-      // LiveKit is larger than the rest of the page together: it is loaded when it is wanted.
+      // LiveKit's client is larger than the rest of the page, so it is loaded only when a call is joined.
       const [{ CallStage }, access] = await Promise.all([import('./call-stage.tsx'), askCallToken(name)]);
       setEnded(undefined);
       setJoined({ access, devices, Stage: CallStage });
@@ -82,4 +81,33 @@ function Door({ call, self, onJoin }: DoorProps) {
   }
   if (call.state === 'away') return <p role="alert">No call for now. {call.reason}. Trying again…</p>;
   return <p className="soft">Asking who is in the call…</p>;
+}
+
+/** Explains how to add LiveKit if the service has none. */
+function NoMediaServer() {
+  return (
+    <div className="panel notice">
+      <h3>No media server</h3>
+      <p>
+        Calls go through LiveKit, and this service knows none: it has no LIVEKIT_URL. The chat beside works
+        without it.
+      </p>
+      <dl>
+        <dt>On this machine</dt>
+        <dd>
+          Put <code>livekit-server</code> on the PATH (it is one file, from LiveKit's releases), then start
+          again: <code>npm start</code> runs two nodes of it.
+        </dd>
+        <dt>On AWS</dt>
+        <dd>
+          <code>npx cdk deploy -c liveKitNodes=2</code>
+        </dd>
+        <dt>With a LiveKit that you have</dt>
+        <dd>
+          Give the service <code>LIVEKIT_URL</code>, <code>LIVEKIT_API_KEY</code> and{' '}
+          <code>LIVEKIT_API_SECRET</code>.
+        </dd>
+      </dl>
+    </div>
+  );
 }

@@ -10,12 +10,12 @@ export type Call =
   | { readonly state: 'absent' }
   | { readonly state: 'away'; readonly reason: string };
 
-/** How long after a failed try the next one comes, in milliseconds. */
+/** The pause after a failed try, in milliseconds. */
 const againAfterMs = 3_000;
 
 /**
- * @param room undefined: nothing is asked
- * @param occasion asked again whenever it changes: what was heard of the call
+ * @param room undefined: nothing is requested
+ * @param occasion a change of it causes a new request: the latest event of the call
  */
 export function useCall(room: string | undefined, occasion: unknown): Call {
   const [call, setCall] = useState<Call>({ state: 'asking' });

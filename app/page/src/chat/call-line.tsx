@@ -2,14 +2,14 @@ import { type CallEvent, callSender } from '../../../protocol/calls.ts';
 import type { Message } from '../../../protocol/hub.ts';
 import { nameOf } from '../people/names.ts';
 
-/** What a message tells of the room's call; undefined: somebody said it. */
+/** The call event in a message. Undefined if the message is of a user. */
 export function callEventOf({ from, body }: Message): CallEvent | undefined {
   if (from !== callSender) return undefined;
   const event = body as Partial<CallEvent> | null;
   return typeof event?.call === 'string' && typeof event.text === 'string' ? (event as CallEvent) : undefined;
 }
 
-/** The call has begun, somebody joined it: a line between what is said. */
+/** A line between messages that reports an event of the call. */
 export function CallLine({ event }: { readonly event: CallEvent }) {
   return <span className="call-line">{inWords(event)}</span>;
 }

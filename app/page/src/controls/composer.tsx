@@ -5,12 +5,12 @@ export interface ComposerProps {
   readonly action: string;
   readonly disabled: boolean;
   readonly placeholder?: string;
-  /** @returns undefined when it was taken, else why not */
+  /** @returns undefined if it worked, else the reason */
   readonly onSubmit: (text: string) => Promise<string | undefined>;
   readonly onInput?: () => void;
 }
 
-/** One line to write in. What was not taken stays there, with the reason. */
+/** A text field of one line. If the text was not accepted, it stays there, with the reason. */
 export function Composer({ label, action, disabled, placeholder, onSubmit, onInput }: ComposerProps) {
   const [text, setText] = useState('');
   const [fault, setFault] = useState<string>();
@@ -24,6 +24,7 @@ export function Composer({ label, action, disabled, placeholder, onSubmit, onInp
   };
   return (
     <form onSubmit={send}>
+      {fault && <p role="alert">{fault}</p>}
       <label htmlFor="composer">{label}</label>
       <div className="line">
         <input
@@ -40,7 +41,6 @@ export function Composer({ label, action, disabled, placeholder, onSubmit, onInp
           {action}
         </button>
       </div>
-      {fault && <p role="alert">{fault}</p>}
     </form>
   );
 }

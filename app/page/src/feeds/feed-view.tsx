@@ -1,9 +1,9 @@
 import { useState } from 'react';
+import type { Message } from '../../../protocol/hub.ts';
+import { callLocal, useIsLocal } from '../fleet/local-api.ts';
 import { ConnectionStatus } from '../hubs/connection-status.tsx';
 import { useHub } from '../hubs/use-hub.ts';
 import { useRoom } from '../hubs/use-room.ts';
-import { LocalJobs } from './local-jobs.tsx';
-import { UpdateCard } from './update-card.tsx';
 
 const words = {
   bots: {
@@ -18,7 +18,7 @@ const words = {
   },
 } as const;
 
-/** A room that backends feed. */
+/** A room to which backends publish. */
 export function FeedView({ hub: name }: { readonly hub: keyof typeof words }) {
   const [roomName, setRoomName] = useState('demo');
   const hub = useHub(name);
@@ -58,5 +58,52 @@ export function FeedView({ hub: name }: { readonly hub: keyof typeof words }) {
   -d '{"body":${body}}'`}
       </pre>
     </section>
+  );
+}
+
+interface LocalJobsProps {
+  readonly hub: string;
+  readonly room: string;
+}
+
+/** On a laptop the local topology acts as the backend: it publishes to the room through the same HTTP API. */
+function LocalJobs({ hub, room }: LocalJobsProps) {
+  const isLocal = useIsLocal();
+  const [fault, setFault] = useState<string>();
+  if (!isLocal) return null;
+  const run = async () => setFault(await callLocal('POST', `/jobs/${hub}?room=${encodeURIComponent(room)}`));
+  return (
+    <>
+      <button type="button" onClick={run}>
+        Run a sample job
+      </button>
+      {fault && <p role="alert">{fault}</p>}
+    </>
+  );
+}
+
+/** The updates of the sample jobs. Any other JSON is shown as it is. */
+interface Update {
+  readonly status?: unknown;
+  readonly text?: unknown;
+  /** 0–1. */
+  readonly progress?: unknown;
+}
+
+function UpdateCard({ message }: { readonly message: Message }) {
+  const update = (typeof message.body === 'object' && message.body !== null ? message.body : {}) as Update;
+  const { status, text, progress } = update;
+  const isKnown = typeof text === 'string' || typeof progress === 'number';
+  return (
+    <li>
+      <p className="by">
+        <strong>{message.from}</strong>
+        {typeof status === 'string' && <span className="tag">{status}</span>}
+        <time dateTime={new Date(message.at).toISOString()}>{new Date(message.at).toLocaleTimeString()}</time>
+      </p>
+      {typeof text === 'string' && <p className="text">{text}</p>}
+      {typeof progress === 'number' && <progress value={progress} max={1} aria-label="Progress" />}
+      {!isKnown && <pre className="text">{JSON.stringify(message.body)}</pre>}
+    </li>
   );
 }

@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'react';
-import { callLocal, type LocalPart, readLocal } from './local-api.ts';
+import { callLocal, type LocalProcess, readLocal } from './local-api.ts';
 
-/** Adds instances, restarts all of them, and takes Redis away: what a bad day does, on this machine only. */
+/** Buttons that add instances, restart all of them, and stop Redis. They work on this machine only. */
 export function BreakPanel() {
-  const parts = useParts();
+  const processes = useProcesses();
   const [fault, setFault] = useState<string>();
   const [busy, setBusy] = useState<string>();
-  const redis = parts.find(({ kind }) => kind === 'redis');
+  const redis = processes.find(({ kind }) => kind === 'redis');
   const isRunning = redis?.pid !== undefined;
   const act = async (what: string, path: string) => {
     setBusy(what);
@@ -43,13 +43,13 @@ export function BreakPanel() {
   );
 }
 
-function useParts(): readonly LocalPart[] {
-  const [parts, setParts] = useState<readonly LocalPart[]>([]);
+function useProcesses(): readonly LocalProcess[] {
+  const [processes, setProcesses] = useState<readonly LocalProcess[]>([]);
   useEffect(() => {
-    const look = async () => setParts((await readLocal()) ?? []);
+    const look = async () => setProcesses((await readLocal()) ?? []);
     void look();
     const timer = setInterval(look, 1_000);
     return () => clearInterval(timer);
   }, []);
-  return parts;
+  return processes;
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
-/** One part of the topology on this machine. */
-export interface LocalPart {
+/** One process of the topology on this machine. */
+export interface LocalProcess {
   readonly id: string;
   readonly kind: 'proxy' | 'redis' | 'instance' | 'livekit' | 'agent';
   readonly health?: string;
@@ -9,10 +9,10 @@ export interface LocalPart {
   readonly pid?: number;
 }
 
-/** What `npm start` lets its own page do: look at the parts, and break them. */
+/** The API that `npm start` offers to its own page: read the processes, and break them. */
 const base = '/local';
 
-/** @returns undefined when it was done, else why not */
+/** @returns undefined if it worked, else the reason */
 export async function callLocal(method: 'POST', path: string): Promise<string | undefined> {
   try {
     const response = await fetch(base + path, { method });
@@ -24,22 +24,22 @@ export async function callLocal(method: 'POST', path: string): Promise<string | 
   }
 }
 
-export async function readLocal(): Promise<readonly LocalPart[] | undefined> {
+export async function readLocal(): Promise<readonly LocalProcess[] | undefined> {
   try {
     const response = await fetch(`${base}/state`);
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
     if (!response.ok || !isJson) return undefined;
-    return ((await response.json()) as { parts: LocalPart[] }).parts;
+    return ((await response.json()) as { processes: LocalProcess[] }).processes;
   } catch {
     return undefined;
   }
 }
 
-/** Does the page come from a topology on this machine? Asked on loopback only. */
+/** Whether the page comes from a topology on this machine. It is requested on loopback only. */
 export function useIsLocal(): boolean {
   const [isLocal, setIsLocal] = useState(false);
   useEffect(() => {
-    if (isLoopback()) void readLocal().then((parts) => setIsLocal(parts !== undefined));
+    if (isLoopback()) void readLocal().then((processes) => setIsLocal(processes !== undefined));
   }, []);
   return isLocal;
 }

@@ -8,11 +8,11 @@ const nothing: Count = {
   lost: 0,
   duplicate: 0,
   outOfOrder: 0,
-  told: 0,
+  reported: 0,
   connected: 0,
 };
 
-/** Clients of this window that talk all the time, and live counts of what became of it. */
+/** Clients of this window that publish all the time, and live counts of the result. */
 export function MeterPanel() {
   const [running, setRunning] = useState(false);
   const [count, setCount] = useState(nothing);
@@ -46,7 +46,7 @@ export function MeterPanel() {
         <Figure name="Lost unsaid" value={count.lost} bad={count.lost > 0} />
         <Figure name="Duplicate" value={count.duplicate} bad={count.duplicate > 0} />
         <Figure name="Out of order" value={count.outOfOrder} bad={count.outOfOrder > 0} />
-        <Figure name="Losses told" value={count.told} />
+        <Figure name="Losses reported" value={count.reported} />
       </dl>
       {count.delivered > 0 && (
         <p role="status" className={isWhole(count) ? 'verdict good' : 'verdict bad'}>
@@ -63,8 +63,8 @@ function isWhole({ lost, duplicate, outOfOrder }: Count): boolean {
 
 function verdictOn(count: Count): string {
   if (!isWhole(count)) return 'Something was lost unsaid, repeated or out of order.';
-  if (count.told === 0) return 'Every message once, in order.';
-  return 'Every message once, in order; what Redis lost with its memory, clients were told of.';
+  if (count.reported === 0) return 'Every message once, in order.';
+  return 'Every message once, in order; what Redis lost with its memory was reported to clients.';
 }
 
 interface FigureProps {

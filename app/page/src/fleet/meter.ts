@@ -1,5 +1,5 @@
 import type { ClientHub } from '../../../client/hub.ts';
-import type { ClientRoom } from '../../../client/room.ts';
+import type { ClientRoom } from '../../../client/room/room.ts';
 import type { Message } from '../../../protocol/hub.ts';
 import { openOwnHub } from '../hubs/use-hub.ts';
 
@@ -9,12 +9,12 @@ export interface Count {
   readonly acknowledged: number;
   /** Deliveries to all clients together. */
   readonly delivered: number;
-  /** Acknowledged, and not delivered to a client that has had a later one. */
+  /** Messages that were acknowledged and not delivered to a client that got a later one. */
   readonly lost: number;
   readonly duplicate: number;
   readonly outOfOrder: number;
-  /** Losses that clients were told of. */
-  readonly told: number;
+  /** Losses that the service reported to clients. */
+  readonly reported: number;
   /** Clients connected now. */
   readonly connected: number;
 }
@@ -27,14 +27,14 @@ interface Body {
   readonly number: number;
 }
 
-/** Several clients in a room of their own that publish all the time, and count what arrives. */
+/** Several clients in their own room that publish all the time, and count what arrives. */
 export class Meter {
   readonly #hubs: ClientHub<Body>[] = [];
   readonly #witnesses: Witness[] = [];
   readonly #timers: number[] = [];
   #published = 0;
   #acknowledged = 0;
-  #told = 0;
+  #reported = 0;
 
   constructor() {
     const name = `meter-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
@@ -51,7 +51,7 @@ export class Meter {
       lost: sum(({ missing }) => missing),
       duplicate: sum(({ duplicate }) => duplicate),
       outOfOrder: sum(({ outOfOrder }) => outOfOrder),
-      told: this.#told,
+      reported: this.#reported,
       connected: this.#hubs.filter(({ state }) => state === 'connected').length,
     };
   }
@@ -67,7 +67,7 @@ export class Meter {
     const room = hub.join(name, {
       onMessage: (message) => witness.saw(message),
       onLost: () => {
-        this.#told += 1;
+        this.#reported += 1;
       },
     });
     this.#hubs.push(hub);
@@ -75,7 +75,7 @@ export class Meter {
     void this.#publishFrom(sender, room);
   }
 
-  /** From when everyone had the time to join, so that each may expect every message. */
+  /** Starts when all clients had the time to join, so that each can expect every message. */
   async #publishFrom(sender: number, room: ClientRoom<Body>): Promise<void> {
     await room.joined.catch(() => undefined);
     let number = 0;
@@ -93,7 +93,7 @@ export class Meter {
   }
 }
 
-/** What one client has had, by the places in the room's log. */
+/** Counts what one client got, by the positions in the room's log. */
 class Witness {
   delivered = 0;
   duplicate = 0;

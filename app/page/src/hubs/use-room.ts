@@ -1,19 +1,19 @@
 import { useEffect, useRef, useState } from 'react';
 import type { ClientHub } from '../../../client/hub.ts';
-import type { ClientRoom } from '../../../client/room.ts';
+import type { ClientRoom } from '../../../client/room/room.ts';
 import type { Message } from '../../../protocol/hub.ts';
 
 export interface Room {
   readonly messages: readonly Message[];
   /** Messages were lost that can't be delivered any more. */
   readonly lost: boolean;
-  /** Why this window may not be in the room. */
+  /** Why the service does not let this window into the room. */
   readonly refused: string | undefined;
-  /** @returns undefined when it was taken, else why not */
+  /** @returns undefined if it worked, else the reason */
   readonly publish: (body: unknown) => Promise<string | undefined>;
 }
 
-/** How long the page tries to publish before it tells the writer, in milliseconds. */
+/** How long the page tries to publish before it reports a failure, in milliseconds. */
 const publishForMs = 15_000;
 const shownMessages = 200;
 const recent = 50;

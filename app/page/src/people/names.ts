@@ -1,4 +1,4 @@
-/** Guests have no names: each is given one that every window makes of the subject alike. */
+/** Guests have no names. Every window makes the same name from a guest's subject. */
 
 const manners = [
   'Amber',
@@ -39,7 +39,7 @@ const animals = [
 const tones = 8;
 
 export function nameOf(subject: string): string {
-  // Of an authenticated user the subject is the name; a guest's is random.
+  // An authenticated user's subject is a name. A guest's subject is random.
   if (!isRandom(subject)) return subject;
   const hash = hashOf(subject);
   return `${manners[hash % manners.length]} ${animals[(hash >>> 8) % animals.length]}`;

@@ -1,6 +1,6 @@
 import { nameOf, toneOf } from './names.ts';
 
-/** A user as the page shows one: a colour and a name that are made of the subject alone. */
+/** A user, shown with a colour and a name that are made from the subject. */
 export function Person({ subject, self = false }: { readonly subject: string; readonly self?: boolean }) {
   return (
     <span className="person" title={subject}>

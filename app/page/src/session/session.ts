@@ -1,20 +1,20 @@
 import { useEffect, useState } from 'react';
 
-/** Who this window is. */
+/** The user of this window. */
 export interface Session {
-  /** Undefined where the service authenticates nobody. */
+  /** Undefined if the service authenticates nobody. */
   readonly token: string | undefined;
-  /** The token's subject, as others see it in `from`; undefined without a token. */
+  /** The token's subject, which others see in `from`. Undefined without a token. */
   readonly subject: string | undefined;
 }
 
-/** A token is replaced so long before it ends, in milliseconds. */
+/** A token is replaced so long before it expires, in milliseconds. */
 const renewBeforeMs = 60_000;
 const storageKey = 'realtime-stack-token';
 
 let current: Promise<Session> | undefined;
 
-/** The window's guest session: kept over reloads, so that it stays the same person. Asked together, it is one. */
+/** The window's guest session. It survives reloads, so the user stays the same. Concurrent calls share one request. */
 export function currentSession(): Promise<Session> {
   current ??= openSession();
   const known = current;
@@ -29,7 +29,15 @@ function replace(known: Promise<Session>): Promise<Session> {
   return current ?? known;
 }
 
-/** Undefined until it is there. */
+/** Call it when the service rejects this token, whatever this window's clock says: the next session gets a new one. */
+export function discardToken(token: string | undefined): void {
+  // Several hubs report the same token, and by then there may be another one.
+  if (token === undefined || sessionStorage.getItem(storageKey) !== token) return;
+  sessionStorage.removeItem(storageKey);
+  current = undefined;
+}
+
+/** The session. Undefined until it is there. */
 export function useSession(): Session | undefined {
   const [session, setSession] = useState<Session>();
   useEffect(() => {
@@ -42,9 +50,9 @@ async function openSession(): Promise<Session> {
   const kept = sessionStorage.getItem(storageKey) ?? undefined;
   if (kept && isFresh(kept)) return { token: kept, subject: claimsOf(kept).sub };
   let response = await askForToken(kept);
-  // The one that was kept has ended: the window is somebody new.
+  // The stored token has expired, so the window gets a new user.
   if (response.status === 401) response = await askForToken(undefined);
-  // A service that takes no guests, or everyone.
+  // The service allows no guests, or lets everyone in.
   if (response.status === 404) return { token: undefined, subject: undefined };
   if (!response.ok) throw new Error(`no session: the service answered ${response.status}`);
   const { token, subject } = (await response.json()) as { token: string; subject: string };

@@ -1,10 +1,9 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useSyncExternalStore } from 'react';
 import { AnswersView } from '../answers/answers-view.tsx';
 import { CallView } from '../call/call-view.tsx';
 import { ChatView } from '../chat/chat-view.tsx';
 import { FeedView } from '../feeds/feed-view.tsx';
 import { FleetView } from '../fleet/fleet-view.tsx';
-import { useHash } from './use-hash.ts';
 
 interface View {
   readonly id: string;
@@ -41,4 +40,14 @@ export function Shell() {
       <main>{view.show()}</main>
     </>
   );
+}
+
+const subscribe = (listener: () => void) => {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
+};
+
+/** The part of the address after `#`, which selects the view. */
+function useHash(): string {
+  return useSyncExternalStore(subscribe, () => location.hash.slice(1));
 }

@@ -1,60 +1,227 @@
-import { Stack, Tags } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, Fn, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { LiveKitKey } from './aws/calls/livekit-key.ts';
-import { Cluster } from './aws/cluster/cluster.ts';
+import { Agent } from './aws/agent/agent.ts';
+import { Cluster } from './aws/ecs/cluster.ts';
+import { CloudFrontEdge } from './aws/edge/cloudfront-edge.ts';
+import { addressWithin, type Edge, internalPort } from './aws/edge/edge.ts';
+import { PublicEdge } from './aws/edge/public-edge.ts';
+import { TurnBalancer } from './aws/edge/turn-balancer.ts';
+import { LiveKit } from './aws/livekit/livekit.ts';
+import { LiveKitKey } from './aws/livekit/livekit-key.ts';
+import { ExistingNetwork } from './aws/network/existing-network.ts';
+import { Network } from './aws/network/network.ts';
+import type { NetworkPlacement } from './aws/network/network-placement.ts';
 import { AlarmTopic } from './aws/observability/alarm-topic.ts';
 import { Observability } from './aws/observability/observability.ts';
-import type { RealtimeConfig } from './config/config.ts';
-import { createCalls } from './parts/calls.ts';
-import { createEdge } from './parts/edge.ts';
-import { tell } from './parts/outputs.ts';
-import { createPlace } from './parts/place.ts';
-import { createRedis } from './parts/redis.ts';
-import { removalPolicyOf } from './parts/removal.ts';
-import { createService, routeToService } from './parts/service.ts';
+import { ExistingRedis } from './aws/redis/existing-redis.ts';
+import type { Redis } from './aws/redis/redis.ts';
+import { ValkeyCache } from './aws/redis/valkey-cache.ts';
+import { RealtimeService } from './aws/service/realtime-service.ts';
+import type { RealtimeConfig } from './config/groups.ts';
 
-/** The deployment: a Socket.IO service that runs as many instances and behaves as one, and calls beside it. */
+/** The deployment: a realtime service that runs as many instances and behaves as one, and calls beside it. */
 export class RealtimeStack extends Stack {
-  constructor(scope: Construct, id: string, config: RealtimeConfig) {
-    super(scope, id, {
-      stackName: config.stackName,
-      env: { region: config.region },
-      description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
-      terminationProtection: config.deletionProtection,
-    });
+  private readonly config: RealtimeConfig;
+  private readonly encryptionKey: IKey | undefined;
 
-    const place = createPlace(this, config);
+  constructor(scope: Construct, id: string, config: RealtimeConfig) {
+    const { stackName, region, deletionProtection } = config;
+    super(scope, id, {
+      stackName,
+      env: { region },
+      description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
+      terminationProtection: deletionProtection,
+    });
+    this.config = config;
+    this.encryptionKey = config.kmsKeyArn
+      ? Key.fromKeyArn(this, 'EncryptionKey', config.kmsKeyArn)
+      : undefined;
+
+    const { topic } = new AlarmTopic(this, 'Alarms', {
+      email: config.alarmEmail,
+      encryptionKey: this.encryptionKey,
+    });
+    const network = this.createNetwork();
     const { cluster } = new Cluster(this, 'Cluster', {
-      vpc: place.vpc,
+      vpc: network.vpc,
       containerInsights: config.containerInsights,
     });
-    const { topic } = new AlarmTopic(this, 'Alarms', { email: config.alarmEmail });
-    const redis = createRedis(this, config, place);
-    const redisAccess = redis?.accessOfService();
-    const edge = createEdge(this, config, place);
+    const redis = this.createRedis(network);
+    const zone = this.importZone();
+    const edge = this.createEdge(network, zone);
+    const shared = { cluster, network, redis, edge, deployment: stackName, ...this.storage };
+
     const apiKey =
-      config.liveKitNodes > 0
-        ? new LiveKitKey(this, 'LiveKitKey', { removalPolicy: removalPolicyOf(config) })
-        : undefined;
-    const app = createService(this, config, { cluster, place, edge, redis: redisAccess, apiKey });
-    if (redis) app.realtime.service.node.addDependency(redis.source);
-    const targets = routeToService(edge, app);
-    const calls = apiKey && createCalls(this, config, { cluster, place, edge, topic, apiKey, redis });
-    new Observability(this, 'Observability', {
-      topic,
-      app,
-      targets,
-      minTasks: config.minTasks,
-      joined: redis !== undefined,
-      backplane: redis?.backplane,
-      liveKit: calls?.liveKit,
-      agent: calls?.agent,
+      config.liveKit &&
+      new LiveKitKey(this, 'LiveKitKey', { ...this.storage, version: config.liveKit.keyVersion });
+    const service = new RealtimeService(this, 'Service', {
+      ...shared,
+      ...config.service,
+      idleTimeout: Duration.seconds(config.edge.idleTimeoutSeconds),
+      drainTime: Duration.seconds(config.service.drainSeconds),
+      liveKit: apiKey,
     });
 
-    // CloudFront's origin refuses a change of its tags (409).
-    Tags.of(this).add('realtime-stack:deployment', config.stackName, {
+    const turn = this.createTurn(network, zone);
+    const liveKit =
+      config.liveKit &&
+      apiKey &&
+      new LiveKit(this, 'LiveKit', {
+        ...shared,
+        ...config.liveKit,
+        apiKey,
+        startAfter: service.running,
+        turn,
+        notifications: topic,
+        maxCallDrain: Duration.minutes(config.liveKit.maxCallDrainMinutes),
+        stopTimeout: Duration.minutes(config.liveKit.stopMinutes),
+      });
+    const agent =
+      config.agent &&
+      apiKey &&
+      liveKit &&
+      new Agent(this, 'Agent', {
+        ...shared,
+        ...config.agent,
+        liveKit: {
+          url: addressWithin(edge).webSocketUrl,
+          ...apiKey.current,
+          balancer: edge.internalBalancer && {
+            connections: edge.internalBalancer.connections,
+            port: internalPort,
+          },
+        },
+        startAfter: liveKit.service,
+        maxCallDrain: Duration.minutes(config.agent.maxCallDrainMinutes),
+      });
+
+    new Observability(this, 'Observability', { topic, service, redis, liveKit, agent });
+    this.tagResources();
+    this.addOutputs({ edge, service, turn, topicArn: topic.topicArn });
+  }
+
+  /** How logs and secrets are stored: with which key, for how long, and what happens to them with the stack. */
+  private get storage() {
+    const { logRetentionDays, removalPolicy } = this.config;
+    return {
+      encryptionKey: this.encryptionKey,
+      logRetention: logRetentionDays,
+      // What a deployment that fails has just created goes with it, or each attempt would leave its logs and secrets.
+      removalPolicy:
+        removalPolicy === 'retain' ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+    };
+  }
+
+  private createNetwork(): NetworkPlacement {
+    const { network } = this.config;
+    if (network.kind === 'existing') return new ExistingNetwork(this, 'Network', network);
+    const { zones, natGateways } = network;
+    return new Network(this, 'Network', {
+      ...this.storage,
+      natGateways,
+      // `maxAzs` would give two zones if the account is not known. Selecting them gives the number that is wanted.
+      availabilityZones:
+        typeof zones === 'number'
+          ? Array.from({ length: zones }, (_, index) => Fn.select(index, Fn.getAzs()))
+          : zones,
+    });
+  }
+
+  private createRedis(network: NetworkPlacement): Redis | undefined {
+    const { redis } = this.config;
+    if (!redis) return undefined;
+    return redis.kind === 'elasticache'
+      ? new ValkeyCache(this, 'Redis', {
+          ...redis,
+          network,
+          encryptionKey: this.encryptionKey,
+          snapshotOnDeletion: this.config.removalPolicy === 'retain',
+        })
+      : new ExistingRedis(this, 'Redis', redis);
+  }
+
+  private importZone(): IHostedZone | undefined {
+    const { hostedZone } = this.config;
+    return hostedZone && HostedZone.fromHostedZoneAttributes(this, 'Zone', hostedZone);
+  }
+
+  private createEdge(network: NetworkPlacement, hostedZone: IHostedZone | undefined): Edge {
+    const { edge, service, liveKit, deletionProtection } = this.config;
+    const shared = {
+      ...this.storage,
+      network,
+      deletionProtection,
+      idleTimeout: Duration.seconds(edge.idleTimeoutSeconds),
+      drainTime: Duration.seconds(service.drainSeconds),
+    };
+    return edge.kind === 'domain'
+      ? new PublicEdge(this, 'Edge', { ...shared, ...edge, hostedZone, internalPath: liveKit !== undefined })
+      : new CloudFrontEdge(this, 'Edge', { ...shared, ...edge });
+  }
+
+  private createTurn(network: NetworkPlacement, hostedZone: IHostedZone | undefined) {
+    const { turn, liveKit, deletionProtection } = this.config;
+    if (turn)
+      return new TurnBalancer(this, 'Turn', {
+        ...this.storage,
+        ...turn,
+        network,
+        hostedZone,
+        deletionProtection,
+      });
+    if (liveKit?.lacksTurnName)
+      Annotations.of(this).addWarningV2(
+        'realtime-stack:no-turn',
+        'Calls have no TURN, so users in networks that let out nothing but HTTPS can’t take part: set `turnDomainName` to a name that `certificateArn` covers too, or `turn` to false.',
+      );
+    return undefined;
+  }
+
+  private tagResources(): void {
+    Tags.of(this).add('realtime-stack:deployment', this.stackName, {
+      // CloudFront refuses a change of a VPC origin's tags (409).
       excludeResourceTypes: ['AWS::CloudFront::VpcOrigin'],
     });
-    tell(this, config, { edge, app, turn: calls?.turn, topicArn: topic.topicArn });
   }
+
+  /** Where the deployment is, how to prove that it works, and where its secrets are. */
+  private addOutputs({ edge, service, turn, topicArn }: OutputSources): void {
+    const output = (id: string, value: string, description: string) =>
+      new CfnOutput(this, id, { value, description });
+    output('Url', edge.url, 'Where clients connect');
+    output('VerifyCommand', this.verifyCommand(service), 'Proves that the instances behave as one');
+    output('AuthSecretId', service.authSecret.secretArn, 'Secret that signs the tokens of users');
+    output('ServiceTokenId', service.serviceToken.secretArn, 'Secret with which backends call the HTTP API');
+    output('AlarmTopic', topicArn, 'Topic to which the alarms report');
+    if (turn) output('TurnName', turn.domainName, 'Name of TURN over TLS, on port 443');
+    const { edge: config, hostedZone } = this.config;
+    if (config.kind !== 'domain' || hostedZone) return;
+    const target = ({ loadBalancerDnsName }: { loadBalancerDnsName: string }, id: string, name: string) =>
+      output(id, loadBalancerDnsName, `Target of the DNS record of ${name}`);
+    target(edge.balancer.resource, 'LoadBalancerName', config.domainName);
+    if (turn) target(turn.resource, 'TurnLoadBalancerName', turn.domainName);
+  }
+
+  private verifyCommand({ authSecret, serviceToken, minTasks }: RealtimeService): string {
+    const { region } = this.config;
+    // The shell reads the secrets when the command runs, so the output does not contain them.
+    const assign = (variable: string, { secretArn }: ISecret) =>
+      `${variable}="$(aws secretsmanager get-secret-value --region ${region} --secret-id ${secretArn} --query SecretString --output text)"`;
+    return [
+      `AWS_REGION=${region}`,
+      assign('AUTH_SECRET', authSecret),
+      assign('SERVICE_TOKEN', serviceToken),
+      `npm run verify -- --stack ${this.stackName} --instances ${minTasks}`,
+    ].join(' ');
+  }
+}
+
+interface OutputSources {
+  readonly edge: Edge;
+  readonly service: RealtimeService;
+  readonly turn: TurnBalancer | undefined;
+  readonly topicArn: string;
 }

@@ -1,8 +1,15 @@
+import { agentEnvironment } from '../../livekit/agent/names.ts';
 import { callDrainFault } from '../../livekit/config/call-drain.ts';
 import { fargateFault } from './fargate-sizes.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
 
-/** What no knob of calls can tell alone. */
+/** The variables of the voice agent that other knobs decide. */
+const isSetByStack = (name: string) => {
+  const { logLevel, loadThreshold, voiceApiTimeoutSeconds, failureNotice, ...set } = agentEnvironment;
+  return (Object.values(set) as string[]).includes(name);
+};
+
+/** Rules between the knobs of calls. */
 export const callRules: readonly Rule[] = [
   rule(
     ['vpcId', 'liveKitNodes', 'publicSubnetIds'],
@@ -10,7 +17,7 @@ export const callRules: readonly Rule[] = [
       vpcId !== undefined &&
       liveKitNodes > 0 &&
       !publicSubnetIds &&
-      `\`publicSubnetIds\` must be named for LiveKit in \`vpcId\`, got: nothing; media goes straight to its hosts`,
+      `\`publicSubnetIds\` must be named for LiveKit in \`vpcId\`, got: nothing; browsers exchange media with its hosts directly`,
   ),
   rule(
     ['liveKitNodes', 'backplane'],
@@ -24,7 +31,7 @@ export const callRules: readonly Rule[] = [
     ({ liveKitNodes, liveKitMaxNodes }) =>
       liveKitMaxNodes !== undefined &&
       (liveKitMaxNodes < liveKitNodes || (liveKitMaxNodes > liveKitNodes && liveKitNodes < 2)) &&
-      `\`liveKitMaxNodes\` must be \`liveKitNodes\` (${liveKitNodes}) or more, with 2 of those at least, got: ${liveKitMaxNodes}; calls of a node that dies need another at once: take liveKitNodes=2`,
+      `\`liveKitMaxNodes\` must be \`liveKitNodes\` (${liveKitNodes}) or more, with 2 of those at least, got: ${liveKitMaxNodes}; the calls of a node that dies need another node at once: take liveKitNodes=2`,
   ),
   rule(
     ['maxCallDrainMinutes', 'liveKitStopMinutes'],
@@ -39,9 +46,26 @@ export const callRules: readonly Rule[] = [
       (agentTasks === 0 || agentMaxTasks < agentTasks) &&
       `\`agentMaxTasks\` must be \`agentTasks\` (${agentTasks}) or more, and that not 0, got: ${agentMaxTasks}; raise it, or remove it`,
   ),
+  rule(
+    ['liveKitNodes', 'liveKitCapacity', 'liveKitInstanceType'],
+    ({ liveKitNodes, liveKitCapacity, liveKitInstanceType: type }) =>
+      liveKitNodes > 0 &&
+      liveKitCapacity === 'ec2' &&
+      /\.(nano|micro)$/.test(type) &&
+      `\`liveKitInstanceType\` must have 2 GiB of memory or more, got: ${shown(type)}; ECS would find no host that is large enough for a node, and wait: take c7g.xlarge, or t4g.small to try`,
+  ),
   rule(['liveKitCapacity', 'liveKitCpu', 'liveKitMemoryMiB'], (given) => {
     if (given.liveKitCapacity !== 'fargate') return undefined;
     return fargateFault('liveKitCpu', given.liveKitCpu, 'liveKitMemoryMiB', given.liveKitMemoryMiB);
+  }),
+  needs('agentHealthCommand', 'agentImageUri', 'this repository’s own agent has a check of its own'),
+  rule(['agentEnvironment', 'agentSecrets'], ({ agentEnvironment: plain = {}, agentSecrets = {} }) => {
+    const given = [...Object.keys(plain), ...Object.keys(agentSecrets)];
+    const taken = given.filter((name, index) => isSetByStack(name) || given.indexOf(name) < index);
+    return (
+      taken.length > 0 &&
+      `\`agentEnvironment\` must name each variable once together with \`agentSecrets\`, and none that the stack sets itself, got: ${taken.join(', ')}; other knobs set those`
+    );
   }),
   needs('turnDomainName', 'domainName', 'CloudFront passes no TURN'),
   rule(

@@ -11,7 +11,7 @@ const fargateMemory: Readonly<Record<number, readonly [number, number, number]>>
 
 export const fargateCpus = Object.keys(fargateMemory).join(', ');
 
-/** @returns what is wrong with a size, by the names of its two knobs; undefined: Fargate sells it */
+/** @returns what is wrong with a size, with the names of its two knobs; undefined if Fargate sells it */
 export function fargateFault(
   cpuKnob: string,
   cpu: number,

@@ -1,8 +1,20 @@
 import { z } from 'zod';
+import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
 import { callKnobs } from './call-knobs.ts';
 import { fargateCpus } from './fargate-sizes.ts';
-import { domain, imageReference } from './patterns.ts';
-import { flag, must, names, oneOf, secretArn, text, version, whole } from './readers.ts';
+import {
+  domain,
+  flag,
+  imageReference,
+  must,
+  names,
+  oneOf,
+  origins,
+  secretArn,
+  text,
+  version,
+  whole,
+} from './readers.ts';
 
 export const environments = ['dev', 'prod'] as const;
 export type EnvironmentName = (typeof environments)[number];
@@ -10,7 +22,7 @@ export type EnvironmentName = (typeof environments)[number];
 const cacheNodeTypes =
   /^cache\.((t3|t4g)\.(micro|small|medium)|(m5|r5)\.(large|(2|4|12|24)?xlarge)|(m6g|m7g|r6g|r7g|c7gn)\.(large|(2|4|8|12|16)?xlarge))$/;
 
-/** Why neither is offered, and what to do instead. */
+/** Why neither Serverless nor cluster mode is offered, and what to do instead. */
 const onlyOneShard =
   'Serverless and cluster mode spread keys and channels over shards, where scripts over several keys and Pub/Sub for all fail (CROSSSLOT): for growth take a bigger `cacheNodeType`, sizing in app/server/rooms/README.md';
 
@@ -23,27 +35,37 @@ const subnets = (purpose: string) =>
     `name those ${purpose}`,
   );
 
+const claimName = () => text(/^\S{1,256}$/, 'name a claim, without spaces', 'copy its name from a token');
+
 const zone = /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/;
 const regionName = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const host = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/;
 const day = '(mon|tue|wed|thu|fri|sat|sun)';
 const time = '([01]\\d|2[0-3]):[0-5]\\d';
 
+/** The days for which CloudWatch Logs can keep a log group. */
+const logRetentions = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
 /**
- * Every knob of the stack. Each may stand in cdk.json's `context` or on the command line as `-c knob=value`; the
- * presets of `environment` give what is not set. The descriptions are the manual, and the editors' completion.
+ * Every knob of the stack. Each may be set in cdk.json's `context` or on the command line as `-c knob=value`. The
+ * preset of `environment` applies to every knob that is not set. The descriptions are the manual, and editors show
+ * them as completions.
  */
 export const knobs = z.object({
   environment: oneOf(environments, 'take dev to try, prod for users').describe(
-    'The preset that every other knob starts from.',
+    'The preset that gives every knob that is not set.',
   ),
   stackName: text(
     /^[A-Za-z][A-Za-z0-9-]{0,31}$/,
     'be 1 to 32 letters, digits and hyphens that start with a letter',
     'choose such a name',
-  ).describe('Name of the CloudFormation stack, and the prefix of its keys and channels in the cache.'),
+  ).describe(
+    'Name of the CloudFormation stack, and prefix of the keys and channels that the service uses in the cache.',
+  ),
   region: text(regionName, 'be the name of a region such as us-east-1', 'write it as AWS does').describe(
-    'AWS region. The load balancer’s log delivery needs one by name; the account is that of the credentials that deploy.',
+    'AWS region. The load balancer’s access log needs it by name. The account is that of the credentials that deploy.',
   ),
 
   availabilityZones: names(
@@ -55,13 +77,13 @@ export const knobs = z.object({
   )
     .optional()
     .describe(
-      'Names of the zones. Name them where one lacks the cache’s node type, Fargate or VPC origins: the letters mean another zone in each account. Moving a deployed stack replaces its subnets.',
+      'Names of the availability zones. Name them if a zone lacks the cache’s node type, Fargate or CloudFront VPC origins; a letter means a different zone in each account. In a deployed stack zones can only be added, at the end: RUNBOOK.md, “Other zones”.',
     ),
   availabilityZoneCount: whole(2, 4, 'take 3, or 2 to pay less').describe(
-    'How many zones to take where none is named. A region with fewer fails when it is deployed.',
+    'Number of availability zones, if none is named. In a region that has fewer, the deployment fails.',
   ),
   natGateways: whole(0, 4, 'take 0 for tasks in public subnets, else one for each zone or fewer').describe(
-    'NAT gateways, about $33 a month each and $0.045 a GB. With 0, tasks stand in public subnets with addresses of their own, closed by security groups.',
+    'NAT gateways, about $33 a month each and $0.045 a GB. With 0, tasks are placed in public subnets with public addresses, and security groups keep everyone out.',
   ),
   vpcId: text(
     /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/,
@@ -70,30 +92,34 @@ export const knobs = z.object({
   )
     .optional()
     .describe(
-      'An existing VPC; its zones and subnets are named beside it, nothing is looked up. CloudFront needs an internet gateway at it, though no route to it.',
+      'An existing VPC. Its zones and subnets must be set too, because nothing is looked up. CloudFront needs an internet gateway attached to it, but no route to that gateway.',
     ),
   publicSubnetIds: subnets('with a route to an internet gateway')
     .optional()
     .describe('Public subnets of `vpcId`, in the order of `availabilityZones`.'),
   privateSubnetIds: subnets('from which tasks reach AWS')
     .optional()
-    .describe('Subnets of `vpcId` for tasks, with a NAT gateway or endpoints, in the order of the zones.'),
+    .describe(
+      'Subnets of `vpcId` for tasks, with a NAT gateway or VPC endpoints, in the order of the zones.',
+    ),
   isolatedSubnetIds: subnets('for the cache and an internal load balancer')
     .optional()
-    .describe('Subnets of `vpcId` for the cache and the internal load balancer; else `privateSubnetIds`.'),
+    .describe(
+      'Subnets of `vpcId` for the cache and the internal load balancer. Without it, `privateSubnetIds`.',
+    ),
 
   backplane: z
-    .enum(['elasticache', 'existing', 'none'], {
+    .enum(['elasticache', 'bypassed', 'existing', 'none'], {
       error: (issue) =>
         /serverless|cluster/i.test(String(issue.input))
-          ? `must be one of elasticache, existing, none, got: ${JSON.stringify(issue.input)}; ${onlyOneShard}`
+          ? `must be one of elasticache, bypassed, existing, none, got: ${JSON.stringify(issue.input)}; ${onlyOneShard}`
           : must(
-              'be one of elasticache, existing, none',
+              'be one of elasticache, bypassed, existing, none',
               'take elasticache for several instances, none for one',
             )(issue),
     })
     .describe(
-      'What makes several instances behave as one. `existing`: the Redis of `redisAddress`. `none`: one task without a cache, the quickest way back.',
+      'The Redis that connects the instances. `elasticache`: the stack creates it. `existing`: the Redis of `redisAddress`. `bypassed`: the stack’s cache stays, with LiveKit on it, and the service runs as one task without it, the quickest way back to service. `none`: one task, and no cache; a cache that the stack had is deleted with all bans and revocations.',
     ),
   cacheNodeType: text(
     cacheNodeTypes,
@@ -101,24 +127,29 @@ export const knobs = z.object({
     'take cache.t4g.micro to try, cache.m7g.large in production',
   ).describe('Node type of the cache.'),
   cacheReplicas: whole(0, 5, 'take 1, or 0 where minutes without a cache are no harm').describe(
-    'Replicas beside the primary node, in other zones. With 0 the cache is a single point of failure.',
+    'Replicas of the primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”.',
   ),
+  cacheFailover: flag('remove it, but for the steps that RUNBOOK.md names')
+    .optional()
+    .describe(
+      'A replica takes over by itself when the primary fails. Without it, whenever there are replicas. False is for the time in which the first replica is added or the last one removed.',
+    ),
   cacheShards: z
     .preprocess((given) => (given === '1' ? 1 : given), z.literal(1, { error: must('be 1', onlyOneShard) }))
-    .describe('Always 1: cluster mode is not for this.'),
+    .describe('Always 1: cluster mode is not supported.'),
   cacheEngineVersion: version(['7.2', '8.0', '8.1', '8.2'], 'take 8.2').describe(
-    'Version of Valkey. A deployed cache can go up, never down.',
+    'Version of Valkey. A deployed cache can be upgraded, but never downgraded.',
   ),
   cacheSnapshotDays: whole(0, 35, 'take 1, or 0 for none').describe(
-    'Days that the daily snapshots of the cache are kept. What it holds lives for minutes.',
+    'Days for which the cache’s daily snapshots are kept. The data in it lives for minutes.',
   ),
   cacheMaintenanceWindow: text(
     new RegExp(`^${day}:${time}-${day}:${time}$`),
     'be a window in UTC such as sun:04:00-sun:05:00',
     'take an hour with few users, and not 02:00–03:00, when the snapshot is taken',
   ).describe('Weekly window in UTC in which AWS patches the cache.'),
-  passwordRound: whole(1, 100_000, 'count up by one for each rotation').describe(
-    'Counts the rotations of the cache’s passwords. The passwords of this round and of the one before are valid; services take this one’s.',
+  passwordVersion: whole(1, 100_000, 'count up by one for each rotation').describe(
+    'Version of the cache’s passwords; add 1 to rotate them, and never skip one. The current and the previous version are valid, and services use the current one; tasks of an older one would be locked out.',
   ),
   redisAddress: text(
     host,
@@ -126,20 +157,23 @@ export const knobs = z.object({
     'write the primary’s name without redis://, user and password',
   )
     .optional()
-    .describe('Address of an existing Redis or Valkey, for `backplane` existing.'),
+    .describe('Address of the primary node of an existing Redis or Valkey, for `backplane` existing.'),
   redisSecurityGroupId: text(
     /^sg-([0-9a-f]{8}|[0-9a-f]{17})$/,
     'be the id of a security group such as sg-0123abcd',
     'name the group of that Redis',
   )
     .optional()
-    .describe('Security group of the existing Redis, to which an ingress rule is added.'),
+    .describe('Security group of the existing Redis. It gets an ingress rule for each service.'),
   redisSecretArn: secretArn()
     .optional()
-    .describe('Secret with JSON `username` and `password`, or a password, of the existing Redis.'),
-  redisTls: flag('take false only inside a network that you trust').describe(
-    'The existing Redis speaks TLS.',
+    .describe(
+      'Secret with the login of the existing Redis, in the form of `redisSecretForm`. ECS and CloudFormation read it too, so it must have that form exactly.',
+    ),
+  redisSecretForm: oneOf(['login', 'password'], 'take login for JSON, password for text').describe(
+    'What `redisSecretArn` contains. `login`: JSON with `username` and `password`, both. `password`: nothing but the password of the user `default`, as text.',
   ),
+  redisTls: flag('take false only inside a network that you trust').describe('The existing Redis uses TLS.'),
 
   minTasks: whole(1, 100, 'take at least 2 to survive the loss of one').describe(
     'Tasks of the service at least.',
@@ -147,17 +181,19 @@ export const knobs = z.object({
   maxTasks: whole(1, 200, 'take more than `minTasks` to scale, the same to stay')
     .optional()
     .describe(
-      'Tasks of the service at most. Above `minTasks`, the service scales on connections and CPU. Else the same in dev, four times as many in prod.',
+      'Tasks of the service at most. Above `minTasks`, the service scales on connections and CPU. Without it, `minTasks` in dev and four times as many in prod.',
     ),
   connectionsPerTask: whole(10, 100_000, 'take 5000 for each vCPU')
     .optional()
-    .describe('Connections that a task is to hold on average when it scales; else 5,000 for each vCPU.'),
+    .describe(
+      'Average number of connections of a task at which the service scales. Without it, 5,000 for each vCPU.',
+    ),
   cpu: whole(256, 16384, `take one of ${fargateCpus}`).describe('CPU of a task in units of 1/1024 vCPU.'),
   memoryMiB: whole(512, 122880, 'take a size that Fargate sells with this `cpu`').describe(
     'Memory of a task in MiB.',
   ),
   cpuArchitecture: oneOf(['arm64', 'x86_64'], 'take arm64 unless a dependency has no build for it').describe(
-    'Processor of the tasks, and of the image that is built for them.',
+    'Processor architecture of the tasks, and of the images that are built for them.',
   ),
   imageUri: text(
     imageReference,
@@ -165,37 +201,64 @@ export const knobs = z.object({
     'write registry/name:tag, without https://',
   )
     .optional()
-    .describe('Image to run instead of the one built from app/Dockerfile, for pipelines that build it once.'),
+    .describe(
+      'Image of the service, for pipelines that build it once. Without it, the image is built from app/Dockerfile.',
+    ),
   ecsExec: flag('take true to look around in a task').describe(
-    'A shell in tasks by ECS Exec. Its agent writes, so the file system is not read-only then.',
+    'Allows a shell in tasks through ECS Exec. Its agent writes files, so the file system is not read-only then.',
   ),
   drainSeconds: whole(0, 600, 'take 60').describe(
-    'Seconds over which the clients of a task that leaves are sent elsewhere.',
+    'Seconds over which a task that leaves sends its clients to other tasks.',
   ),
   guests: flag('take false where users have tokens of their own').describe(
-    '`/api/session` gives a guest’s token to whoever asks.',
+    '`/api/session` gives a guest’s token to anyone who asks.',
   ),
   authJwksUrl: text(/^https:\/\/\S+$/, 'be an https URL', 'copy it from your identity provider')
     .optional()
-    .describe('Where your identity provider publishes the keys of its tokens.'),
+    .describe('URL at which your identity provider publishes the keys of its tokens (JWKS).'),
   authIssuer: text(/^\S+$/, 'be one word', 'copy `iss` of a token')
     .optional()
-    .describe('`iss` that tokens of `authJwksUrl` must have.'),
+    .describe('Value that `iss` must have in tokens of `authJwksUrl`.'),
   authAudience: text(/^\S+$/, 'be one word', 'copy `aud` of a token')
     .optional()
-    .describe('`aud` that tokens of `authJwksUrl` must have.'),
-  corsOrigins: names(
-    1,
-    20,
-    /^https?:\/\/[^/\s]+$/,
-    'origins such as https://app.example.com',
-    'write scheme and host, no path',
-  )
+    .describe('Value that `aud` must have in tokens of `authJwksUrl`.'),
+  authSubjectClaim: claimName()
     .optional()
-    .describe('Origins of pages on other hosts that may connect.'),
+    .describe(
+      'Claim of tokens of `authJwksUrl` that says who the user is; `a.b` is `b` inside `a`. Without it, `sub`.',
+    ),
+  authNameClaim: claimName()
+    .optional()
+    .describe('Claim of tokens of `authJwksUrl` that says what to call the user. Without it, `name`.'),
+  corsOrigins: origins(20)
+    .optional()
+    .describe(
+      'Origins of other pages that may connect: https://app.example.com, https://*.example.com for one label in place of the star, capacitor://localhost, null; * for all.',
+    ),
+
+  roomLogMessages: whole(10, 100_000, `take ${defaultRetention.maxLength}`)
+    .optional()
+    .describe(
+      `Messages that the log of a room keeps. A client that missed more is told that messages were lost. Without it, ${defaultRetention.maxLength}.`,
+    ),
+  roomLogBytes: whole(10_000, 100_000_000, `take ${defaultRetention.maxBytes}`)
+    .optional()
+    .describe(
+      `Bytes of message text that the log of a room keeps, the most that a room can use of the cache. Without it, ${defaultRetention.maxBytes}.`,
+    ),
+  roomLogSeconds: whole(10, 86_400, `take ${defaultRetention.maxAgeMs / 1_000}`)
+    .optional()
+    .describe(
+      `Seconds for which the log of a room keeps a message, the longest absence that a client recovers from. Without it, ${defaultRetention.maxAgeMs / 1_000}.`,
+    ),
+  roomMetaSeconds: whole(3_600, 31_536_000, `take ${defaultRetention.metaAgeMs / 1_000}`)
+    .optional()
+    .describe(
+      `Seconds for which a room’s epochs are kept after its last use, so that a room that expired is not taken for the old one. It must be above \`roomLogSeconds\`. Without it, ${defaultRetention.metaAgeMs / 1_000}.`,
+    ),
 
   modelProvider: oneOf(['offline', 'bedrock'], 'take offline to try').describe(
-    'Who answers in the llm hub. `offline` needs no key.',
+    'Which model replies in the llm hub. `offline` needs no key.',
   ),
   modelId: text(
     /^[a-z0-9-]+(\.[a-z0-9-]+){1,3}(:\d+)?$/i,
@@ -215,7 +278,7 @@ export const knobs = z.object({
   )
     .optional()
     .describe(
-      'Regions that the inference profile of `modelId` may use: permissions name each model exactly.',
+      'Regions that the inference profile of `modelId` may use. The permissions name the model in each of them.',
     ),
 
   domainName: text(
@@ -224,10 +287,14 @@ export const knobs = z.object({
     'write it in lower case, without https://',
   )
     .optional()
-    .describe('Name that clients use, served by a public load balancer. Without it CloudFront gives a name.'),
+    .describe(
+      'Domain name that clients use, served by a public load balancer. Without it, CloudFront gives a name.',
+    ),
   hostedZoneId: text(/^Z[A-Z0-9]{8,}$/, 'be the id of a hosted zone of Route 53', 'copy it from Route 53')
     .optional()
-    .describe('Zone in which the certificate is validated and the name of `domainName` is set.'),
+    .describe(
+      'Hosted zone in which the certificate of `domainName` is validated and its DNS record is created.',
+    ),
   hostedZoneName: text(domain, 'be the name of the zone such as example.com', 'write it in lower case')
     .optional()
     .describe('Name of `hostedZoneId`.'),
@@ -237,12 +304,14 @@ export const knobs = z.object({
     'copy it from ACM, or remove it and give `hostedZoneId`',
   )
     .optional()
-    .describe('A certificate that exists, in place of a validated one; the DNS record is yours then.'),
+    .describe(
+      'A certificate that exists. Without `hostedZoneId` you create the DNS record yourself; outputs name its target.',
+    ),
   idleTimeoutSeconds: whole(1, 4000, 'take 120').describe(
-    'Seconds after which the load balancer closes a silent connection, above Socket.IO’s heartbeat.',
+    'Seconds after which the load balancer closes a connection without traffic. It must be above Socket.IO’s heartbeat.',
   ),
   waf: flag('take true in production').describe(
-    'A web ACL: AWS’s common, known-bad-input and reputation rules and a rate for each address; about $9 a month.',
+    'A web ACL with AWS’s common, known-bad-input and reputation rules and a rate limit for each address; about $9 a month.',
   ),
   wafWebAclArn: text(
     /^arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global\/webacl\/[\w-]+\/[0-9a-f-]{36}$/,
@@ -250,40 +319,52 @@ export const knobs = z.object({
     'copy it from WAF, or remove it',
   )
     .optional()
-    .describe('A web ACL for CloudFront that exists: this stack can make one in us-east-1 only.'),
+    .describe('A web ACL for CloudFront that exists. The stack can create one in us-east-1 only.'),
   wafRequestsPerAddress: whole(100, 20_000_000, 'take 20000').describe(
-    'Requests that one address may send in five minutes. An office or a carrier is one address to WAF, and all of it reconnects at once.',
+    'Requests that one address may send in five minutes. WAF sees an office or a carrier as one address, and all clients behind it may reconnect at once.',
   ),
 
   ...callKnobs,
+
+  kmsKeyArn: text(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    'be the ARN of a KMS key, not of an alias',
+    'copy it from KMS, or remove it',
+  )
+    .optional()
+    .describe(
+      'Your KMS key for what the stack stores: its secrets, cache, logs, access logs and alarm topic. Its policy must admit the services that write there: RUNBOOK.md, “Encrypt with a key of your own”. Without it, AWS’s own keys, and a topic that is not encrypted. Changing it replaces the cache.',
+    ),
+  secretsKmsKeyArn: text(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    'be the ARN of a KMS key, not of an alias',
+    'copy it from KMS, or remove it',
+  )
+    .optional()
+    .describe(
+      'Your KMS key that encrypts the secrets that you name by ARN. The tasks that read those secrets may then decrypt with it, through Secrets Manager. Without it, they must be under AWS’s own key.',
+    ),
 
   containerInsights: flag('take true in production').describe(
     'Container Insights of the cluster, about $0.07 a metric and month.',
   ),
   alarmEmail: text(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'be an e-mail address', 'write one that is read')
     .optional()
-    .describe('Where alarms go, after it has confirmed the subscription.'),
+    .describe('Address that gets the alarms, once it has confirmed the subscription.'),
   logRetentionDays: z
     .preprocess(
       (given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given),
       z.union(
-        (
-          [
-            1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
-            3653,
-          ] as const
-        ).map((n) => z.literal(n)),
-        {
-          error: must('be a number of days that CloudWatch Logs knows', 'take 7, 30, 90 or 365'),
-        },
+        logRetentions.map((days) => z.literal(days)),
+        { error: must('be a number of days that CloudWatch Logs knows', 'take 7, 30, 90 or 365') },
       ),
     )
-    .describe('Days that logs are kept.'),
+    .describe('Days for which logs are kept.'),
   removalPolicy: oneOf(['destroy', 'retain'], 'take destroy to try, retain in production').describe(
-    'What becomes of logs and secrets when the stack goes.',
+    'What happens to logs and secrets when the stack is deleted; with `retain`, the cache leaves a last snapshot too. In either case, a deployment that fails leaves nothing of what it had just created.',
   ),
   deletionProtection: flag('take true in production').describe(
-    'Refuses to delete the stack and its load balancer until it is turned off.',
+    'Protects the stack, its load balancers and LiveKit’s hosts from deletion until it is turned off. Deploy prod with false first: what is protected from its creation keeps a deployment that fails from rolling back.',
   ),
 });
 

@@ -1,6 +1,6 @@
 import type { EnvironmentName, Knobs } from './knobs.ts';
 
-/** The knobs that always have a value. */
+/** The knobs that are not optional. */
 type Required = {
   [K in keyof Knobs as undefined extends Knobs[K] ? never : K]: Knobs[K];
 };
@@ -11,7 +11,8 @@ const common = {
   cacheShards: 1,
   cacheEngineVersion: '8.2',
   cacheMaintenanceWindow: 'sun:04:00-sun:05:00',
-  passwordRound: 1,
+  passwordVersion: 1,
+  redisSecretForm: 'login',
   redisTls: true,
   cpuArchitecture: 'arm64',
   ecsExec: false,
@@ -20,15 +21,17 @@ const common = {
   wafRequestsPerAddress: 20_000,
   liveKitNodes: 0,
   liveKitInstanceType: 'c7g.xlarge',
+  liveKitKeyVersion: 1,
   maxCallDrainMinutes: 60,
   liveKitStopMinutes: 10,
   turn: true,
-  // Four calls of three models each take 70% of a processor, at which a worker takes no more.
+  // Four calls with three models each use 70% of a processor, and a worker accepts no more calls at 70%.
   agentCallsPerTask: 3,
   agentMode: 'echo',
+  agentReadOnlyRoot: true,
 } as const;
 
-/** What each environment starts from: `dev` to try, for the least money; `prod` for users. */
+/** The presets: `dev` to try the stack for little money, `prod` for users. */
 export const presets: Readonly<Record<EnvironmentName, Readonly<Required>>> = {
   dev: {
     ...common,

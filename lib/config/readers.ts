@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { OriginsError, parseOrigins } from '../../app/origins.ts';
 
-/** What a knob can be, read from JSON or from the text that `-c knob=value` hands over. */
+/** Readers of knobs. A knob comes from JSON, or as text from `-c knob=value`. */
 
 type ErrorOf = (issue: { readonly input?: unknown }) => string;
 
@@ -8,7 +9,18 @@ type ErrorOf = (issue: { readonly input?: unknown }) => string;
 export const must =
   (rule: string, fix: string): ErrorOf =>
   (issue) =>
-    `must ${rule}, got: ${JSON.stringify(issue.input)}; ${fix}`;
+    `must ${rule}, got: ${shownValue(issue.input)}; ${fix}`;
+
+/** What is named like a secret, and a text with a password in it. */
+const secretName = /secret|token|password|credential|apikey/i;
+const secretText = /:[^\s/@]+@|(password|secret|token)\s*[=:]/i;
+
+/** A value as it was given, unless it may hold a secret. @param name of its knob, where nobody knows what that is */
+export function shownValue(value: unknown, name = ''): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  if (!secretName.test(name) && !secretText.test(text)) return text;
+  return `${String(value).length} characters, which are not shown`;
+}
 
 const fromText = (given: unknown) =>
   typeof given === 'string' && given.trim() !== '' && !Number.isNaN(Number(given)) ? Number(given) : given;
@@ -33,19 +45,71 @@ export function text(pattern: RegExp, rule: string, fix: string) {
   return z.string({ error }).regex(pattern, { error });
 }
 
-/** The whole ARN of a secret. What is given may be the secret itself, by mistake: it is not told. */
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * Environment variables, as an object or as `NAME=value,OTHER=value`. The message contains no value, for it may be a
+ * secret by mistake.
+ */
+export function variables(value: RegExp, rule: string, fix: string) {
+  const error: ErrorOf = ({ input }) =>
+    `must be variables with ${rule}, got: ${namesOf(input)}; ${fix}, as an object in cdk.json or as NAME=value,OTHER=value`;
+  const read = (given: unknown) =>
+    typeof given === 'string'
+      ? Object.fromEntries(
+          given.split(',').map((pair) => [pair.split('=', 1)[0], pair.replace(/^[^=]*=?/, '')]),
+        )
+      : given;
+  return z.preprocess(
+    read,
+    z
+      .record(z.string(), z.string({ error }).regex(value, { error }), { error })
+      .refine((all) => Object.keys(all).every((name) => variableName.test(name)), { error }),
+  );
+}
+
+const namesOf = (input: unknown) =>
+  typeof input === 'object' && input !== null
+    ? `those named ${Object.keys(input).join(', ')}`
+    : 'a value that does not fit';
+
+const secretArnPattern =
+  'arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[\\w/+=.@-]+-[A-Za-z0-9]{6}';
+
+/** The ARN of a secret, or of a field of its JSON: `ARN:field`. */
+export const secretReference = new RegExp(`^(${secretArnPattern})(?::([\\w.-]+))?$`);
+
+/** The complete ARN of a secret. The message never contains the value, which may be the secret itself by mistake. */
 export function secretArn() {
   const error: ErrorOf = ({ input }) =>
     `must be the whole ARN of a secret, with its six last characters, got: ${String(input).length} characters that are none; copy it from Secrets Manager`;
-  return z
-    .string({ error })
-    .regex(/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/, { error });
+  return z.string({ error }).regex(new RegExp(`^${secretArnPattern}$`), { error });
 }
 
 export function flag(fix: string) {
   const read = (given: unknown) => (given === 'true' ? true : given === 'false' ? false : given);
   return z.preprocess(read, z.boolean({ error: must('be true or false', fix) }));
 }
+
+/** Origins of pages, read as the service reads them. */
+export function origins(most: number) {
+  const error = must(`list 1 to ${most} origins`, 'write them as a JSON list, or with commas between them');
+  const texts = z.array(z.string({ error }), { error }).min(1, { error }).max(most, { error });
+  const read = (given: unknown, context: z.core.$RefinementCtx) => {
+    const isList = typeof given === 'string' || (Array.isArray(given) && given.every(isText));
+    if (!isList) return given;
+    try {
+      return parseOrigins(given);
+    } catch (fault) {
+      if (!(fault instanceof OriginsError)) throw fault;
+      context.addIssue(`must list origins, got: ${JSON.stringify(given)}; ${fault.message}`);
+      return z.NEVER;
+    }
+  };
+  return z.preprocess(read, texts);
+}
+
+const isText = (given: unknown) => typeof given === 'string';
 
 /** Different names, as a list or separated by commas. */
 export function names(least: number, most: number, pattern: RegExp, rule: string, fix: string) {
@@ -61,3 +125,8 @@ export function names(least: number, most: number, pattern: RegExp, rule: string
       .refine((all) => new Set(all).size === all.length, { error }),
   );
 }
+
+export const domain = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/;
+
+/** `registry/name:tag@digest`; only the name is required. */
+export const imageReference = /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/;

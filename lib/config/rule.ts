@@ -1,9 +1,10 @@
 import { type Knob, type Knobs, knobs } from './knobs.ts';
+import { shownValue } from './readers.ts';
 
-/** @returns what is wrong, in words; undefined: nothing */
+/** @returns a sentence that says what is wrong; undefined if nothing is */
 export type Rule = (input: Readonly<Record<string, unknown>>) => string | undefined;
 
-/** Checked as soon as the knobs that it reads are sound, whatever else is wrong. */
+/** A rule is checked as soon as the knobs that it reads are valid, whatever else is wrong. */
 export function rule<const K extends Knob>(
   of: readonly K[],
   fault: (given: Pick<Knobs, K>) => string | false | undefined,
@@ -16,9 +17,9 @@ export function rule<const K extends Knob>(
   };
 }
 
-export const shown = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+export const shown = (value: unknown) => shownValue(value);
 
-/** One knob that means nothing without another. */
+/** A knob that has no meaning without another. */
 export function needs(knob: Knob, other: Knob, fix: string): Rule {
   return rule(
     [knob, other],

@@ -1,21 +1,23 @@
 import { pingIntervalMs } from '../../app/names.ts';
+import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
 import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
+import { isInferenceProfile } from './groups.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
 
-/** Socket.IO's default `pingTimeout` in seconds: how long a side waits for the other's heartbeat. */
+/** Socket.IO's default `pingTimeout` in seconds: how long each side waits for a heartbeat of the other. */
 const pingTimeoutSeconds = 20;
 const heartbeatSeconds = pingIntervalMs / 1000 + pingTimeoutSeconds;
 
 const minutesOf = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
-/** What no knob can tell alone. Each fault names its knob, the value, and what to do. */
+/** Rules between knobs. Each fault names the knob, its value, and what to do. */
 export const rules: readonly Rule[] = [
   rule(['backplane', 'minTasks', 'maxTasks'], ({ backplane, minTasks, maxTasks }) => {
     const tasks = Math.max(minTasks, maxTasks ?? 0);
     return (
-      backplane === 'none' &&
+      (backplane === 'none' || backplane === 'bypassed') &&
       tasks > 1 &&
       `\`minTasks\` must be 1 without a backplane, and \`maxTasks\` too, got: ${tasks}; instances that share nothing lose each other's rooms: add -c minTasks=1, or take backplane=elasticache`
     );
@@ -49,11 +51,11 @@ export const rules: readonly Rule[] = [
       `\`natGateways\` must be at most the number of zones (${zones}), got: ${given.natGateways}; take ${zones}`
     );
   }),
-  needs('vpcId', 'availabilityZones', 'name the zones of its subnets: nothing is looked up'),
-  needs('vpcId', 'privateSubnetIds', 'name the subnets in which tasks are to stand'),
-  needs('privateSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
-  needs('publicSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
-  needs('isolatedSubnetIds', 'vpcId', 'a new VPC makes its own subnets'),
+  needs('vpcId', 'availabilityZones', 'name the zones of its subnets, because nothing is looked up'),
+  needs('vpcId', 'privateSubnetIds', 'name the subnets for tasks'),
+  needs('privateSubnetIds', 'vpcId', 'a new VPC creates its own subnets'),
+  needs('publicSubnetIds', 'vpcId', 'a new VPC creates its own subnets'),
+  needs('isolatedSubnetIds', 'vpcId', 'a new VPC creates its own subnets'),
   ...(['publicSubnetIds', 'privateSubnetIds', 'isolatedSubnetIds'] as const).map((kind) =>
     rule([kind, 'availabilityZones'], (given) => {
       const { [kind]: ids, availabilityZones: zones } = given;
@@ -103,6 +105,13 @@ export const rules: readonly Rule[] = [
       /^master\..+\.cache\.amazonaws\.com/.test(redisAddress) &&
       `\`redisTls\` must be true for ${redisAddress}, got: false; ElastiCache names the primary \`master.…\` where TLS is on`,
   ),
+  rule(
+    ['cacheFailover', 'cacheReplicas'],
+    ({ cacheFailover, cacheReplicas }) =>
+      cacheFailover === true &&
+      cacheReplicas === 0 &&
+      '`cacheFailover` must be absent with `cacheReplicas` 0, got: true; there is no node that could take over: take cacheReplicas=1',
+  ),
   needs('redisSecurityGroupId', 'vpcId', 'a group can be named from its own VPC only'),
   rule(['cacheMaintenanceWindow'], ({ cacheMaintenanceWindow: window }) => {
     const [start, end] = window.split('-').map((moment) => minutesOf(moment.slice(4))) as [number, number];
@@ -129,12 +138,12 @@ export const rules: readonly Rule[] = [
       domainName !== undefined &&
       !certificateArn &&
       !hostedZoneId &&
-      `\`domainName\` must stand beside \`hostedZoneId\` or \`certificateArn\`, got: ${shown(domainName)}; nothing else can vouch for the name`,
+      `\`domainName\` must stand beside \`hostedZoneId\` or \`certificateArn\`, got: ${shown(domainName)}; without one of them there is no certificate`,
   ),
   needs('certificateArn', 'domainName', 'name the domain that it covers'),
   needs('hostedZoneId', 'domainName', 'name the domain in it'),
-  needs('hostedZoneId', 'hostedZoneName', 'nothing is looked up'),
-  needs('hostedZoneName', 'hostedZoneId', 'nothing is looked up'),
+  needs('hostedZoneId', 'hostedZoneName', 'set both, because nothing is looked up'),
+  needs('hostedZoneName', 'hostedZoneId', 'set both, because nothing is looked up'),
   rule(
     ['domainName', 'hostedZoneName'],
     ({ domainName, hostedZoneName }) =>
@@ -152,18 +161,25 @@ export const rules: readonly Rule[] = [
       `\`certificateArn\` must name a certificate in \`region\` ${region}, got: ${shown(certificateArn)}; a load balancer takes certificates of its own region only: request one there`,
   ),
   rule(
+    ['region', 'kmsKeyArn'],
+    ({ region, kmsKeyArn }) =>
+      kmsKeyArn !== undefined &&
+      kmsKeyArn.split(':')[3] !== region &&
+      `\`kmsKeyArn\` must name a key in \`region\` ${region}, got: ${shown(kmsKeyArn)}; services take keys of their own region only: create one there`,
+  ),
+  rule(
     ['wafWebAclArn', 'waf', 'domainName'],
     ({ wafWebAclArn, waf, domainName }) =>
       wafWebAclArn !== undefined &&
       (!waf || domainName !== undefined) &&
-      `\`wafWebAclArn\` must stand beside \`waf\` true and no \`domainName\`, got: ${shown(wafWebAclArn)}; it is for CloudFront alone, the load balancer's web ACL is made here`,
+      `\`wafWebAclArn\` must stand beside \`waf\` true and no \`domainName\`, got: ${shown(wafWebAclArn)}; it is for CloudFront only, the stack creates the load balancer's web ACL itself`,
   ),
   rule(
     ['wafWebAclArn', 'region'],
     ({ wafWebAclArn, region }) =>
       wafWebAclArn !== undefined &&
       region === cloudFrontRegion &&
-      `\`wafWebAclArn\` must be absent in ${cloudFrontRegion}, got: ${shown(wafWebAclArn)}; the stack makes the web ACL itself there`,
+      `\`wafWebAclArn\` must be absent in ${cloudFrontRegion}, got: ${shown(wafWebAclArn)}; the stack creates the web ACL itself there`,
   ),
 
   rule(
@@ -188,12 +204,18 @@ export const rules: readonly Rule[] = [
       modelRegions === undefined &&
       `\`modelRegions\` must name the regions of the inference profile ${modelId}, got: nothing; \`aws bedrock get-inference-profile --inference-profile-identifier ${modelId}\` lists them`,
   ),
+  rule(['roomLogSeconds', 'roomMetaSeconds'], (given) => {
+    const logSeconds = given.roomLogSeconds ?? defaultRetention.maxAgeMs / 1_000;
+    const metaSeconds = given.roomMetaSeconds ?? defaultRetention.metaAgeMs / 1_000;
+    return (
+      metaSeconds <= logSeconds &&
+      `\`roomMetaSeconds\` must be above \`roomLogSeconds\` (${logSeconds}), got: ${metaSeconds}; a room whose epochs expire before its messages would pass for a new one: take ${defaultRetention.metaAgeMs / 1_000}`
+    );
+  }),
   ...callRules,
 
-  needs('authIssuer', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
-  needs('authAudience', 'authJwksUrl', 'tokens that the stack’s own secret signs have none'),
+  needs('authIssuer', 'authJwksUrl', 'tokens that the stack’s own secret signs do not have it'),
+  needs('authAudience', 'authJwksUrl', 'tokens that the stack’s own secret signs do not have it'),
+  needs('authSubjectClaim', 'authJwksUrl', 'tokens that the stack’s own secret signs have `sub`'),
+  needs('authNameClaim', 'authJwksUrl', 'tokens that the stack’s own secret signs have `name`'),
 ];
-
-/** `eu.amazon.nova-lite-v1:0` runs in several regions, `amazon.nova-lite-v1:0` in the stack's own. */
-export const isInferenceProfile = (modelId: string): boolean =>
-  /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|global)\./.test(modelId);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { optionSuggestion } from '../suggest.mjs';
 import type { Load } from './sizing.ts';
 
 export interface Arguments {
@@ -6,39 +7,39 @@ export interface Arguments {
   readonly context: Readonly<Record<string, string>>;
   readonly json: boolean;
   readonly help: boolean;
-  /** Size a load in place of a bill of the template. */
+  /** The load to plan for. Without it, the command prints the bill of the template. */
   readonly load?: Load;
 }
 
-/** The command line can't be followed; the message says what to give instead. */
+/** The command line is not valid; the message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const help = `What a month costs before traffic, from the template that \`cdk synth\` would deploy.
+export const help = `Prints what a month costs before traffic, from the template that \`cdk synth\` creates.
 
 Usage: npm run cost -- [-c knob=value …] [options]
 
-  -c knob=value      a knob of the stack, for example -c environment=prod; as often as needed
-  --connections N    plan for a load in place of a template: connections at once
+  -c knob=value      sets a knob of the stack, for example -c environment=prod; may be repeated
+  --connections N    plans for a load instead: connections at the same time
   --publishes P      publishes a second (default 10 for each 1,000 connections)
   --audience A       members of a room, on average (default 10)
-  --participants V   participants of calls at once, with video (default 0)
-  --json             for machines
+  --participants V   participants of calls at the same time, with video (default 0)
+  --json             prints JSON
   --help`;
 
-/** @throws UsageError naming what can't be followed */
+/** @throws UsageError that names what is not valid */
 export function parseArguments(args: readonly string[]): Arguments {
   const { values } = parse(args);
   const context = Object.fromEntries((values.context ?? []).map(pairOf));
-  const asked = { context, json: values.json ?? false, help: values.help ?? false };
+  const basic = { context, json: values.json ?? false, help: values.help ?? false };
   const isPlan = [values.connections, values.publishes, values.audience, values.participants].some(
     (value) => value !== undefined,
   );
-  if (!isPlan) return asked;
+  if (!isPlan) return basic;
   const connections = numberOf('connections', values.connections, 0);
   return {
-    ...asked,
+    ...basic,
     load: {
       connections,
       publishes: numberOf('publishes', values.publishes, connections / 100),
@@ -48,22 +49,23 @@ export function parseArguments(args: readonly string[]): Arguments {
   };
 }
 
+const options = {
+  context: { type: 'string', short: 'c', multiple: true },
+  connections: { type: 'string' },
+  publishes: { type: 'string' },
+  audience: { type: 'string' },
+  participants: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+const optionNames = Object.keys(options).map((name) => `--${name}`);
+
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        context: { type: 'string', short: 'c', multiple: true },
-        connections: { type: 'string' },
-        publishes: { type: 'string' },
-        audience: { type: 'string' },
-        participants: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
+    return parseArgs({ args: [...args], options });
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${help}`);
+    const { message } = error as Error;
+    throw new UsageError(`${message}${optionSuggestion(message, optionNames)}\n\n${help}`);
   }
 }
 

@@ -1,6 +1,6 @@
-/** Prices on demand in us-east-1, in dollars. Other regions cost up to a half more. */
+/** On-demand prices in us-east-1, in dollars. Other regions cost up to 50% more. */
 export const prices = {
-  /** When they were read from AWS's pages. */
+  /** When these prices were read from AWS's pages. */
   asOf: '2026-11',
   hoursAMonth: 730,
 
@@ -18,14 +18,14 @@ export const prices = {
   webAclRuleMonth: 1,
   alarmMetricMonth: 0.1,
   customMetricMonth: 0.3,
-  /** Container Insights bills each of its metrics. */
+  /** Container Insights charges for each of its metrics. */
   insightMetricMonth: 0.07,
   logGb: 0.5,
   diskGbMonth: 0.08,
   egressGb: 0.09,
 } as const;
 
-/** Nodes of ElastiCache for Valkey: dollars an hour, GiB of memory, processors. */
+/** Nodes of ElastiCache for Valkey: dollars an hour, GiB of memory, vCPUs. */
 export const cacheNodes: Readonly<
   Record<string, { readonly hour: number; readonly gib: number; readonly cpus: number }>
 > = {
@@ -40,10 +40,61 @@ export const cacheNodes: Readonly<
   'cache.r7g.xlarge': { hour: 0.3496, gib: 26.32, cpus: 4 },
 };
 
-/** EC2 instances: dollars an hour, processors. */
+/** EC2 instances: dollars an hour, vCPUs. */
 export const instances: Readonly<Record<string, { readonly hour: number; readonly cpus: number }>> = {
   'c7g.large': { hour: 0.0725, cpus: 2 },
   'c7g.xlarge': { hour: 0.145, cpus: 4 },
   'c7g.2xlarge': { hour: 0.29, cpus: 8 },
   'c7g.4xlarge': { hour: 0.58, cpus: 16 },
 };
+
+/** Resource types that cost nothing before traffic. A new type has to be added here, or needs a price. */
+const freeTypes = new Set([
+  'AWS::ApplicationAutoScaling::ScalableTarget',
+  'AWS::AutoScaling::LifecycleHook',
+  'AWS::CDK::Metadata',
+  'AWS::CertificateManager::Certificate',
+  'AWS::CloudFront::Distribution',
+  'AWS::CloudFront::Function',
+  'AWS::CloudFront::VpcOrigin',
+  'AWS::EC2::FlowLog',
+  'AWS::EC2::InternetGateway',
+  'AWS::EC2::LaunchTemplate',
+  'AWS::EC2::Route',
+  'AWS::EC2::RouteTable',
+  'AWS::EC2::SecurityGroup',
+  'AWS::EC2::SecurityGroupEgress',
+  'AWS::EC2::SecurityGroupIngress',
+  'AWS::EC2::Subnet',
+  'AWS::EC2::SubnetRouteTableAssociation',
+  'AWS::EC2::VPC',
+  // Gateway endpoints, such as the one for S3, are free. Interface endpoints are not, and the stack has none.
+  'AWS::EC2::VPCEndpoint',
+  'AWS::EC2::VPCGatewayAttachment',
+  'AWS::ECS::CapacityProvider',
+  'AWS::ECS::ClusterCapacityProviderAssociations',
+  'AWS::ECS::TaskDefinition',
+  'AWS::ElastiCache::ParameterGroup',
+  'AWS::ElastiCache::SubnetGroup',
+  'AWS::ElastiCache::User',
+  'AWS::ElastiCache::UserGroup',
+  'AWS::ElasticLoadBalancingV2::Listener',
+  'AWS::ElasticLoadBalancingV2::ListenerRule',
+  'AWS::ElasticLoadBalancingV2::TargetGroup',
+  'AWS::IAM::InstanceProfile',
+  'AWS::IAM::Policy',
+  'AWS::IAM::Role',
+  'AWS::Lambda::Function',
+  'AWS::Route53::RecordSet',
+  'AWS::S3::Bucket',
+  'AWS::S3::BucketPolicy',
+  'AWS::SNS::Subscription',
+  'AWS::SNS::Topic',
+  'AWS::SNS::TopicPolicy',
+  'AWS::SSM::Parameter',
+  'AWS::WAFv2::WebACLAssociation',
+  'AWS::CloudFront::ResponseHeadersPolicy',
+  'Custom::S3AutoDeleteObjects',
+]);
+
+export const isFree = (type: string): boolean => freeTypes.has(type);

@@ -1,72 +1,64 @@
+import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
+import { connectionsPerVcpu } from '../config/groups.ts';
+import { capacity } from './measured.ts';
 import { cacheNodes, instances, prices } from './prices.ts';
 
-/** What a deployment is to carry. */
+/** The load that a deployment is to carry. */
 export interface Load {
-  /** Connections at once. */
+  /** Connections at the same time. */
   readonly connections: number;
-  /** Publishes a second, over all rooms. */
+  /** Publishes a second, in all rooms together. */
   readonly publishes: number;
-  /** Members of a room, on average: each publish is delivered to so many. */
+  /** Average number of members of a room. Each of them receives every publish. */
   readonly audience: number;
-  /** Participants of calls at once, who all send and receive video. */
+  /** Participants of calls at the same time, who all send and receive video. */
   readonly participants: number;
 }
 
-/** Costs of one thing each, as `npm run bench` measured them (README, "Measured beside its peers"). */
-export const measured = {
-  /** Seconds of CPU of the service. */
-  delivery: 14.6e-6,
-  handshake: 0.41e-3,
-  /** Bytes of memory of a connection that is idle. */
-  connection: 15_500,
-  /** Seconds of CPU of Redis. */
-  publish: 50.9e-6,
-} as const;
-
-/** What a plan leaves free. */
+/** The share of CPU and memory that a plan uses. The rest is reserve. */
 const use = { cpu: 0.6, memory: 0.7 } as const;
 
-/** All clients come back within so many seconds after the loss of a task, beside the load itself. */
+/** After the loss of a task, all clients reconnect within this time, while the load itself goes on. */
 const stormSeconds = 30;
 
-/** A task of the preset prod: CPUs, and MB of memory less what the process takes before the first client. */
+/** A task of the preset prod: vCPUs, memory, and the memory that is left when the process has started. */
 const task = { vCpus: 1, gb: 2, freeBytes: 1_600e6 } as const;
 const leastTasks = 2;
 
-/** A message of 500 bytes with what Redis and the log add to it, for the ten minutes that a log reaches back. */
+/** A message of 500 bytes with what Redis and the log add to it, for as long as a log keeps it by default. */
 const bytesInLog = 900;
-const logSeconds = 600;
-/** A room that is used: meta and the log's own structure (app/server/rooms/README.md). */
+const logSeconds = defaultRetention.maxAgeMs / 1_000;
+/** A room that is used: its meta and the structure of its log (app/server/rooms/README.md). */
 const bytesOfRoom = 5_700;
 
-/** ElastiCache keeps a quarter for itself (`reserved-memory-percent`). */
+/** ElastiCache reserves a quarter of the memory (`reserved-memory-percent`). */
 const usableShare = 0.75;
-/** A burstable node that earns no credits has a tenth of a processor. */
+/** A burstable node that earns no credits has a tenth of a vCPU. */
 const burstableCpu = 0.1;
 
-/** LiveKit's published benchmark: 150 participants with video in one room at 85% of 16 processors. */
+/** LiveKit's published benchmark: 150 participants with video in one room at 85% of 16 vCPUs. */
 const participantsPerCpu = (150 / 16 / 0.85) * use.cpu;
 const liveKitInstance = 'c7g.xlarge';
 
 export interface Size {
   readonly what: string;
   readonly count: number;
-  /** What asks for so many. */
+  /** The need that decides the count. */
   readonly because: string;
   /** Dollars a month for all of them. */
   readonly monthly: number;
 }
 
-/** A message as it leaves, with what WebSocket, TLS and TCP add to it. */
+/** A message as it is sent, with the overhead of WebSocket, TLS and TCP. */
 const bytesOut = 600;
 const secondsAnHour = 3_600;
 
-/** What one capacity unit of the load balancer takes: connections, and GB an hour. */
+/** What one capacity unit of the load balancer covers: connections, and GB an hour. */
 const capacityUnit = { connections: 3_000, gbHour: 1 } as const;
 
-/** How many of what a load takes, if it lasts all month, and what that costs. */
+/** The resources that a load needs, and what they cost if it lasts all month. */
 export function sizeOf(load: Load): readonly Size[] {
-  return [tasksFor(load), nodesFor(load), ...liveKitFor(load), ...trafficOf(load)];
+  return [tasksFor(load), cacheFor(load), ...liveKitFor(load), ...trafficOf(load)];
 }
 
 function trafficOf({ connections, publishes, audience }: Load): Size[] {
@@ -89,21 +81,21 @@ function trafficOf({ connections, publishes, audience }: Load): Size[] {
 }
 
 function tasksFor({ connections, publishes, audience }: Load): Size {
-  const deliveries = publishes * audience * measured.delivery;
-  const storm = (connections * measured.handshake) / stormSeconds;
+  const deliveries = publishes * audience * capacity.deliveryCpuSeconds;
+  const storm = (connections * capacity.handshakeCpuSeconds) / stormSeconds;
   const needs = {
     'CPU of deliveries': deliveries / (task.vCpus * use.cpu),
-    'CPU of all clients coming back': (deliveries + storm) / task.vCpus,
-    'memory of connections': (connections * measured.connection) / (task.freeBytes * use.memory),
-    // The scaling policy's target.
-    'connections of a task': connections / 5_000,
+    'CPU of all clients reconnecting': (deliveries + storm) / task.vCpus,
+    'memory of connections': (connections * capacity.connectionBytes) / (task.freeBytes * use.memory),
+    // The default target of the scaling policy.
+    'connections of a task': connections / (task.vCpus * connectionsPerVcpu),
     'the loss of one': leastTasks - 1,
   };
   const [because, most] = Object.entries(needs).sort(([, one], [, other]) => other - one)[0] as [
     string,
     number,
   ];
-  // One more than the load takes: the others carry it while one is away.
+  // One more than the load needs, so that the others can carry it while one is missing.
   const count = Math.ceil(most) + 1;
   const { vCpuHour, gbHour } = prices.fargate.ARM64;
   return {
@@ -114,32 +106,32 @@ function tasksFor({ connections, publishes, audience }: Load): Size {
   };
 }
 
-function nodesFor({ connections, publishes, audience }: Load): Size {
-  const cpu = publishes * measured.publish;
+function cacheFor({ connections, publishes, audience }: Load): Size {
+  const cpu = publishes * capacity.publishCpuSeconds;
   const bytes = publishes * logSeconds * bytesInLog + (connections / audience) * bytesOfRoom;
   const fits = Object.entries(cacheNodes)
     .sort(([, one], [, other]) => one.hour - other.hour)
     .find(([name, node]) => {
-      // Commands run on one thread: more processors don't help it.
+      // Redis runs commands on one thread, so more vCPUs do not help it.
       const oneThread = name.startsWith('cache.t') ? burstableCpu : use.cpu;
       return cpu <= oneThread && bytes <= node.gib * 2 ** 30 * usableShare * use.memory;
     });
-  const said = `${Math.round(cpu * 100)}% of Redis's thread, ${Math.ceil(bytes / 1e6)} MB`;
+  const need = `${Math.round(cpu * 100)}% of Redis's thread, ${Math.ceil(bytes / 1e6)} MB`;
   if (!fits)
     return {
       what: 'no node carries this',
       count: 0,
-      because: `${said}: split it into deployments`,
+      because: `${need}: split it into deployments`,
       monthly: 0,
     };
   const [name, node] = fits;
-  return { what: name, count: 2, because: said, monthly: 2 * node.hour * prices.hoursAMonth };
+  return { what: name, count: 2, because: need, monthly: 2 * node.hour * prices.hoursAMonth };
 }
 
 function liveKitFor({ participants }: Load): Size[] {
   if (participants === 0) return [];
   const { hour, cpus } = instances[liveKitInstance] as (typeof instances)[string];
-  // One more than the load takes, and two at least: calls move to another node when one dies.
+  // One more than the load needs, and at least two: if a node dies, its calls move to another one.
   const count = Math.ceil(participants / (participantsPerCpu * cpus)) + 1;
   return [
     {

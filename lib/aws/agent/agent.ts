@@ -2,108 +2,164 @@ import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct } from 'constructs';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct, type IDependable } from 'constructs';
 import { agentName } from '../../../app/names.ts';
-import { agentEnvironment, defaultAgentPort } from '../../../livekit/agent/names.ts';
-import { nodeFiles } from '../../../livekit/config/entrypoint.ts';
+import { defaultAgentPort, agentEnvironment as names } from '../../../livekit/agent/names.ts';
+import { sharedFolder } from '../../../livekit/config/container.ts';
 import { liveKitPorts } from '../../../livekit/config/ports.ts';
 import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
-import { acknowledgeTask, addCallKeeper, keeperMetric, mountKeeperFolder } from '../calls/call-keeper.ts';
-import type { LiveKitKey } from '../calls/livekit-key.ts';
-import { type CpuArchitecture, runtimePlatform } from '../cluster/image.ts';
-import type { Place } from '../network/place.ts';
+import { physicalName } from '../account/physical-name.ts';
+import { type CpuArchitecture, containerImage, runtimePlatform } from '../ecs/image.ts';
+import {
+  acknowledgeTaskDefinition,
+  decryptAtStart,
+  maxFamilyLength,
+  scaleService,
+  scales,
+  serviceOptions,
+  type TaskCount,
+} from '../ecs/service-options.ts';
+import { addTaskProtection, sidecarMetric } from '../ecs/task-protection.ts';
+import { type NetworkPlacement, routesOf } from '../network/network-placement.ts';
 
-export interface AgentProps {
+export interface AgentProps extends TaskCount {
   readonly cluster: ecs.ICluster;
-  readonly place: Place;
-  readonly image: ecs.ContainerImage;
-  readonly sidecarImage: ecs.ContainerImage;
+  readonly network: NetworkPlacement;
   readonly cpuArchitecture: CpuArchitecture;
 
-  /** CPU of a task in units of 1/1024 vCPU; each call is a process. @default 1024 */
-  readonly cpu?: number;
+  /**
+   * An image of this repository's agent, or of any other worker of LiveKit Agents.
+   * @default - built from livekit/agent/Dockerfile
+   */
+  readonly imageUri?: string;
 
-  /** Memory of a task in MiB. @default 2048 */
-  readonly memoryMiB?: number;
+  /**
+   * An image of the sidecar.
+   * @default - built from livekit/sidecar/Dockerfile
+   */
+  readonly sidecarImageUri?: string;
 
-  /** Tasks at least. */
-  readonly minTasks: number;
+  /**
+   * Shell command by which ECS checks a task.
+   * @default - asks the worker by Node, which this repository's image has
+   */
+  readonly healthCommand?: string;
 
-  /** Tasks at most; above `minTasks` they scale on calls and CPU. */
-  readonly maxTasks: number;
+  /**
+   * The container can't write its file system.
+   * @default true
+   */
+  readonly readOnlyRoot?: boolean;
 
-  /** Calls that a task is to have on average, where the tasks scale. */
+  /**
+   * More environment variables, none of them secret.
+   * @default - none
+   */
+  readonly environment?: Readonly<Record<string, string>>;
+
+  /**
+   * More environment variables that are secrets, each from a secret or from a field of its JSON.
+   * @default - none
+   */
+  readonly secrets?: readonly { readonly variable: string; readonly arn: string; readonly field?: string }[];
+
+  /**
+   * ARN of the customer's KMS key that encrypts the secrets that exist already: those of `secrets`, and the voice API's.
+   * @default - AWS's own key
+   */
+  readonly secretsKmsKeyArn?: string;
+
+  /** Average number of calls of a task at which the agent scales. */
   readonly callsPerTask: number;
 
   /**
-   * It listens, thinks and speaks by models.
-   * @default - it says what it hears, and needs no key
+   * The agent listens, thinks and speaks with models.
+   * @default - it repeats what it hears, and needs no key
    */
-  readonly voice?: Voice;
+  readonly voice?: VoiceModels;
 
-  /** Where LiveKit is, `wss://…`. */
-  readonly liveKitUrl: string;
+  /** LiveKit's address, its API key and secret, and what the agent connects to at that address. */
+  readonly liveKit: {
+    /** `ws://…` inside the VPC, `wss://…` outside. */
+    readonly url: string;
+    readonly apiKey: ecs.Secret;
+    readonly apiSecret: ecs.Secret;
 
-  readonly apiKey: LiveKitKey;
+    /** @default - an address outside the VPC, on port 443 */
+    readonly balancer?: { readonly connections: ec2.Connections; readonly port: number };
+  };
 
-  /** Value of the dimension `Deployment`. */
+  /** LiveKit's service. The agent is not healthy before LiveKit accepts its registration. */
+  readonly startAfter: IDependable;
+
+  /** Value of the metric dimension `Deployment`. */
   readonly deployment: string;
 
-  /** Time for which a superseded task may keep its calls. */
+  /** How long a superseded task may keep its calls. */
   readonly maxCallDrain: Duration;
 
   readonly logRetention: logs.RetentionDays;
 
-  /** What becomes of the log when the stack goes. */
+  /** What happens to the log when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
-}
-
-/** The models of an API that speaks OpenAI's protocol; what is not said is as in livekit/agent/environment.ts. */
-export interface Voice {
-  /** The API's key, as a whole. */
-  readonly apiKey: secretsmanager.ISecret;
 
   /**
-   * Where the API is, over HTTPS.
-   * @default - at OpenAI
+   * The customer's KMS key with which the log and the stack’s secrets are encrypted.
+   * @default - AWS’s own key
    */
+  readonly encryptionKey?: kms.IKey;
+}
+
+/**
+ * The models of an API that speaks OpenAI's protocol. The agent has a default for each value that is left out
+ * (livekit/agent/agent-variables.ts).
+ */
+export interface VoiceModels {
+  /** ARN of a secret that consists of the API's key. */
+  readonly apiSecretArn: string;
+
+  /** URL of the API. @default - OpenAI's */
   readonly apiUrl?: string;
 
-  /** @default - as the agent has it */
+  /** @default - the agent's default */
   readonly speechToTextModel?: string;
 
-  /** @default - as the agent has it */
+  /** @default - the agent's default */
   readonly languageModel?: string;
 
-  /** @default - as the agent has it */
+  /** @default - the agent's default */
   readonly textToSpeechModel?: string;
 
-  /** @default - as the agent has it */
+  /** The voice with which it speaks. @default - the agent's default */
   readonly voice?: string;
 
-  /** @default - as the agent has it */
+  /** What the language model is told about its task. @default - the agent's default */
   readonly instructions?: string;
 }
 
-/** In percent. At 70 a worker takes no new call. */
+/** Resources of a task: CPU in units of 1/1024 vCPU, and memory. Each call is a process. */
+const size = { cpu: 1024, memoryLimitMiB: 2048 } as const;
+
+/** Average CPU of all tasks, in percent. At 70 a worker accepts no new call. */
 const cpuTarget = 50;
 
-/** All that Fargate gives, in seconds; the agent is done before. */
+/** In seconds: Fargate's longest stop timeout, and the time after which the agent has ended its calls. */
 const stop = { timeout: 120, drain: 110 } as const;
 
-const health = `fetch('http://127.0.0.1:${defaultAgentPort}/').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`;
+const healthCheck = `fetch('http://127.0.0.1:${defaultAgentPort}/').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`;
 
-/** The voice agent's workers on Fargate. They ask LiveKit for calls; nobody connects to them. */
+/** The voice agent's workers on Fargate. They connect to LiveKit and wait for calls; nothing connects to them. */
 export class Agent extends Construct {
   readonly service: ecs.FargateService;
-  readonly logGroup: logs.LogGroup;
 
   /** Tasks at least. */
   readonly minTasks: number;
 
   private readonly props: AgentProps;
+  private readonly logGroup: logs.LogGroup;
 
   constructor(scope: Construct, id: string, props: AgentProps) {
     super(scope, id);
@@ -116,57 +172,61 @@ export class Agent extends Construct {
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,
+      encryptionKey: props.encryptionKey,
     });
     this.service = this.createService(this.defineTask());
-    if (props.maxTasks > props.minTasks) this.scale();
+    this.service.node.addDependency(props.startAfter);
+    const { balancer } = props.liveKit;
+    if (balancer)
+      this.service.connections.allowTo(balancer, ec2.Port.tcp(balancer.port), 'agent to LiveKit signalling');
+    if (scales(props))
+      scaleService(this.service, props, {
+        cpuPercent: cpuTarget,
+        load: {
+          id: 'Calls',
+          // Each task reports once a minute how many calls it has, so this is the average over the tasks.
+          metric: this.metric('Jobs', { statistic: 'Average', period: Duration.minutes(1) }),
+          perTask: props.callsPerTask,
+        },
+      });
   }
 
   /** A metric that the tasks' sidecars write into the log. @param name as in livekit/sidecar/names.ts */
   metric(name: SidecarMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return keeperMetric({ ...this.props, service: watchedService.agent }, name, props);
-  }
-
-  /** Out at once, in slowly; the higher of the two wishes counts. */
-  private scale(): void {
-    const { minTasks, maxTasks, callsPerTask } = this.props;
-    const scaling = this.service.autoScaleTaskCount({ minCapacity: minTasks, maxCapacity: maxTasks });
-    const pace = { scaleOutCooldown: Duration.minutes(1), scaleInCooldown: Duration.minutes(15) };
-    scaling.scaleToTrackCustomMetric('Calls', {
-      // Each task says once a minute how many it has: the average over the tasks.
-      metric: this.metric('Jobs', { statistic: 'Average', period: Duration.minutes(1) }),
-      targetValue: callsPerTask,
-      ...pace,
-    });
-    scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: cpuTarget, ...pace });
+    return sidecarMetric({ deployment: this.props.deployment, service: watchedService.agent }, name, props);
   }
 
   private defineTask(): ecs.FargateTaskDefinition {
     const { props } = this;
     const task = new ecs.FargateTaskDefinition(this, 'Task', {
-      cpu: props.cpu ?? 1024,
-      memoryLimitMiB: props.memoryMiB ?? 2048,
+      family: physicalName(this, maxFamilyLength),
+      ...size,
       runtimePlatform: runtimePlatform(props.cpuArchitecture),
     });
     const agent = task.addContainer('agent', {
-      image: props.image,
+      image: containerImage(this, 'agent', props.cpuArchitecture, props.imageUri),
       user: '1000',
+      readonlyRootFilesystem: props.readOnlyRoot ?? true,
       environment: {
-        [agentEnvironment.url]: props.liveKitUrl,
-        [agentEnvironment.agentName]: agentName,
+        ...props.environment,
+        [names.url]: props.liveKit.url,
+        [names.agentName]: agentName,
         ...modeOf(props.voice),
-        [agentEnvironment.port]: String(defaultAgentPort),
-        [agentEnvironment.drainSeconds]: String(stop.drain),
-        [agentEnvironment.drainFile]: `${nodeFiles.folder}/${nodeFiles.drain}`,
+        [names.port]: String(defaultAgentPort),
+        [names.drainSeconds]: String(stop.drain),
+        [names.drainFile]: `${sharedFolder.path}/${sharedFolder.drainFile}`,
       },
       secrets: {
-        ...props.apiKey.variables(agentEnvironment),
-        ...(props.voice && {
-          [agentEnvironment.voiceApiKey]: ecs.Secret.fromSecretsManager(props.voice.apiKey),
-        }),
+        [names.apiKey]: props.liveKit.apiKey,
+        [names.apiSecret]: props.liveKit.apiSecret,
+        ...(props.voice && { [names.voiceApiKey]: this.importApiKey(props.voice) }),
+        ...this.importSecrets(),
       },
       healthCheck: {
-        command: ['CMD', 'node', '-e', health],
-        // It is 503 while LiveKit is away, and a task that ends takes its calls along: five minutes of patience.
+        command: props.healthCommand
+          ? ['CMD-SHELL', props.healthCommand]
+          : ['CMD', 'node', '-e', healthCheck],
+        // The response is 503 while LiveKit is unavailable, and ending the task would end its calls: allow five minutes.
         interval: Duration.seconds(30),
         timeout: Duration.seconds(5),
         retries: 10,
@@ -175,47 +235,60 @@ export class Agent extends Construct {
       stopTimeout: Duration.seconds(stop.timeout),
       logging: this.logging('agent'),
     });
-    const keeper = addCallKeeper(task, {
-      ...props,
-      environment: { [sidecarEnvironment.agentWorkerUrl]: `http://127.0.0.1:${defaultAgentPort}/worker` },
-      image: props.sidecarImage,
+    addTaskProtection(task, agent, {
+      cluster: props.cluster,
+      cpuArchitecture: props.cpuArchitecture,
+      sidecarImageUri: props.sidecarImageUri,
       logging: this.logging('sidecar'),
+      deployment: props.deployment,
+      maxCallDrain: props.maxCallDrain,
+      environment: { [sidecarEnvironment.agentWorkerUrl]: `http://127.0.0.1:${defaultAgentPort}/worker` },
     });
-    mountKeeperFolder(agent, keeper);
-    acknowledgeTask(task);
+    if (props.voice || props.secrets?.length) decryptAtStart(task, props.secretsKmsKeyArn);
+    decryptAtStart(task, props.encryptionKey?.keyArn);
+    acknowledgeTaskDefinition(task);
     return task;
   }
 
-  private createService(taskDefinition: ecs.FargateTaskDefinition): ecs.FargateService {
-    const { cluster, place, minTasks, maxTasks } = this.props;
-    return new ecs.FargateService(this, 'Service', {
-      cluster,
-      taskDefinition,
-      // Where it scales, a count here would shrink the fleet at each deployment.
-      ...(maxTasks > minTasks ? {} : { desiredCount: minTasks }),
-      vpcSubnets: place.taskSubnets,
-      securityGroups: [this.createSecurityGroup()],
-      assignPublicIp: place.tasksHavePublicAddresses,
-      minHealthyPercent: 100,
-      maxHealthyPercent: 200,
-      circuitBreaker: { enable: true, rollback: true },
-      // Rebalancing moves healthy tasks, and with each its calls.
-      availabilityZoneRebalancing: ecs.AvailabilityZoneRebalancing.DISABLED,
-      enableECSManagedTags: true,
-      propagateTags: ecs.PropagatedTagSource.SERVICE,
-    });
+  private importSecrets(): Record<string, ecs.Secret> {
+    const { secrets = [] } = this.props;
+    return Object.fromEntries(
+      secrets.map(({ variable, arn, field }) => {
+        const secret = secretsmanager.Secret.fromSecretCompleteArn(this, `Secret${variable}`, arn);
+        return [variable, ecs.Secret.fromSecretsManager(secret, field)];
+      }),
+    );
   }
 
-  /** Media goes to the nodes' public addresses, as a browser's does: no security group can be named for those. */
+  private importApiKey({ apiSecretArn }: VoiceModels): ecs.Secret {
+    const secret = secretsmanager.Secret.fromSecretCompleteArn(this, 'VoiceApiKey', apiSecretArn);
+    return ecs.Secret.fromSecretsManager(secret);
+  }
+
+  private createService(taskDefinition: ecs.FargateTaskDefinition): ecs.FargateService {
+    const { cluster, network } = this.props;
+    const service = new ecs.FargateService(this, 'Service', {
+      ...serviceOptions(this.props),
+      cluster,
+      taskDefinition,
+      vpcSubnets: network.participants.subnets,
+      securityGroups: [this.createSecurityGroup()],
+      assignPublicIp: network.participants.havePublicAddresses,
+    });
+    service.node.addDependency(routesOf(network, network.participants.subnets));
+    return service;
+  }
+
+  /** Media goes to the nodes' public addresses, as a browser's does, so no security group can be named. */
   private createSecurityGroup(): ec2.SecurityGroup {
     const group = new ec2.SecurityGroup(this, 'SecurityGroup', {
-      vpc: this.props.place.vpc,
+      vpc: this.props.network.vpc,
       description: 'Tasks of the voice agent: nobody in, out to AWS and LiveKit',
       allowAllOutbound: false,
     });
     const [first, last] = liveKitPorts.mediaUdp;
     const anywhere = ec2.Peer.anyIpv4();
-    group.addEgressRule(anywhere, ec2.Port.tcp(443), 'AWS APIs and LiveKit signalling');
+    group.addEgressRule(anywhere, ec2.Port.tcp(443), 'AWS APIs, models, and LiveKit from outside the VPC');
     group.addEgressRule(anywhere, ec2.Port.udpRange(first, last), 'LiveKit media over UDP');
     group.addEgressRule(anywhere, ec2.Port.tcp(liveKitPorts.mediaTcp), 'LiveKit media over TCP');
     return group;
@@ -226,16 +299,18 @@ export class Agent extends Construct {
   }
 }
 
-function modeOf(voice: Voice | undefined): Record<string, string> {
-  if (!voice) return { [agentEnvironment.mode]: 'echo' };
-  const told = {
-    [agentEnvironment.mode]: 'voice',
-    [agentEnvironment.voiceApiUrl]: voice.apiUrl,
-    [agentEnvironment.speechToTextModel]: voice.speechToTextModel,
-    [agentEnvironment.languageModel]: voice.languageModel,
-    [agentEnvironment.textToSpeechModel]: voice.textToSpeechModel,
-    [agentEnvironment.voice]: voice.voice,
-    [agentEnvironment.instructions]: voice.instructions,
+function modeOf(voice: VoiceModels | undefined): Record<string, string> {
+  if (!voice) return { [names.mode]: 'echo' };
+  const variables = {
+    [names.mode]: 'voice',
+    [names.voiceApiUrl]: voice.apiUrl,
+    [names.speechToTextModel]: voice.speechToTextModel,
+    [names.languageModel]: voice.languageModel,
+    [names.textToSpeechModel]: voice.textToSpeechModel,
+    [names.voice]: voice.voice,
+    [names.instructions]: voice.instructions,
   };
-  return Object.fromEntries(Object.entries(told).filter((entry): entry is [string, string] => !!entry[1]));
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+  );
 }

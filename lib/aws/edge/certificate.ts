@@ -2,26 +2,26 @@ import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as route53 from 'aws-cdk-lib/aws-route53';
 import type { Construct } from 'constructs';
 
-/** A name that clients use, and who vouches for it. */
-export interface OwnName {
+/** A domain name, and how its certificate and its DNS record come about. */
+export interface DomainProps {
   /** Name that clients use. */
   readonly domainName: string;
 
   /**
-   * Zone in which the certificate is validated and the name is set.
-   * @default - `certificateArn`, and a DNS record that is the caller's
+   * Hosted zone in which the certificate is validated and the DNS record is created.
+   * @default - `certificateArn` is used, and the owner of the domain creates the record
    */
   readonly hostedZone?: route53.IHostedZone;
 
   /**
-   * A certificate of the load balancer's region that covers `domainName`.
-   * @default - one that is validated in `hostedZone`
+   * A certificate for `domainName` that exists, in the region of the load balancer.
+   * @default - a new certificate is validated in `hostedZone`
    */
   readonly certificateArn?: string;
 }
 
-/** @throws Error where nothing can vouch for the name */
-export function certificateFor(scope: Construct, { domainName, hostedZone, certificateArn }: OwnName) {
+/** @throws Error if there is neither a certificate nor a zone in which to validate one */
+export function certificateFor(scope: Construct, { domainName, hostedZone, certificateArn }: DomainProps) {
   if (certificateArn) return acm.Certificate.fromCertificateArn(scope, 'Certificate', certificateArn);
   if (!hostedZone)
     throw new Error(
@@ -33,17 +33,17 @@ export function certificateFor(scope: Construct, { domainName, hostedZone, certi
   });
 }
 
-/** Sets the name, where the zone is known. */
-export function nameIn(
+/** Creates the DNS record, if the hosted zone is known. */
+export function addDnsRecord(
   scope: Construct,
-  { domainName, hostedZone }: OwnName,
+  { domainName, hostedZone }: DomainProps,
   alias: route53.IAliasRecordTarget,
 ) {
   if (!hostedZone) return;
   new route53.ARecord(scope, 'Name', {
     zone: hostedZone,
     target: route53.RecordTarget.fromAlias(alias),
-    // The dot keeps the CDK from taking the name for one relative to the zone.
+    // Without the final dot, the CDK would treat the name as relative to the zone.
     recordName: `${domainName}.`,
   });
 }

@@ -3,16 +3,17 @@ import * as wafv2 from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 
 export interface WebAclProps {
-  /** For a load balancer, or for CloudFront, whose web ACLs are in us-east-1. */
+  /** REGIONAL for a load balancer; CLOUDFRONT for CloudFront, in us-east-1 only. */
   readonly scope: 'REGIONAL' | 'CLOUDFRONT';
 
-  /** Requests that one address may send in five minutes: all that sits behind it reconnects at once. */
+  /** Requests that one address may send in five minutes. All clients behind an address may reconnect at once. */
   readonly requestsPerAddress: number;
 }
 
 /**
- * Rules of AWS's common set that count and don't block: LiveKit's clients send queries of 2.9 KB where 2 KB are
- * allowed, programs come without a user agent, and bodies are what people write to each other.
+ * Rules of AWS's common rule set that count requests and don't block them. LiveKit's clients send query strings of
+ * 2.9 KB, and the rule allows 2 KB; programs may send no user agent; a body may contain whatever people write to
+ * each other.
  */
 const countedRules = [
   'SizeRestrictions_QUERYSTRING',
@@ -23,7 +24,10 @@ const countedRules = [
   'GenericRFI_BODY',
 ];
 
-/** AWS's own rules and a rate for each address. WAF sees the handshake of a WebSocket, not what follows. */
+/**
+ * AWS's managed rules, and a rate limit for each address. WAF inspects the handshake of a WebSocket and nothing after
+ * it.
+ */
 export class WebAcl extends Construct {
   readonly arn: string;
 
@@ -32,16 +36,18 @@ export class WebAcl extends Construct {
     const region = Stack.of(this).region;
     if (props.scope === 'CLOUDFRONT' && region !== 'us-east-1')
       throw new Error(`\`scope\` must be REGIONAL outside us-east-1, got: CLOUDFRONT in ${region}`);
+    // WAF reserves the name All. The metrics of two stacks in one account must not be added up.
+    const metrics = (name: string) => metricsOnly(`${Stack.of(this).stackName}-${name}`);
     const acl = new wafv2.CfnWebACL(this, 'Acl', {
       scope: props.scope,
       defaultAction: { allow: {} },
-      visibilityConfig: seenAs('All'),
+      visibilityConfig: metrics('WebAcl'),
       rules: [
         managed(0, 'AWSManagedRulesAmazonIpReputationList'),
         managed(1, 'AWSManagedRulesCommonRuleSet', countedRules),
         managed(2, 'AWSManagedRulesKnownBadInputsRuleSet'),
-        rateOf(3, props.requestsPerAddress),
-      ],
+        rateLimit(3, props.requestsPerAddress),
+      ].map((rule) => ({ ...rule, visibilityConfig: metrics(rule.name) })),
     });
     this.arn = acl.attrArn;
   }
@@ -61,22 +67,20 @@ function managed(priority: number, name: string, counted: readonly string[] = []
         }),
       },
     },
-    visibilityConfig: seenAs(name),
   };
 }
 
-function rateOf(priority: number, limit: number) {
+function rateLimit(priority: number, limit: number) {
   return {
     name: 'RequestsPerAddress',
     priority,
     action: { block: {} },
-    // Of the connection itself: the first address of X-Forwarded-For is whatever a client writes there.
+    // IP is the address of the connection. A client can write anything into X-Forwarded-For.
     statement: { rateBasedStatement: { limit, aggregateKeyType: 'IP', evaluationWindowSec: 300 } },
-    visibilityConfig: seenAs('RequestsPerAddress'),
   };
 }
 
-/** Sampled requests would show tokens of URLs to whoever may read WAF. */
-function seenAs(metricName: string) {
+/** Sampled requests stay off: they would show the tokens in URLs to everyone who may read WAF. */
+function metricsOnly(metricName: string) {
   return { cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false, metricName };
 }

@@ -1,35 +1,45 @@
 import type { RemovalPolicy } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { Place } from './place.ts';
+import type { NetworkPlacement } from './network-placement.ts';
 
 export interface NetworkProps {
-  /** Zones to spread over, by name or as tokens; two at least, which a load balancer needs, and four at most. */
+  /**
+   * Availability zones, by name or as tokens. A load balancer needs two; the address plan has room for four.
+   */
   readonly availabilityZones: string[];
 
-  /** NAT gateways for the private subnets; with none, tasks stand in the public ones. */
+  /** Number of NAT gateways for the private subnets. With 0, tasks are placed in the public subnets. */
   readonly natGateways: number;
 
-  /** How long rejected connections stay in the flow log. */
-  readonly flowLogRetention: logs.RetentionDays;
+  /** How long the flow log keeps rejected connections. */
+  readonly logRetention: logs.RetentionDays;
 
-  /** What becomes of the flow log when the stack goes. */
+  /** What happens to the flow log when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
+
+  /**
+   * The customer's KMS key with which the flow log is encrypted.
+   * @default - AWS’s own key
+   */
+  readonly encryptionKey?: kms.IKey;
 }
 
-/** Zones that addresses are kept free for, so that one more zone later moves no subnet. */
-const mostZones = 4;
+/** The address plan reserves blocks for this many zones, so that adding a zone later moves no subnet. */
+const plannedZones = 4;
 
 /**
- * A VPC of the stack's own: public subnets for load balancers, isolated ones for caches, and private ones with a
- * way out for tasks where there are NAT gateways.
+ * A VPC that the stack creates: public subnets for load balancers, isolated subnets for caches, and, if there are NAT
+ * gateways, private subnets for tasks.
  */
-export class Network extends Construct implements Place {
+export class Network extends Construct implements NetworkPlacement {
   readonly vpc: ec2.Vpc;
   readonly publicSubnets: ec2.SubnetSelection = { subnetType: ec2.SubnetType.PUBLIC };
   readonly taskSubnets: ec2.SubnetSelection;
   readonly tasksHavePublicAddresses: boolean;
+  readonly participants = { subnets: this.publicSubnets, havePublicAddresses: true };
   readonly isolatedSubnets: ec2.SubnetSelection = { subnetType: ec2.SubnetType.PRIVATE_ISOLATED };
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
@@ -40,11 +50,11 @@ export class Network extends Construct implements Place {
       : { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS };
     this.vpc = new ec2.Vpc(this, 'Vpc', {
       availabilityZones: props.availabilityZones,
-      reservedAzs: Math.max(0, mostZones - props.availabilityZones.length),
+      reservedAzs: Math.max(0, plannedZones - props.availabilityZones.length),
       natGateways: props.natGateways,
-      // Closing the default group takes a Lambda function; nothing here uses that group.
+      // Closing the default security group takes a Lambda function, and nothing here uses that group.
       restrictDefaultSecurityGroup: false,
-      // The private ones come last: those that a NAT gateway brings later leave the others where they are.
+      // The private subnets come last: if NAT gateways are added later, the other subnets keep their addresses.
       subnetConfiguration: [
         { name: 'Public', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
         { name: 'Isolated', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 24 },
@@ -52,17 +62,21 @@ export class Network extends Construct implements Place {
           ? []
           : [{ name: 'Private', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 22 }]),
       ],
-      // Free, and image layers, which come from S3, then cost nothing at the NAT gateway.
+      // The endpoint is free. Image layers come from S3, and without it they would be charged at the NAT gateway.
       gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
     });
-    this.logRejections(props);
+    this.logRejectedTraffic(props);
   }
 
-  private logRejections({ flowLogRetention, removalPolicy }: NetworkProps): void {
-    const logGroup = new logs.LogGroup(this, 'FlowLogs', { retention: flowLogRetention, removalPolicy });
+  private logRejectedTraffic({ logRetention, removalPolicy, encryptionKey }: NetworkProps): void {
+    const logGroup = new logs.LogGroup(this, 'FlowLogs', {
+      retention: logRetention,
+      removalPolicy,
+      encryptionKey,
+    });
     this.vpc.addFlowLog('Rejections', {
       destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup),
-      // What is accepted is in the load balancer's log; what is refused is seen nowhere else.
+      // The load balancer logs what is accepted; rejected connections show up nowhere else.
       trafficType: ec2.FlowLogTrafficType.REJECT,
     });
   }

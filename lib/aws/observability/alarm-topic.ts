@@ -1,25 +1,32 @@
 import { Annotations, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 
 export interface AlarmTopicProps {
   /**
-   * Where alarms go, after the address has confirmed.
-   * @default - nowhere; subscribe to the topic
+   * Address that gets the alarms, once it has confirmed the subscription.
+   * @default - none; subscribe to the topic yourself
    */
   readonly email?: string;
+
+  /**
+   * The customer's KMS key with which the topic is encrypted.
+   * @default - the topic is not encrypted: AWS’s own key for topics lets no alarm use it
+   */
+  readonly encryptionKey?: kms.IKey;
 }
 
-/** Where alarms, and what else watches the deployment, tell what they see. */
+/** The topic to which alarms, and whatever else watches the deployment, report. */
 export class AlarmTopic extends Construct {
   readonly topic: sns.Topic;
 
   constructor(scope: Construct, id: string, props: AlarmTopicProps) {
     super(scope, id);
-    this.topic = new sns.Topic(this, 'Topic', { enforceSSL: true });
-    // A policy of one's own takes the place of the default one, which let the account's alarms publish.
+    this.topic = new sns.Topic(this, 'Topic', { enforceSSL: true, masterKey: props.encryptionKey });
+    // A topic policy replaces SNS's default policy, which would have allowed the account's alarms to publish.
     this.topic.addToResourcePolicy(
       new iam.PolicyStatement({
         actions: ['sns:Publish'],
@@ -32,7 +39,7 @@ export class AlarmTopic extends Construct {
     else
       Annotations.of(this).addInfoV2(
         'realtime-stack:silent-alarms',
-        'Alarms tell nobody: set `alarmEmail`, or subscribe to the topic of the output AlarmTopic.',
+        'Nobody receives the alarms: set `alarmEmail`, or subscribe to the topic of the output AlarmTopic.',
       );
   }
 }

@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type * as sns from 'aws-cdk-lib/aws-sns';
@@ -7,33 +6,33 @@ import type { Construct } from 'constructs';
 export interface AlarmProps {
   readonly topic: sns.ITopic;
 
-  /** Heading in RUNBOOK.md that says what to do. */
+  /** Heading of the article in RUNBOOK.md that says what to do. */
   readonly runbook: string;
 
-  /** What is wrong when it fires, in a sentence. */
+  /** What is wrong when the alarm fires, in a sentence. */
   readonly meaning: string;
 
   readonly metric: cloudwatch.IMetric;
 
   /**
-   * Over which it fires.
-   * @default - `below`
+   * The alarm fires above this value.
+   * @default - `below` applies
    */
   readonly above?: number;
 
   /**
-   * Under which it fires.
-   * @default - `above`
+   * The alarm fires below this value.
+   * @default - `above` applies
    */
   readonly below?: number;
 
-  /** Fires when so many of the last so many minutes, or periods of the metric, are beyond it. */
+  /** The alarm fires when `needed` of the last `of` periods of the metric are beyond the threshold. */
   readonly points: readonly [needed: number, of: number];
 
-  /** What no data means. */
+  /** How a period without data counts: as fine, as an alarm, or not at all. */
   readonly noData: 'fine' | 'alarm' | 'unknown';
 
-  /** Why it means that. */
+  /** The reason for `noData`. */
   readonly because: string;
 }
 
@@ -43,7 +42,7 @@ const treatments = {
   unknown: cloudwatch.TreatMissingData.MISSING,
 } as const;
 
-/** A CloudWatch alarm whose description is what the one who is woken needs to know. */
+/** A CloudWatch alarm. Its description has all that the person needs whom it wakes. */
 export function alarm(scope: Construct, id: string, props: AlarmProps): cloudwatch.Alarm {
   const [datapointsToAlarm, evaluationPeriods] = props.points;
   const created = new cloudwatch.Alarm(scope, id, {
@@ -58,9 +57,8 @@ export function alarm(scope: Construct, id: string, props: AlarmProps): cloudwat
     evaluationPeriods,
     treatMissingData: treatments[props.noData],
   });
-  created.addAlarmAction(new SnsAction(props.topic));
-  created.addOkAction(new SnsAction(props.topic));
+  const action = new SnsAction(props.topic);
+  created.addAlarmAction(action);
+  created.addOkAction(action);
   return created;
 }
-
-export const oneMinute = Duration.minutes(1);

@@ -1,0 +1,310 @@
+import { Annotations, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as elasticache from 'aws-cdk-lib/aws-elasticache';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type * as ssm from 'aws-cdk-lib/aws-ssm';
+import { Construct } from 'constructs';
+import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
+import { decryptSecrets } from '../account/decrypt-secrets.ts';
+import type { NetworkPlacement } from '../network/network-placement.ts';
+import { acknowledgeRotation, CacheUser } from './cache-user.ts';
+import type { Redis, RedisAccess, RedisClient } from './redis.ts';
+import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
+
+export interface ValkeyCacheProps {
+  readonly network: NetworkPlacement;
+
+  /** Node type, such as `cache.t4g.micro`. */
+  readonly nodeType: string;
+
+  /** Version of Valkey, such as `8.2`. */
+  readonly engineVersion: string;
+
+  /** Number of replicas, in other availability zones. */
+  readonly replicas: number;
+
+  /**
+   * A replica takes over when the primary fails. ElastiCache refuses a change of this together with one from no replica
+   * or to none.
+   * @default - if there are replicas
+   */
+  readonly failsOver?: boolean;
+
+  /** Days for which daily snapshots are kept; 0 takes none. */
+  readonly snapshotRetentionDays: number;
+
+  /** Weekly window in UTC in which AWS patches the cache, such as `sun:04:00-sun:05:00`. */
+  readonly maintenanceWindow: string;
+
+  /** Version of the users' passwords, from 1. */
+  readonly passwordVersion: number;
+
+  /**
+   * Whether ElastiCache takes a last snapshot when the cache is deleted: it has the bans and revocations.
+   * @default false
+   */
+  readonly snapshotOnDeletion?: boolean;
+
+  /**
+   * The customer's KMS key with which the cache and its passwords are encrypted.
+   * @default - AWS’s own key
+   */
+  readonly encryptionKey?: kms.IKey;
+}
+
+const port = 6379;
+
+/** The configuration keeps the maintenance window, which is in UTC too, clear of the snapshot window. */
+const snapshotsFor = (days: number) =>
+  days > 0 ? { snapshotRetentionLimit: days, snapshotWindow: '02:00-03:00' } : { snapshotRetentionLimit: 0 };
+
+const failsOver = ({ replicas, failsOver = replicas > 0 }: ValkeyCacheProps) => failsOver;
+
+/** ElastiCache's limit for the ids of users and user groups. */
+const maxIdLength = 40;
+
+/**
+ * The ElastiCache for Valkey replication group that connects the instances, and the SSM parameter with its address.
+ *
+ * Cluster mode is disabled, because the services use Pub/Sub across all nodes and scripts over several keys. Each
+ * service has its own user with the fewest permissions that work.
+ */
+export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
+  readonly connections: ec2.Connections;
+
+  /** `rediss://host:port` of the primary node. The name follows the primary after a failover. */
+  readonly urlParameter: ssm.StringParameter;
+
+  private readonly nodeCount: number;
+  private readonly passwordVersion: number;
+  private readonly encryptionKey: kms.IKey | undefined;
+  private readonly cache: elasticache.CfnReplicationGroup;
+  private readonly users: elasticache.CfnUser[] = [];
+
+  constructor(scope: Construct, id: string, props: ValkeyCacheProps) {
+    super(scope, id);
+    this.passwordVersion = props.passwordVersion;
+    this.encryptionKey = props.encryptionKey;
+    this.nodeCount = 1 + props.replicas;
+    const securityGroup = new ec2.SecurityGroup(this, 'SecurityGroup', {
+      vpc: props.network.vpc,
+      description: 'Valkey cache: admits the services that were granted to connect',
+      allowAllOutbound: false,
+    });
+    this.connections = new ec2.Connections({
+      securityGroups: [securityGroup],
+      defaultPort: ec2.Port.tcp(port),
+    });
+    this.createDisabledDefaultUser();
+    this.cache = this.createCache(props, securityGroup);
+    this.urlParameter = addUrlParameter(this, this.address);
+    if (!failsOver(props)) this.warnAboutOutages(props);
+  }
+
+  /** Creates a user for the service. */
+  accessFor(name: string, rules: AclRules): RedisAccess {
+    const user = this.createUser(name, renderAcl(rules));
+    const { host, tls } = this.address;
+    let settings: secretsmanager.ISecret | undefined;
+    return {
+      endpoint: { host, port },
+      tls,
+      username: name,
+      urlParameter: this.urlParameter,
+      secret: user.secret,
+      passwordField: 'password',
+      settings: () => {
+        settings ??= this.createSettingSecret(name, user);
+        return settings;
+      },
+      grantConnect: (client) => this.grantConnect(client, user),
+    };
+  }
+
+  /** The highest share of memory in use on any node, in percent. */
+  metricMemoryUsage(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.highestOfNodes('DatabaseMemoryUsagePercentage', props);
+  }
+
+  private get address() {
+    return { host: this.cache.attrPrimaryEndPointAddress, port, tls: true };
+  }
+
+  /** @param name as in CloudWatch's namespace AWS/ElastiCache */
+  private highestOfNodes(name: string, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    const nodes = Array.from({ length: this.nodeCount }, (_, index) => index + 1);
+    return new cloudwatch.MathExpression({
+      expression: `MAX([${nodes.map((node) => `node${node}`).join(', ')}])`,
+      label: name,
+      period: props?.period,
+      usingMetrics: Object.fromEntries(
+        nodes.map((node) => [`node${node}`, this.nodeMetric(name, node, { statistic: 'Maximum', ...props })]),
+      ),
+    });
+  }
+
+  private nodeMetric(name: string, node: number, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: 'AWS/ElastiCache',
+      metricName: name,
+      // ElastiCache numbers the nodes of a replication group with cluster mode disabled, replicas included.
+      dimensionsMap: { CacheClusterId: `${this.cache.ref}-${String(node).padStart(3, '0')}` },
+      ...props,
+    });
+  }
+
+  private grantConnect(client: RedisClient, user: CacheUser): void {
+    this.connections.allowDefaultPortFrom(client, 'service to cache');
+    client.grantPrincipal.addToPrincipalPolicy(readParameter(this.urlParameter));
+    // Tasks of the previous version run until the last of them is replaced, and connect again meanwhile.
+    client.grantPrincipal.addToPrincipalPolicy(readSecrets(user.secrets));
+    if (this.encryptionKey)
+      client.grantPrincipal.addToPrincipalPolicy(decryptSecrets(this, this.encryptionKey.keyArn));
+  }
+
+  private createUser(name: string, accessString: string): CacheUser {
+    const user = new CacheUser(this, `${name[0]?.toUpperCase()}${name.slice(1)}User`, {
+      userName: name,
+      userId: this.idFor(name),
+      accessString,
+      passwordVersion: this.passwordVersion,
+      encryptionKey: this.encryptionKey,
+    });
+    this.chain(user.resource);
+    return user;
+  }
+
+  /** Users change one after another: a user group refuses a change while one of its users is `modifying`. */
+  private chain(user: elasticache.CfnUser): void {
+    const previous = this.users.at(-1);
+    if (previous) user.addResourceDependency(previous);
+    this.users.push(user);
+  }
+
+  private idFor(name: string): string {
+    const id = `${Stack.of(this).stackName.toLowerCase()}-${name}`;
+    if (id.length > maxIdLength)
+      throw new Error(
+        `\`stackName\` and \`name\` must have ${maxIdLength - 1} characters at most together, got: ${id}; ElastiCache refuses a longer user id`,
+      );
+    return id;
+  }
+
+  /** The user `default` is off. It has a password too, so that turning it on would not open the cache. */
+  private createDisabledDefaultUser(): void {
+    const secret = new secretsmanager.Secret(this, 'DefaultPassword', {
+      description: 'Password of the cache’s user `default`, which is off',
+      encryptionKey: this.encryptionKey,
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+    acknowledgeRotation(secret);
+    this.chain(
+      new elasticache.CfnUser(this, 'DefaultUser', {
+        engine: 'valkey',
+        userId: this.idFor('default'),
+        userName: 'default',
+        accessString: 'off -@all',
+        passwords: [secret.secretValue.unsafeUnwrap()],
+      }),
+    );
+  }
+
+  private createSettingSecret(name: string, user: CacheUser) {
+    const secret = addSettingSecret(user, `Settings${this.passwordVersion}`, {
+      ...this.address,
+      access: { username: name, secret: user.secret, passwordField: 'password' },
+      description: `Redis setting of ${name}: url and connectionString`,
+      encryptionKey: this.encryptionKey,
+    });
+    acknowledgeRotation(secret);
+    return secret;
+  }
+
+  private createCache(props: ValkeyCacheProps, securityGroup: ec2.ISecurityGroup) {
+    const cache = new elasticache.CfnReplicationGroup(this, 'Cache', {
+      replicationGroupDescription: `Backplane of ${Stack.of(this).stackName}`,
+      engine: 'valkey',
+      engineVersion: props.engineVersion,
+      cacheNodeType: props.nodeType,
+      clusterMode: 'disabled',
+      numCacheClusters: this.nodeCount,
+      automaticFailoverEnabled: failsOver(props),
+      multiAzEnabled: failsOver(props),
+      port,
+      // TLS is required from creation; enabling it later would need a step through the mode `preferred`.
+      transitEncryptionEnabled: true,
+      transitEncryptionMode: 'required',
+      atRestEncryptionEnabled: true,
+      kmsKeyId: props.encryptionKey?.keyArn,
+      autoMinorVersionUpgrade: true,
+      preferredMaintenanceWindow: props.maintenanceWindow,
+      ...snapshotsFor(props.snapshotRetentionDays),
+      cacheParameterGroupName: this.createParameterGroup(props).ref,
+      cacheSubnetGroupName: this.createSubnetGroup(props.network).ref,
+      securityGroupIds: [securityGroup.securityGroupId],
+      userGroupIds: [this.createUserGroup().ref],
+    });
+    cache.applyRemovalPolicy(props.snapshotOnDeletion ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY);
+    Validations.of(cache).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-AEC6',
+      reason:
+        'The rule knows one token for all clients; here each service has its own user, and `default` is off.',
+    });
+    return cache;
+  }
+
+  private createUserGroup() {
+    return new elasticache.CfnUserGroup(this, 'Users', {
+      engine: 'valkey',
+      userGroupId: this.idFor('users'),
+      userIds: Lazy.list({ produce: () => this.users.map((user) => user.ref) }),
+    });
+  }
+
+  private createParameterGroup({ engineVersion, nodeType }: ValkeyCacheProps) {
+    return new elasticache.CfnParameterGroup(this, 'Parameters', {
+      cacheParameterGroupFamily: `valkey${engineVersion.split('.')[0]}`,
+      description: 'A full cache refuses writes: an evicted log would be a silent gap',
+      properties: parametersFor(nodeType),
+    });
+  }
+
+  private createSubnetGroup({ vpc, isolatedSubnets }: NetworkPlacement) {
+    return new elasticache.CfnSubnetGroup(this, 'Subnets', {
+      description: 'Isolated subnets of the cache',
+      subnetIds: vpc.selectSubnets(isolatedSubnets).subnetIds,
+    });
+  }
+
+  private warnAboutOutages({ replicas }: ValkeyCacheProps): void {
+    Annotations.of(this).addWarningV2(
+      'realtime-stack:single-cache-node',
+      replicas === 0
+        ? 'The cache has no replica: if its node fails, instances are apart for minutes and the delivery window is lost. Set `cacheReplicas` to 1 or more; a deployed stack takes the two steps of RUNBOOK.md: "Add replicas, or remove them all".'
+        : 'The cache’s replicas do not take over if its primary fails. Remove `cacheFailover` with the next deployment.',
+    );
+    Validations.of(this.cache).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-AEC4',
+      reason: 'A single node, chosen for its price, or on the way to or from one; synth warns about it.',
+    });
+  }
+}
+
+const MiB = 1024 * 1024;
+
+/** Parameters of the cache, by ElastiCache's names. */
+function parametersFor(nodeType: string): Record<string, string> {
+  // Burstable nodes have 0.5–3 GiB, and output that waits for slow subscribers counts against it: they keep AWS's
+  // default limits. A bigger node tolerates an instance that does not read for a second. A subscriber that is
+  // disconnected loses nothing, because it subscribes again and reads the logs.
+  const isBurstable = /^cache\.t\d/.test(nodeType);
+  const [hard, soft] = isBurstable ? [32, 8] : [128, 32];
+  return {
+    'maxmemory-policy': 'noeviction',
+    'client-output-buffer-limit-pubsub-hard-limit': String(hard * MiB),
+    'client-output-buffer-limit-pubsub-soft-limit': String(soft * MiB),
+    'client-output-buffer-limit-pubsub-soft-seconds': '60',
+  };
+}

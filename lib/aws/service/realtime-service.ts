@@ -1,0 +1,351 @@
+import { Annotations, Duration, Stack, Validations } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct, type IDependable } from 'constructs';
+import {
+  demotedReason,
+  metricDimensions,
+  metricNamespace,
+  metricService,
+  type ServiceMetric,
+} from '../../../app/metric-names.ts';
+import { defaultPort, environmentNames as names, paths } from '../../../app/names.ts';
+import { serviceAcl } from '../../../app/server/redis/acl.ts';
+import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
+import { containerImage } from '../ecs/image.ts';
+import { scaleService, scales } from '../ecs/service-options.ts';
+import { grantOwnCluster } from '../ecs/task-permissions.ts';
+import { addressWithin, type Edge, internalPort, routeFrom } from '../edge/edge.ts';
+import type { Redis, RedisAccess } from '../redis/redis.ts';
+import { type BedrockModel, invokeModel } from './bedrock-model.ts';
+
+export interface RealtimeServiceProps
+  extends Omit<
+    ContainerServiceProps,
+    'image' | 'port' | 'environment' | 'secrets' | 'redis' | 'readsRedisItself'
+  > {
+  /**
+   * An image to run in place of this repository's.
+   * @default - built from app/Dockerfile
+   */
+  readonly imageUri?: string;
+
+  /** The Redis that connects the instances. Undefined: one task, which serves alone. */
+  readonly redis: Redis | undefined;
+
+  /**
+   * The service runs alone, and its user in `redis` stays, so that it can come back.
+   * @default false
+   */
+  readonly bypassesRedis?: boolean;
+
+  /** The address of the deployment. Requests that no other route takes go to this service. */
+  readonly edge: Edge;
+
+  /** Prefix of the service's keys and channels in Redis, and value of the metric dimension `Deployment`. */
+  readonly deployment: string;
+
+  /** The load balancer's idle timeout. The service keeps its connections alive for longer. */
+  readonly idleTimeout: Duration;
+
+  /** Time over which a task that leaves sends its clients to the others. */
+  readonly drainTime: Duration;
+
+  /** Average number of connections of a task at which the service scales. */
+  readonly connectionsPerTask: number;
+
+  /** `/api/session` gives a guest's token to anyone who asks. */
+  readonly guests: boolean;
+
+  /**
+   * An identity provider whose tokens are accepted.
+   * @default - tokens that the stack's own secret signs, and no others
+   */
+  readonly identityProvider?: IdentityProvider;
+
+  /**
+   * Origins of pages on other hosts that may connect.
+   * @default - the service's own page
+   */
+  readonly corsOrigins?: readonly string[];
+
+  /**
+   * Bedrock model that replies in the llm hub.
+   * @default - the offline model
+   */
+  readonly model?: BedrockModel;
+
+  /**
+   * LiveKit's API key: the version with which the service signs tokens for calls, and the one before, with which nodes
+   * that are still running sign what they report.
+   * @default - there are no calls
+   */
+  readonly liveKit?: { readonly current: LiveKitCredentials; readonly previous: LiveKitCredentials };
+
+  /**
+   * How much of each room is kept, and for how long.
+   * @default - as the service's own defaults (app/server/rooms/log/retention.ts)
+   */
+  readonly roomLog?: RoomLogRetention;
+}
+
+/** A version of LiveKit's API key and its secret. */
+export interface LiveKitCredentials {
+  readonly apiKey: ecs.Secret;
+  readonly apiSecret: ecs.Secret;
+}
+
+export interface IdentityProvider {
+  /** Where it publishes the keys of its tokens. */
+  readonly jwksUrl: string;
+
+  /** @default - any issuer */
+  readonly issuer?: string;
+
+  /** @default - any audience */
+  readonly audience?: string;
+
+  /**
+   * The claim that says who the user is.
+   * @default - sub
+   */
+  readonly subjectClaim?: string;
+
+  /**
+   * The claim that says what to call the user.
+   * @default - name
+   */
+  readonly nameClaim?: string;
+}
+
+/** The service's own default holds for each value that is undefined. */
+export interface RoomLogRetention {
+  /** Messages of a room that are kept. */
+  readonly messages?: number;
+
+  /** Bytes of message text of a room that are kept. */
+  readonly bytes?: number;
+
+  /** Seconds for which a message is kept. */
+  readonly seconds?: number;
+
+  /** Seconds for which a room's epochs are kept after its last use. */
+  readonly metaSeconds?: number;
+}
+
+/** Port on which tasks relay to each other what belongs to another one's session. No load balancer reaches it. */
+const relayPort = 3100;
+
+/** Port of `/metrics` and `/instance`. No security group opens it; a shell in a task reaches it. */
+const adminPort = 9464;
+
+/** In percent. If one task of three is lost while the others run above this, they have no CPU left for the reconnects. */
+const cpuTarget = 60;
+
+/** This repository's service (app/) behind the edge, with its secrets, its permissions and its scaling. */
+export class RealtimeService extends Construct {
+  readonly container: ContainerService;
+
+  /** Signs and verifies the tokens of users. */
+  readonly authSecret: secretsmanager.Secret;
+
+  /** Token with which backends call the HTTP API. */
+  readonly serviceToken: secretsmanager.Secret;
+
+  /** Tasks at least. */
+  readonly minTasks: number;
+
+  /** Its instances find each other through Redis. */
+  readonly isConnected: boolean;
+
+  /** Its tasks run once this exists. */
+  get running(): IDependable {
+    return this.container.service;
+  }
+
+  private readonly deployment: string;
+  private readonly targets: elbv2.ApplicationTargetGroup;
+
+  constructor(scope: Construct, id: string, props: RealtimeServiceProps) {
+    super(scope, id);
+    this.deployment = props.deployment;
+    this.minTasks = props.minTasks;
+    this.authSecret = this.generateSecret('AuthSecret', 'Key of users’ tokens (HS256)', props);
+    this.serviceToken = this.generateSecret('ServiceToken', 'Token of backends and operators', props);
+    this.container = this.createContainer(props);
+    this.targets = routeFrom(props.edge, this.container, {
+      name: 'Default',
+      port: defaultPort,
+      readyPath: paths.ready,
+    });
+    this.isConnected = isConnected(props);
+    if (this.isConnected) {
+      this.countDemotedPrimaries();
+      this.container.connections.allowInternally(
+        ec2.Port.tcp(relayPort),
+        'Requests of sessions that other tasks hold',
+      );
+    }
+    if (props.guests) this.warnAboutGuests();
+  }
+
+  /** A metric that the instances write into their logs. @param name as in app/metric-names.ts */
+  metric(name: ServiceMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: metricNamespace,
+      metricName: name,
+      dimensionsMap: {
+        [metricDimensions.deployment]: this.deployment,
+        [metricDimensions.service]: metricService,
+      },
+      ...props,
+    });
+  }
+
+  /** Tasks that pass the load balancer's health check. */
+  metricHealthyTasks(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.targets.metrics.healthyHostCount(props);
+  }
+
+  /** Tasks that fail the load balancer's health check. */
+  metricUnhealthyTasks(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.targets.metrics.unhealthyHostCount(props);
+  }
+
+  /** How often instances found a replica behind the primary's name. There is data only if the service has Redis. */
+  metricDemotedPrimary(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({ ...this.demotedPrimary, ...props });
+  }
+
+  private createContainer(props: RealtimeServiceProps): ContainerService {
+    const access = props.redis?.accessFor('app', serviceAcl(props.deployment));
+    const redis = isConnected(props) ? access : undefined;
+    const container = new ContainerService(this, 'Container', {
+      ...props,
+      image: containerImage(this, 'app', props.cpuArchitecture, props.imageUri),
+      port: defaultPort,
+      redis,
+      readsRedisItself: true,
+      environment: environmentOf(props, redis),
+      secrets: {
+        [names.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
+        [names.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
+        ...(props.liveKit && {
+          [names.livekitApiKey]: props.liveKit.current.apiKey,
+          [names.livekitApiSecret]: props.liveKit.current.apiSecret,
+          [names.livekitPreviousApiKey]: props.liveKit.previous.apiKey,
+          [names.livekitPreviousApiSecret]: props.liveKit.previous.apiSecret,
+        }),
+      },
+    });
+    if (props.redis && redis) container.service.node.addDependency(props.redis);
+    // A task asks ECS for its own state: it drains while the load balancer still waits, before SIGTERM.
+    grantOwnCluster(container.taskDefinition, { cluster: props.cluster, onTasks: ['ecs:DescribeTasks'] });
+    if (props.liveKit) allowApiCalls(container, props.edge);
+    if (props.model) container.grantPrincipal.addToPrincipalPolicy(invokeModel(this, props.model));
+    if (scales(props))
+      scaleService(container.service, props, {
+        cpuPercent: cpuTarget,
+        load: {
+          id: 'Connections',
+          metric: this.metric('Connections', { statistic: 'Average', period: Duration.minutes(1) }),
+          perTask: props.connectionsPerTask,
+        },
+      });
+    return container;
+  }
+
+  /** Read from the log: the service knows of a demotion at once, ElastiCache reports it minutes later. */
+  private countDemotedPrimaries(): void {
+    const { namespace, metricName } = this.demotedPrimary;
+    new logs.MetricFilter(this, 'DemotedPrimary', {
+      logGroup: this.container.logGroup,
+      filterPattern: logs.FilterPattern.stringValue('$.reason', '=', demotedReason),
+      metricNamespace: namespace,
+      metricName,
+      metricValue: '1',
+    });
+  }
+
+  /** A metric filter takes dimensions only from fields of the line. This line has none, so the namespace names the stack. */
+  private get demotedPrimary() {
+    return { namespace: `${metricNamespace}/${Stack.of(this).stackName}`, metricName: 'DemotedPrimary' };
+  }
+
+  private generateSecret(id: string, description: string, props: RealtimeServiceProps) {
+    const secret = new secretsmanager.Secret(this, id, {
+      description,
+      removalPolicy: props.removalPolicy,
+      encryptionKey: props.encryptionKey,
+      // During a rotation the secret holds two values with a comma between them, so a value must not contain one.
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-SMG4',
+      reason:
+        'Tasks read it at start and accept two values while one replaces the other: RUNBOOK, "Rotate a secret".',
+    });
+    return secret;
+  }
+
+  private warnAboutGuests(): void {
+    Annotations.of(this).addWarningV2(
+      'realtime-stack:guests',
+      'Guests are let in: whoever finds the address gets a token and may write. Set `guests` to false where users have tokens of their own.',
+    );
+  }
+}
+
+const isConnected = ({ redis, bypassesRedis = false }: RealtimeServiceProps) =>
+  redis !== undefined && !bypassesRedis;
+
+/** The service asks LiveKit's API through the internal load balancer. */
+function allowApiCalls(service: ContainerService, { internalBalancer }: Edge): void {
+  if (internalBalancer)
+    service.connections.allowTo(internalBalancer, ec2.Port.tcp(internalPort), 'service to LiveKit’s API');
+}
+
+/** Every environment variable of the service that is no secret. Variables that are undefined are left out. */
+function environmentOf(props: RealtimeServiceProps, redis: RedisAccess | undefined): Record<string, string> {
+  const { edge, identityProvider, model, liveKit, roomLog } = props;
+  // Behind CloudFront the service does not see the name that the browser asked for, so it needs its own origin.
+  const origins = [...(edge.passesHost ? [] : [edge.url]), ...(props.corsOrigins ?? [])];
+  const variables: Record<string, string | number | boolean | undefined> = {
+    [names.port]: defaultPort,
+    [names.host]: '0.0.0.0',
+    [names.deployment]: props.deployment,
+    [names.idleTimeoutSeconds]: props.idleTimeout.toSeconds(),
+    [names.drainSeconds]: props.drainTime.toSeconds(),
+    [names.trustedProxyHops]: edge.proxyHops,
+    [names.adminPort]: adminPort,
+    [names.relayPort]: redis ? relayPort : undefined,
+    [names.emfNamespace]: metricNamespace,
+    [names.guests]: props.guests,
+    [names.redisUrlParameter]: redis?.urlParameter.parameterName,
+    [names.redisUrl]: redis ? undefined : 'none',
+    [names.redisSecretId]: redis?.secret?.secretArn,
+    [names.authJwksUrl]: identityProvider?.jwksUrl,
+    [names.authIssuer]: identityProvider?.issuer,
+    [names.authAudience]: identityProvider?.audience,
+    [names.authSubjectClaim]: identityProvider?.subjectClaim,
+    [names.authNameClaim]: identityProvider?.nameClaim,
+    [names.corsOrigins]: origins.length > 0 ? origins.join(',') : undefined,
+    [names.modelProvider]: model && 'bedrock',
+    [names.modelId]: model?.id,
+    [names.livekitUrl]: liveKit && edge.webSocketUrl,
+    [names.livekitApiUrl]: liveKit && addressWithin(edge).url,
+    [names.roomLogMessages]: roomLog?.messages,
+    [names.roomLogBytes]: roomLog?.bytes,
+    [names.roomLogSeconds]: roomLog?.seconds,
+    [names.roomMetaSeconds]: roomLog?.metaSeconds,
+  };
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)]],
+    ),
+  );
+}

@@ -1,40 +1,36 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { note } from './progress.mjs';
+import { note } from './report.mjs';
 
-/** Does the work while no other process on this machine does: `file` holds the worker's process id meanwhile. */
+/** Does the work while no other set-up does: meanwhile `file` holds this process's id. */
 export async function withLock(file, work) {
   mkdirSync(dirname(file), { recursive: true });
-  await take(file);
+  await acquire(file);
   const release = () => rmSync(file, { force: true });
-  const onSignal = (signal) => {
-    release();
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  process.once('exit', release);
   try {
     return await work();
   } finally {
     release();
+    process.off('exit', release);
   }
 }
 
-async function take(file) {
-  let told = false;
-  while (!tryTake(file)) {
+async function acquire(file) {
+  let isNoted = false;
+  while (!tryAcquire(file)) {
     const owner = ownerOf(file);
     if (owner !== undefined && !isAlive(owner)) removeStale(file, owner);
     else {
-      if (!told) note(`another set-up runs here (pid ${owner ?? 'unknown'}); waiting for it`);
-      told = true;
+      if (!isNoted) note(`another set-up runs here (pid ${owner ?? 'unknown'}); waiting for it`);
+      isNoted = true;
       await delay(200);
     }
   }
 }
 
-function tryTake(file) {
+function tryAcquire(file) {
   try {
     writeFileSync(file, String(process.pid), { flag: 'wx' });
     return true;
@@ -44,7 +40,10 @@ function tryTake(file) {
   }
 }
 
-/** Moved away first: of two that find it stale one succeeds, and a lock taken meanwhile is put back. */
+/**
+ * Moves the file away before it is removed: of two processes that find it stale one succeeds, and a lock that was
+ * acquired meanwhile is put back.
+ */
 function removeStale(file, owner) {
   const aside = `${file}.${process.pid}`;
   try {
@@ -65,7 +64,7 @@ function ownerOf(file) {
   }
 }
 
-export function isAlive(pid) {
+function isAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;

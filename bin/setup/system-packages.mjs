@@ -9,7 +9,7 @@ import {
   packagesOf,
 } from '../../lib/local/programs.mjs';
 import { lastLines, run } from './command.mjs';
-import { step } from './progress.mjs';
+import { step } from './report.mjs';
 
 const titles = { redis: 'a Redis server', chromium: 'Chromium' };
 
@@ -20,7 +20,7 @@ export function missingPrograms(wanted, environment = process.env) {
 }
 
 /**
- * How the missing ones can be had: `install` at once, `ask` first, or `print` the command and go on without.
+ * Decides about missing programs: `install` them at once, `ask` first, or `print` the command and go on without.
  * @param facts `manager`, `asRoot`, `sudo` (a path, or undefined), `terminal` and `ci`
  */
 export function installDecision({ manager, asRoot, sudo, terminal, ci }) {
@@ -41,13 +41,15 @@ export function machineFacts(environment = process.env) {
   };
 }
 
-/** Asks where it must; true if the missing programs may be installed. */
+/** Asks where it must. @returns whether the missing programs may be installed */
 export async function mayInstall(missing, facts) {
   const decision = installDecision(facts);
   if (decision !== 'ask') return decision === 'install';
   const names = missing.map((what) => titles[what]).join(' and ');
   const commands = missing.map((what) => `    ${commandFor(what, facts)}`).join('\n');
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  // The prompt takes the terminal's Ctrl-C for itself.
+  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await prompt.question(
       `set-up: ${names} will be installed with\n${commands}\n  Go on? [Y/n] `,
@@ -57,11 +59,11 @@ export async function mayInstall(missing, facts) {
     prompt.close();
   }
   if (facts.manager === 'brew') return true;
-  // sudo asks for the password here, on the terminal; afterwards it need not.
+  // sudo asks for the password here, on the terminal; afterwards it does not.
   return (await run(facts.sudo, ['-v'], { terminal: true })).ok;
 }
 
-/** Installs one program; the result is undefined, or what went wrong. */
+/** Installs one program. @returns undefined, or what went wrong */
 export async function installProgram(what, facts) {
   let fault;
   await step(`installing ${titles[what]} (${facts.manager})`, async () => {
@@ -73,7 +75,7 @@ export async function installProgram(what, facts) {
   return fault;
 }
 
-/** The command that the user can copy. */
+/** The command that a person can copy. */
 export function commandFor(what, { manager, asRoot }) {
   return installCommand(manager, what, asRoot) ?? fallbackAdvice[what];
 }
@@ -90,43 +92,65 @@ async function install(name, facts) {
 }
 
 async function aptInstall(name, facts) {
-  const install = () => asRoot(facts, 'sh', ['-c', aptScript, 'sh', name]);
+  const install = () => withoutService(name, facts, () => aptGet(facts, ['install', ...aptOptions, name]));
   if (packageListsExist()) {
     const first = await install();
     if (first.ok) return undefined;
   }
-  // Lists that are absent or old: packages are unknown, or no longer where they were.
-  const update = await asRoot(facts, 'apt-get', ['update', '-q']);
+  // The lists are absent or old: packages are unknown, or have moved on the servers.
+  const update = await aptGet(facts, ['update', '-q']);
   const second = await install();
   return second.ok
     ? undefined
     : faultOf(update.ok ? second : { ...second, output: update.output + second.output });
 }
 
+const aptOptions = ['-y', '-q', '--no-install-recommends'];
+
+/** Where there is no systemd, run level 1 keeps a package from starting its service. */
+function aptGet(facts, args) {
+  return asRoot(facts, 'apt-get', args, { RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' });
+}
+
 /**
- * Debian's redis-server starts a service on port 6379, now and at each boot. Nobody asked for that one, so it is
- * kept from starting (a mask that a reboot forgets, or run level 1 where there is no systemd) and left disabled.
+ * Debian's redis-server starts a service on port 6379, now and at each boot, which nobody asked for. A mask that a
+ * reboot forgets keeps it from starting now, and then it is disabled.
  */
-const aptScript = `
-service="$1.service"
-if [ -d /run/systemd/system ]; then systemctl mask --runtime --quiet "$service" || true; fi
-RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1"
-status=$?
-if [ -d /run/systemd/system ]; then
-  systemctl unmask --runtime --quiet "$service" || true
-  systemctl disable --quiet "$service" || true
-fi
-exit $status
-`;
+async function withoutService(name, facts, install) {
+  const isRunning = existsSync('/run/systemd/system');
+  const systemctl = (command) =>
+    asRoot(facts, 'systemctl', [...command, '--quiet', `${name}.service`], {}, true);
+  if (isRunning) await systemctl(['mask', '--runtime']);
+  try {
+    return await install();
+  } finally {
+    if (isRunning) {
+      await systemctl(['unmask', '--runtime']);
+      await systemctl(['disable']);
+    }
+  }
+}
 
 function packageListsExist() {
   const folder = '/var/lib/apt/lists';
   return existsSync(folder) && readdirSync(folder).some((name) => name.includes('_Packages'));
 }
 
-function asRoot(facts, command, args) {
-  // -n: a password is never waited for here.
-  return facts.asRoot ? run(command, args) : run(facts.sudo, ['-n', command, ...args]);
+/**
+ * Runs a package manager's program. A signal ends it by SIGINT, which it answers in order: packages that are half
+ * unpacked are finished first.
+ */
+function asRoot({ asRoot: isRoot, sudo }, command, args, variables = {}, always = false) {
+  if (isRoot) {
+    const end = (child) => child.kill('SIGINT');
+    return run(command, args, { env: { ...process.env, ...variables }, end, always });
+  }
+  const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const prefix = assignments.length > 0 ? ['env', ...assignments] : [];
+  // -n: it fails where it would have to wait for a password. Only root may signal what root runs.
+  const kill = ['-n', 'sh', '-c', 'kill -INT "$1"', 'sh'];
+  const end = ({ pid }) => void run(sudo, [...kill, String(pid)], { end: () => {}, always: true });
+  return run(sudo, ['-n', ...prefix, command, ...args], { end, always });
 }
 
 function faultOf({ ok, reason, output }) {

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
+import { optionSuggestion } from '../suggest.mjs';
+import { maxInstances } from './processes/instances.ts';
 
 export interface LocalOptions {
   /** Instances of the service. @default 2 */
   readonly instances: number;
-  /** The load balancer's port; when absent, 8080 or the next free one. */
+  /** The load balancer's port. @default 8080, or the next free one */
   readonly port?: number;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
   readonly drainSeconds: number;
@@ -11,16 +13,17 @@ export interface LocalOptions {
   readonly liveKitNodes: number;
   /** Run a voice agent, where its packages are installed. @default true */
   readonly agent: boolean;
-  /** Show every line that the parts log; else warnings and errors. @default false */
+  /** Show every line that the processes log; else warnings and errors. @default false */
   readonly verbose: boolean;
+  /** Build and roll out each saved change of the service and its page. @default false */
+  readonly watch: boolean;
   /** The service's entry, a JavaScript file. @default app/dist/server/main.js */
   readonly entry?: string;
 }
 
-/** A mistake in how the command was called; its message says the fix. */
+/** A mistake in how the command was called; the message has the fix. */
 export class UsageError extends Error {}
 
-export const maxInstances = 16;
 export const defaultDrainSeconds = 2;
 const maxLiveKitNodes = 4;
 const defaultLiveKitNodes = 2;
@@ -34,16 +37,22 @@ Starts the whole topology on this machine: Redis, the service's instances, LiveK
   --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
   --livekit <n>    LiveKit nodes, 0 to ${maxLiveKitNodes}, where there is a LiveKit server (default ${defaultLiveKitNodes})
   --no-agent       no voice agent; without it one runs where livekit/agent is installed
+  --watch          build each saved change of the service and its page, and replace the instances one by one
   --entry <file>   the service to run (default app/dist/server/main.js)
-  --verbose        show every line that the parts log (default: warnings and errors)
+  --verbose        show every line that the processes log (default: warnings and errors)
   --help           show this text
 
 Example: npm start -- --instances 3 --port 9000`;
 
-/** Reads the command line; 'help' if that is what was asked for. Throws a UsageError. */
+/** Reads the command line. @returns 'help' if that was asked for @throws UsageError */
 export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
   const values = parse(args);
   if (values.help) return 'help';
+  if (values.watch && values.entry !== undefined) {
+    throw new UsageError(
+      '--watch builds the service of app/, so it can’t go with --entry: leave one of them out.',
+    );
+  }
   return {
     instances: wholeNumber('--instances', values.instances ?? '2', 1, maxInstances),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
@@ -51,27 +60,31 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
     liveKitNodes: wholeNumber('--livekit', values.livekit ?? String(defaultLiveKitNodes), 0, maxLiveKitNodes),
     agent: !values['no-agent'],
     verbose: values.verbose ?? false,
+    watch: values.watch ?? false,
     entry: values.entry,
   };
 }
 
+const options = {
+  instances: { type: 'string' },
+  port: { type: 'string' },
+  drain: { type: 'string' },
+  livekit: { type: 'string' },
+  'no-agent': { type: 'boolean' },
+  watch: { type: 'boolean' },
+  entry: { type: 'string' },
+  verbose: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+const optionNames = Object.keys(options).map((name) => `--${name}`);
+
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        instances: { type: 'string' },
-        port: { type: 'string' },
-        drain: { type: 'string' },
-        livekit: { type: 'string' },
-        'no-agent': { type: 'boolean' },
-        entry: { type: 'string' },
-        verbose: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
+    return parseArgs({ args: [...args], options }).values;
   } catch (error) {
-    throw new UsageError(`${firstSentence((error as Error).message)}. Run with --help to see the options.`);
+    const { message } = error as Error;
+    const hint = optionSuggestion(message, optionNames);
+    throw new UsageError(`${firstSentence(message)}.${hint} Run with --help to see the options.`);
   }
 }
 

@@ -2,8 +2,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export type PackageManager = 'apt-get' | 'brew' | 'dnf';
 export type Program = 'redis' | 'chromium';
 
-export const redisNames: readonly string[];
-export const chromiumNames: readonly string[];
 export function findProgram(
   names: readonly string[],
   path: string | undefined,
@@ -11,10 +9,9 @@ export function findProgram(
 ): string | undefined;
 export function findRedis(environment?: Environment): string | undefined;
 export function findLiveKit(environment?: Environment): string | undefined;
-export function installLiveKitCommand(manager: PackageManager | undefined): string;
 export function findChromium(environment?: Environment): string | undefined;
+export function installLiveKitCommand(manager: PackageManager | undefined): string;
 export function packageManager(environment: Environment): PackageManager | undefined;
-export function packagesOf(manager: PackageManager, what: Program): readonly string[];
 export function installCommand(
   manager: PackageManager | undefined,
   what: Program,

@@ -6,9 +6,9 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Servers that speak Redis' protocol, the preferred one first. */
-export const redisNames = ['valkey-server', 'redis-server'];
+const redisNames = ['valkey-server', 'redis-server'];
 
-export const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** Where package managers put programs that the PATH need not know of. */
 const usualFolders = ['/opt/homebrew/bin', '/usr/local/bin', '/snap/bin'];

@@ -1,19 +1,18 @@
 import { environmentNames as names } from '../../app/names.ts';
 import { type LocalOptions, parseArguments, UsageError, usage } from './arguments.ts';
-import { notesOn } from './notes.ts';
-import { npmParents } from './npm-parent.ts';
+import { npmParents } from './processes/npm-parents.ts';
+import { StartError } from './processes/start-error.ts';
 import { findLiveKit, findRedis } from './programs.mjs';
-import { readyScreen, seconds } from './screen.ts';
-import { StartError } from './start-error.ts';
+import { notesOn, readyScreen, seconds } from './screen.ts';
 import { isAlive } from './state.ts';
 import { Topology } from './topology.ts';
 
-/** A second signal counts only after this many milliseconds: npm passes on what the terminal sent already. */
-const doubledSignalMs = 500;
+/** A second signal counts only after so many milliseconds: npm repeats the signal that the terminal sent already. */
+const repeatedSignalMs = 500;
 const parentCheckMs = 250;
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Runs the topology until it is told to stop; the result is the process's exit code. */
+/** Runs the topology until a signal stops it. @returns the process's exit code */
 export async function runLocal(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const options = readArguments(args);
   if (typeof options === 'number') return options;
@@ -28,10 +27,10 @@ export async function runLocal(args: readonly string[], environment: NodeJS.Proc
     environment,
     print: console.log,
   });
-  const stop = stopAsked(topology, environment.npm_lifecycle_event !== undefined);
+  const stop = stopRequested(topology, environment.npm_lifecycle_event !== undefined);
   try {
     await Promise.race([
-      serve(topology, (port) => notesOn({ options, environment, ...programs, port })),
+      serve(topology, options, (port) => notesOn({ options, environment, ...programs, port })),
       stop,
     ]);
     await stop;
@@ -71,28 +70,34 @@ function findPrograms({ liveKitNodes }: LocalOptions, environment: NodeJS.Proces
   };
 }
 
-async function serve(topology: Topology, notesFor: (port: number) => string[]): Promise<void> {
+async function serve(
+  topology: Topology,
+  { watch }: LocalOptions,
+  notesFor: (port: number) => string[],
+): Promise<void> {
   await topology.start();
+  if (watch) await topology.watch();
   const { url, port, redis } = topology;
-  console.log(readyScreen({ url, parts: topology.parts(), redis, notes: notesFor(port) }));
-  await reportFirstMessage(topology);
-  await reportAgent(topology);
+  console.log(readyScreen({ url, processes: topology.processes(), redis, notes: notesFor(port) }));
+  await runSmokeTest(topology);
+  if (watch) console.log('watch: each saved change of app/ is built and rolled out');
+  await startAgent(topology);
 }
 
-async function reportFirstMessage(topology: Topology): Promise<void> {
-  const across = topology.status().parts.filter(({ kind }) => kind === 'instance').length > 1;
+async function runSmokeTest(topology: Topology): Promise<void> {
+  const across = topology.processes().filter(({ kind }) => kind === 'instance').length > 1;
+  const route = across ? 'across instances' : 'through the load balancer';
   try {
-    await topology.firstMessage();
-    const route = across ? 'across instances' : 'through the load balancer';
-    console.log(`first message ${route} after ${seconds(performance.now())}`);
+    await topology.smokeTest();
+    console.log(`smoke test passed: a message went ${route} after ${seconds(performance.now())}`);
   } catch (error) {
-    console.error(`FAILED: the first message${across ? ' across instances' : ''} did not arrive.`);
+    console.error(`FAILED: the smoke test: no message went ${route}.`);
     console.error(`  ${(error as Error).message}`);
-    console.error('  The topology runs on; `npm run verify` looks closer.');
+    console.error('  The topology runs on; `npm run verify` finds the cause.');
   }
 }
 
-async function reportAgent(topology: Topology): Promise<void> {
+async function startAgent(topology: Topology): Promise<void> {
   try {
     const id = await topology.startAgent();
     if (id) console.log(`${id} is registered: calls can ask for it after ${seconds(performance.now())}`);
@@ -102,8 +107,8 @@ async function reportAgent(topology: Topology): Promise<void> {
   }
 }
 
-/** Resolves when it is to stop: at the first signal, of which a second ends everything at once. */
-function stopAsked(topology: Topology, underNpm: boolean): Promise<void> {
+/** Resolves at the first signal; a second one kills everything. */
+function stopRequested(topology: Topology, underNpm: boolean): Promise<void> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const stop = () => {
@@ -114,7 +119,7 @@ function stopAsked(topology: Topology, underNpm: boolean): Promise<void> {
       if (firstAt === undefined) {
         console.log('\nstopping (Ctrl-C again to force)');
         stop();
-      } else if (performance.now() - firstAt > doubledSignalMs) {
+      } else if (performance.now() - firstAt > repeatedSignalMs) {
         topology.kill();
         process.exit(130);
       }
@@ -124,7 +129,7 @@ function stopAsked(topology: Topology, underNpm: boolean): Promise<void> {
   });
 }
 
-/** npm runs its scripts in a shell; a SIGTERM ends these two alone, and a SIGKILL one of them. */
+/** npm runs its scripts in a shell. A SIGTERM to npm ends these two alone, and a SIGKILL only one of them. */
 function onParentGone(stop: () => void): void {
   const parent = process.ppid;
   const parents = npmParents(parent);

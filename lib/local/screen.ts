@@ -1,23 +1,26 @@
-import type { RedisServer } from './redis-server.ts';
-import type { PartState } from './state.ts';
+import { environmentNames as names } from '../../app/names.ts';
+import type { LocalOptions } from './arguments.ts';
+import { installCommand, installLiveKitCommand, packageManager } from './programs.mjs';
+import type { RedisServer } from './redis/server.ts';
+import type { ProcessState } from './state.ts';
 
 export interface ScreenFacts {
   readonly url: string;
-  readonly parts: readonly PartState[];
+  readonly processes: readonly ProcessState[];
   /** Undefined in single-instance mode. */
   readonly redis?:
     | Pick<RedisServer, 'version' | 'port' | 'users' | 'caFile' | 'adminPasswordFile'>
     | undefined;
-  /** Why this start differs from what was asked for, each a sentence. */
+  /** From `notesOn()`. */
   readonly notes: readonly string[];
 }
 
-/** What the start prints once all parts are ready. */
+/** Renders what the start prints once all processes are ready. */
 export function readyScreen(facts: ScreenFacts): string {
   const rows: [string, string][] = [['open', `${facts.url}/`]];
-  for (const part of facts.parts) {
-    if (part.kind !== 'proxy') rows.push([part.id, describe(part, facts.redis?.version)]);
-    if (part.kind === 'redis' && facts.redis) rows.push(['', redisCommand(facts.redis)]);
+  for (const each of facts.processes) {
+    if (each.kind !== 'proxy') rows.push([each.id, describe(each, facts.redis?.version)]);
+    if (each.kind === 'redis' && facts.redis) rows.push(['', redisCommand(facts.redis)]);
   }
   if (!facts.redis) rows.push(['redis', 'none: single-instance mode']);
   rows.push(['verify', 'npm run verify    (in another terminal)'], ['stop', 'Ctrl-C']);
@@ -29,15 +32,55 @@ export function readyScreen(facts: ScreenFacts): string {
   );
 }
 
-function describe({ kind, pid, port }: PartState, redis?: string): string {
+function describe({ kind, pid, port }: ProcessState, redis?: string): string {
   const address = kind === 'redis' ? `rediss://localhost:${port}` : `http://127.0.0.1:${port}`;
   return [address.padEnd(24), `pid ${pid}`, kind === 'redis' ? redis : undefined].filter(Boolean).join('   ');
 }
 
-/** The password is read from its file: it is neither on the screen nor in the process list. */
+/** The command reads the password from its file, so it is neither on the screen nor in the process list. */
 function redisCommand({ port, users, caFile, adminPasswordFile }: NonNullable<ScreenFacts['redis']>): string {
   const user = `-h localhost -p ${port} --user ${users.admin.name}`;
   return `REDISCLI_AUTH=$(cat ${adminPasswordFile}) redis-cli --tls --cacert ${caFile} ${user}`;
+}
+
+export interface NotesFacts {
+  readonly options: Pick<LocalOptions, 'port' | 'instances' | 'liveKitNodes'>;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Programs that were found. */
+  readonly redis: string | undefined;
+  readonly liveKit: string | undefined;
+  /** The load balancer's port. */
+  readonly port: number;
+}
+
+/** Explains, each in a sentence, how this start differs from what was asked for, and what to do. */
+export function notesOn(facts: NotesFacts): string[] {
+  return [...portNotes(facts), ...redisNotes(facts), ...liveKitNotes(facts)];
+}
+
+function portNotes({ options, port }: NotesFacts): string[] {
+  if (options.port !== undefined || port === 8080) return [];
+  return [`Port 8080 is taken, so this topology has ${port}.`];
+}
+
+function redisNotes({ options, redis, environment }: NotesFacts): string[] {
+  if (redis) return [];
+  const command = installCommand(packageManager(environment), 'redis', process.getuid?.() === 0);
+  return [
+    `No Redis server was found: one instance runs, without a backplane${options.instances > 1 ? `, not ${options.instances}` : ''}.`,
+    command ? `To have one: ${command}` : 'Install valkey-server or redis-server, so that it is on the PATH.',
+  ];
+}
+
+function liveKitNotes({ options, liveKit, environment }: NotesFacts): string[] {
+  if (options.liveKitNodes === 0) return [];
+  if (environment[names.livekitUrl]) {
+    return [`${names.livekitUrl} is set: calls go there, and no LiveKit node runs here.`];
+  }
+  if (liveKit) return [];
+  return [
+    `No LiveKit server was found: no calls. To have them: ${installLiveKitCommand(packageManager(environment))}`,
+  ];
 }
 
 /** Such as `1.23 s`. */

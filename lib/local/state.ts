@@ -1,20 +1,20 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PartKind } from './part.ts';
+import type { ProcessKind } from './processes/managed-process.ts';
 
-export interface PartState {
+export interface ProcessState {
   /** `app-1`, `livekit-1`, `redis`, `proxy` */
   readonly id: string;
-  readonly kind: PartKind | 'proxy';
-  /** Undefined while a part that died is not yet started again. */
+  readonly kind: ProcessKind | 'proxy';
+  /** Undefined between its death and its next start. */
   readonly pid?: number;
   readonly port?: number;
-  /** Where an instance answers operators. */
+  /** The port on which an instance answers operators. */
   readonly adminPort?: number;
 }
 
-/** What a running topology tells about itself. */
+/** The description of a running topology, in its state file. */
 export interface TopologyState {
   /** The load balancer's address, such as `http://127.0.0.1:8080`. */
   readonly url: string;
@@ -25,9 +25,9 @@ export interface TopologyState {
   readonly control: { readonly url: string; readonly token: string };
   /** Opens the service's HTTP API, and its metrics. */
   readonly serviceToken?: string;
-  /** Where its Redis lets an administrator in, and the authority that vouches for it. */
+  /** The address by which its Redis lets an administrator in, and the authority that signed its certificate. */
   readonly redis?: { readonly url: string; readonly caFile: string };
-  readonly parts: readonly PartState[];
+  readonly processes: readonly ProcessState[];
 }
 
 /** `.local` in the project's root. */
@@ -37,7 +37,7 @@ export function stateFile(port: number, folder = stateFolder): string {
   return join(folder, `topology-${port}.json`);
 }
 
-/** Writes it whole or not at all, for its owner's eyes: it holds the control's token. */
+/** Writes the file atomically; its owner alone can read it, since it has the control's token. */
 export function writeState(file: string, state: TopologyState): void {
   mkdirSync(join(file, '..'), { recursive: true });
   const next = `${file}.${process.pid}.tmp`;
@@ -49,16 +49,10 @@ export function removeState(file: string): void {
   rmSync(file, { force: true });
 }
 
-/** The topologies that run on this machine, the youngest first. Files that dead ones left are removed. */
+/** Finds the topologies that run on this machine, the youngest first. Files that dead ones left are removed. */
 export async function liveTopologies(folder = stateFolder): Promise<TopologyState[]> {
   const found = await Promise.all(stateFiles(folder).map(liveState));
   return found.filter((state) => state !== undefined).sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-}
-
-/** The youngest topology that runs, or the one on `port`. */
-export async function findTopology(port?: number, folder = stateFolder): Promise<TopologyState | undefined> {
-  const live = await liveTopologies(folder);
-  return port === undefined ? live[0] : live.find(({ url }) => new URL(url).port === String(port));
 }
 
 function stateFiles(folder: string): string[] {
@@ -78,7 +72,7 @@ async function liveState(file: string): Promise<TopologyState | undefined> {
     removeState(file);
     return undefined;
   }
-  // The process may be another one that got the same id.
+  // Another process may have the same id by now.
   return (await answers(state)) ? state : undefined;
 }
 

@@ -1,38 +1,40 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Access, accessOf } from './access.ts';
 import { defaultDrainSeconds } from './arguments.ts';
-import { Calls } from './calls.ts';
-import { Control } from './control.ts';
-import type { PartStatus, TopologyStatus } from './control-client.ts';
-import { operationRoutes, removalRoute } from './control-routes.ts';
-import { firstMessage, loadClient } from './first-message.ts';
-import { Guard } from './guard.ts';
-import { Instances } from './instances.ts';
-import { liveKitRule } from './livekit-nodes.ts';
-import { renderLine } from './log-lines.ts';
-import { PageRoutes } from './page-routes.ts';
-import type { Part } from './part.ts';
-import { firstFree } from './ports.ts';
-import { PrivateFolder } from './private-folder.ts';
+import type { ProcessStatus, TopologyStatus } from './control/client.ts';
+import { operationRoutes, removalRoute } from './control/operation-routes.ts';
+import { Operations } from './control/operations.ts';
+import { PageRoutes } from './control/page-routes.ts';
+import { RedisFaultInjection } from './control/redis-fault-injection.ts';
+import { ControlServer } from './control/server.ts';
+import { LiveKit } from './livekit/livekit.ts';
+import { liveKitRule } from './livekit/nodes.ts';
+import { agentReady } from './livekit/voice-agent.ts';
+import { Instances } from './processes/instances.ts';
+import { renderLine } from './processes/log-lines.ts';
+import type { ManagedProcess } from './processes/managed-process.ts';
+import { firstFree } from './processes/ports.ts';
+import { PrivateFolder } from './processes/private-folder.ts';
+import { cannotListen, noEntry, StartError } from './processes/start-error.ts';
+import { untilReady } from './processes/until-ready.ts';
+import { Watchdog } from './processes/watchdog.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
-import { Redis } from './redis.ts';
-import type { RedisServer } from './redis-server.ts';
-import { settled } from './settled.ts';
-import { cannotListen, noEntry, StartError } from './start-error.ts';
+import { Redis } from './redis/redis.ts';
+import type { RedisServer } from './redis/server.ts';
+import { loadClient, smokeTest } from './smoke-test.ts';
 import {
-  type PartState,
+  type ProcessState,
   removeState,
   stateFile,
   stateFolder,
   type TopologyState,
   writeState,
 } from './state.ts';
-import { TopologyOperations } from './topology-operations.ts';
-import { agentReady } from './voice-agent.ts';
+import type { SourceWatch } from './watch/source-watch.ts';
 
 export interface TopologyOptions {
-  /** Instances of the service. With no Redis it is one, whatever is asked for. */
+  /** Instances of the service. Without Redis it is always one. */
   readonly instances: number;
   /** The load balancer's port, which must be free. @default 8080, or the next free one */
   readonly port?: number;
@@ -44,50 +46,55 @@ export interface TopologyOptions {
   readonly entry?: string;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
   readonly drainSeconds?: number;
-  /** Show every line that the parts log. @default false */
+  /** Show every line that the processes log. @default false */
   readonly verbose?: boolean;
-  /** What the instances inherit, secrets of theirs too. */
+  /** What the instances inherit, with their secrets. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Where the state file goes. @default .local in the project's root */
+  /** The folder of the state file. @default .local in the project's root */
   readonly folder?: string;
-  /** Takes each line that is to be shown. */
+  /** Called with each line that is to be shown. */
   readonly print: (line: string) => void;
 }
 
 const defaultPort = 8080;
-const defaultEntry = fileURLToPath(new URL('../../app/dist/server/main.js', import.meta.url));
+const app = fileURLToPath(new URL('../../app', import.meta.url));
+const defaultEntry = join(app, 'dist/server/main.js');
 /** The load balancer waits so much longer than a drain takes, in milliseconds; on AWS it is 30 s. */
 const afterDrainMs = 1_000;
 
-/** Redis, the service's instances and a load balancer in front, with one control. */
+/** Redis, the service's instances and a load balancer in front of them, with one control. */
 export class Topology {
   readonly #options: TopologyOptions;
   readonly #entry: string;
   readonly #startedAt = new Date();
-  readonly #guard = new Guard();
-  readonly #folder = new PrivateFolder(this.#guard);
+  readonly #watchdog = new Watchdog();
+  readonly #folder = new PrivateFolder(this.#watchdog);
   readonly #balancer: LoadBalancer;
   readonly #instances: Instances;
-  readonly #calls: Calls | undefined;
-  readonly #access: Access;
+  readonly #liveKit: LiveKit | undefined;
   readonly #redis: Redis;
-  readonly #control: Control;
+  readonly #redisFaults: RedisFaultInjection;
+  readonly #control: ControlServer;
   readonly #pageRoutes: PageRoutes;
+  readonly #operations: Operations;
   readonly #stopped = new AbortController();
+  #watch?: SourceWatch;
   #port = 0;
   #controlUrl?: string;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
     this.#entry = options.entry ?? defaultEntry;
-    this.#access = accessOf(options.environment);
     const { print, drainSeconds = defaultDrainSeconds, environment, liveKit } = options;
     this.#balancer = new LoadBalancer({
       ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
       rules: liveKit ? [liveKitRule] : [],
     });
-    const watched = { guard: this.#guard, onPart: (part: Part) => this.#attend(part) };
-    const balanced = { ...watched, balancer: this.#balancer };
+    const watched = {
+      watchdog: this.#watchdog,
+      onProcess: (managed: ManagedProcess) => this.#follow(managed),
+    };
+    const balanced = { ...watched, environment, balancer: this.#balancer };
     this.#redis = new Redis({
       binary: options.redisBinary,
       environment,
@@ -96,28 +103,21 @@ export class Topology {
       print,
       ...watched,
     });
+    this.#redisFaults = new RedisFaultInjection(this.#redis, print);
     this.#instances = new Instances({
       entry: this.#entry,
-      variables: () => ({ ...this.#redis.variables(), ...this.#calls?.variables() }),
-      environment,
-      access: this.#access,
+      variables: () => ({ ...this.#redis.variables(), ...this.#liveKit?.variables() }),
       drainSeconds,
       ...balanced,
     });
-    this.#calls =
+    this.#liveKit =
       liveKit &&
-      new Calls({
-        ...liveKit,
-        environment,
-        redis: () => this.#redis.server,
-        port: () => this.#port,
-        ...balanced,
-      });
-    const operations = this.#operations(drainSeconds * 1_000 + afterDrainMs);
-    const shared = operationRoutes(operations);
-    this.#control = new Control([
+      new LiveKit({ ...liveKit, redis: () => this.#redis.server, port: () => this.#port, ...balanced });
+    this.#operations = this.#createOperations(drainSeconds * 1_000 + afterDrainMs);
+    const shared = operationRoutes(this.#operations);
+    this.#control = new ControlServer([
       { method: 'GET', path: /^\/state$/, answer: () => this.status() },
-      removalRoute(operations),
+      removalRoute(this.#operations),
       ...shared,
     ]);
     this.#pageRoutes = new PageRoutes(
@@ -144,69 +144,81 @@ export class Topology {
     return this.#redis.server;
   }
 
-  /** Resolves when every part is ready and the control answers; rejects with a StartError. */
+  /** Resolves when every process is ready and the control answers; rejects with a StartError. */
   async start(): Promise<void> {
     if (!existsSync(this.#entry)) throw new StartError(noEntry(this.#entry, this.#entry === defaultEntry));
     await this.#listen();
     await this.#redis.start();
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
     const count = this.redis ? this.#options.instances : 1;
-    const parts = Array.from({ length: count }, () => this.#instances.add());
-    loadClient().catch(() => {}); // firstMessage() reports what is wrong with it.
+    const instances = Array.from({ length: count }, () => this.#instances.add());
+    loadClient().catch(() => {}); // smokeTest() reports what is wrong with it.
     await Promise.all([
       this.#redis.ready().then(() => this.#startLiveKit()),
-      ...parts.map((part) => this.#healthy(part)),
+      ...instances.map((instance) => this.#healthy(instance)),
     ]);
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
     this.#controlUrl = await this.#control.listen();
-    this.#guard.removeLater(this.#stateFile);
+    this.#watchdog.removeLater(this.#stateFile);
     this.#saveState();
   }
 
-  /** Sends a message from one instance to another, or through the load balancer where there is one alone. */
-  firstMessage(): Promise<void> {
+  /** Sends a message from one instance to another; through the load balancer, if there is one instance only. */
+  smokeTest(): Promise<void> {
     const [first, second] = this.#instances.all().map(({ port }) => `http://127.0.0.1:${port}`);
-    return first && second ? firstMessage(first, second) : firstMessage(this.url, this.url);
+    return first && second ? smokeTest(first, second) : smokeTest(this.url, this.url);
   }
 
   /**
-   * Starts the voice agent, if there is one. It comes last, for its boot takes seconds of a processor.
-   * @returns its name once it is registered; undefined: there is none
+   * Starts the voice agent, if there is one. It is the last one to start, since its boot takes seconds of CPU.
+   * @returns its name once it is registered; undefined if there is none
    * @throws StartError when it can't be started
    */
   async startAgent(): Promise<string | undefined> {
-    const part = this.#calls?.startAgent();
-    if (!part) return undefined;
-    await settled(part, this.#stopped.signal, (signal) => agentReady(part, signal));
-    return part.id;
+    const agent = this.#liveKit?.startAgent();
+    if (!agent) return undefined;
+    await untilReady(agent, this.#stopped.signal, (signal) => agentReady(agent, signal));
+    return agent.id;
   }
 
-  /** Ends every part, the clients' connections first. */
+  /** From now on each saved change of the service or its page is built and rolled out. */
+  async watch(): Promise<void> {
+    // Only who watches needs to load what it takes.
+    const { SourceWatch } = await import('./watch/source-watch.ts');
+    this.#watch = new SourceWatch({
+      app,
+      watchdog: this.#watchdog,
+      rollOut: (...rollOut) => this.#operations.rollOut(...rollOut),
+      entriesInUse: () => this.#instances.entriesInUse(),
+      print: this.#options.print,
+    });
+    await this.#watch.start();
+  }
+
+  /** Ends every process, after the clients' connections. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    await this.#watch?.close();
     this.#control.close();
     await this.#balancer.close();
-    await Promise.all([this.#instances.stop(), this.#calls?.stop()]);
+    await Promise.all([this.#instances.stop(), this.#liveKit?.stop()]);
     await this.#redis.stop();
-    this.#folder.remove();
-    if (this.#controlUrl) removeState(this.#stateFile);
-    this.#guard.close();
+    this.#cleanUp();
   }
 
-  /** Ends every part at once. */
+  /** Kills every process. */
   kill(): void {
     this.#stopped.abort();
-    for (const part of this.#parts()) void part.stop(0);
-    this.#folder.remove();
-    if (this.#controlUrl) removeState(this.#stateFile);
-    this.#guard.close();
+    void this.#watch?.close();
+    for (const managed of this.#managed()) void managed.stop(0);
+    this.#cleanUp();
   }
 
-  parts(): PartState[] {
-    const proxy: PartState = { id: 'proxy', kind: 'proxy', pid: process.pid, port: this.#port };
+  processes(): ProcessState[] {
+    const proxy: ProcessState = { id: 'proxy', kind: 'proxy', pid: process.pid, port: this.#port };
     return [
       proxy,
-      ...this.#parts().map(({ id, kind, pid, port, adminPort }) => ({
+      ...this.#managed().map(({ id, kind, pid, port, adminPort }) => ({
         id,
         kind,
         pid,
@@ -218,32 +230,31 @@ export class Topology {
 
   status(): TopologyStatus {
     const targets = new Map(this.#balancer.status().map((target) => [target.id, target]));
-    const parts = this.parts().map((part): PartStatus => {
-      const target = targets.get(part.id);
-      if (part.kind === 'redis' && this.#redis.power.isStalled) return { ...part, stalled: true };
-      return target ? { ...part, health: target.health, connections: target.connections } : part;
+    const processes = this.processes().map((each): ProcessStatus => {
+      const target = targets.get(each.id);
+      if (each.kind === 'redis' && this.#redisFaults.isStalled) return { ...each, stalled: true };
+      return target ? { ...each, health: target.health, connections: target.connections } : each;
     });
-    return { ...this.#state(), parts };
+    return { ...this.#state(), processes };
   }
 
-  /** Without what is secret: the page reads it, and whatever else runs on this machine. */
-  #publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'parts'> {
-    const { url, startedAt, parts } = this.status();
-    return { url, startedAt, parts };
+  /** The status without secrets: the page reads it, and whatever else runs on this machine. */
+  #publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'processes'> {
+    const { url, startedAt, processes } = this.status();
+    return { url, startedAt, processes };
   }
 
-  #operations(deregistrationDelayMs: number): TopologyOperations {
-    return new TopologyOperations({
+  #createOperations(deregistrationDelayMs: number): Operations {
+    return new Operations({
       instances: this.#instances,
-      calls: this.#calls,
-      redis: this.#redis.power,
+      liveKit: this.#liveKit,
+      redisFaults: this.#redisFaults,
       hasRedis: () => this.redis !== undefined,
-      healthy: (part) => this.#healthy(part),
+      healthy: (target, signal) => this.#healthy(target, signal),
       statusOf: (id) => this.#statusOf(id),
       onChange: () => this.#saveState(),
       print: this.#options.print,
       url: () => this.url,
-      serviceToken: this.#access.serviceToken,
       stopped: this.#stopped.signal,
       deregistrationDelayMs,
     });
@@ -263,55 +274,58 @@ export class Topology {
     }
   }
 
-  /** A node that finds no Redis at its start ends, so it comes after. */
+  /** The nodes start after Redis, since a node ends that finds none at its start. */
   async #startLiveKit(): Promise<void> {
-    if (!this.#calls || this.#stopped.signal.aborted) return;
-    await Promise.all(this.#calls.nodes.start().map((part) => this.#healthy(part)));
+    if (!this.#liveKit || this.#stopped.signal.aborted) return;
+    await Promise.all(this.#liveKit.nodes.start().map((node) => this.#healthy(node)));
   }
 
-  /** Resolves once the load balancer sends this part requests. */
-  #healthy(part: Part): Promise<void> {
-    return settled(
-      part,
-      this.#stopped.signal,
+  /** Resolves once the load balancer sends requests to this process. */
+  #healthy(target: ManagedProcess, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+    const stopped = [this.#stopped.signal, ...signals].filter((signal) => signal !== undefined);
+    return untilReady(
+      target,
+      AbortSignal.any(stopped),
       (signal) =>
         new Promise((resolve) => {
           const off = this.#balancer.onHealth(
-            (id, health) => id === part.id && health === 'healthy' && resolve(),
+            (id, health) => id === target.id && health === 'healthy' && resolve(),
           );
           signal.addEventListener('abort', off, { once: true });
         }),
     );
   }
 
-  /** Reports what becomes of a part. */
-  #attend(part: Part): void {
+  /** Prints what a process logs, and that it ended. */
+  #follow(managed: ManagedProcess): void {
     const { print, verbose = false } = this.#options;
-    part.on('line', (text, stream) => {
-      const line = renderLine(part, text, stream, verbose);
-      // The agent complains while all that it needs is ended.
-      const isFarewell = part.kind === 'agent' && this.#stopped.signal.aborted;
+    managed.on('line', (text, stream) => {
+      const line = renderLine(managed, text, stream, verbose);
+      // The agent complains while everything that it needs is ended.
+      const isFarewell = managed.kind === 'agent' && this.#stopped.signal.aborted;
       if (line !== undefined && !isFarewell) print(line);
     });
-    part.on('started', () => this.#saveState());
-    part.on('died', ({ reason, pid, restartInMs }) => {
+    managed.on('started', () => this.#saveState());
+    managed.on('died', ({ reason, pid, restartInMs }) => {
       if (restartInMs === undefined) return;
-      print(`${part.id} (pid ${pid ?? 'none'}) ended: ${reason}; it is started again in ${restartInMs} ms`);
-      if (part.kind === 'redis') print('redis kept nothing on disk: its data is gone');
+      print(
+        `${managed.id} (pid ${pid ?? 'none'}) ended: ${reason}; it is started again in ${restartInMs} ms`,
+      );
+      if (managed.kind === 'redis') print('redis stores nothing on disk: its data is gone');
       this.#saveState();
     });
   }
 
-  #parts(): Part[] {
+  #managed(): ManagedProcess[] {
     return [
-      ...(this.redis ? [this.redis.part] : []),
+      ...(this.redis ? [this.redis.process] : []),
       ...this.#instances.all(),
-      ...(this.#calls?.parts() ?? []),
+      ...(this.#liveKit?.processes() ?? []),
     ];
   }
 
-  #statusOf(id: string): PartStatus {
-    return this.status().parts.find((part) => part.id === id) as PartStatus;
+  #statusOf(id: string): ProcessStatus {
+    return this.status().processes.find((each) => each.id === id) as ProcessStatus;
   }
 
   #state(): TopologyState {
@@ -320,13 +334,19 @@ export class Topology {
       startedAt: this.#startedAt.toISOString(),
       pid: process.pid,
       control: { url: this.#controlUrl ?? '', token: this.#control.token },
-      serviceToken: this.#access.serviceToken,
+      serviceToken: this.#instances.serviceToken,
       ...(this.#redis.admin ? { redis: this.#redis.admin } : {}),
-      parts: this.parts(),
+      processes: this.processes(),
     };
   }
 
   #saveState(): void {
     if (this.#controlUrl && !this.#stopped.signal.aborted) writeState(this.#stateFile, this.#state());
+  }
+
+  #cleanUp(): void {
+    this.#folder.remove();
+    if (this.#controlUrl) removeState(this.#stateFile);
+    this.#watchdog.close();
   }
 }

@@ -1,16 +1,18 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { type ErrorStatus, errorPage, rawErrorResponse } from './error-page.ts';
 import type { Connection, Target } from './targets.ts';
 
-/** One request on its way through the load balancer, or one connection that asked to be upgraded. */
+/** The statuses of the load balancer's own answers; all others come from a target. */
+export type ErrorStatus = 400 | 408 | 502 | 503 | 504;
+
+/** One request through the load balancer, or one connection that asked for an upgrade. */
 export interface Exchange extends Connection {
   readonly target: Target;
   /** The request to the target, once there is one. */
   upstream?: ClientRequest;
-  /** Answers in the target's place, or breaks off if the target's answer has begun. */
+  /** Answers in the target's place, or breaks the answer off if it has begun. */
   fail(status: ErrorStatus): void;
-  /** Nothing moved for the idle timeout. */
+  /** Ends it, since nothing moved for the idle timeout. */
   idle(): void;
 }
 
@@ -60,7 +62,7 @@ export class UpgradeExchange implements Exchange {
   constructor(target: Target, client: Socket) {
     this.target = target;
     this.#client = client;
-    // A pipe alone passes on an orderly end only; here each side's close, however it came, is the other's.
+    // A pipe passes on an orderly end only; here each side's close, for whatever cause, closes the other side.
     client.once('close', () => {
       this.upstream?.destroy();
       this.#tunnel?.destroy();
@@ -68,7 +70,7 @@ export class UpgradeExchange implements Exchange {
     client.on('error', () => client.destroy());
   }
 
-  /** The target agreed: from here on two sockets are joined. */
+  /** The target agreed to the upgrade: two sockets are joined from now on. */
   open(tunnel: Socket): void {
     this.#answered = true;
     this.#tunnel = tunnel;
@@ -76,8 +78,8 @@ export class UpgradeExchange implements Exchange {
     if (this.#client.destroyed) tunnel.destroy();
   }
 
-  /** The target refused with a response of its own, which is on its way to the client. */
-  refused(): void {
+  /** The target rejected the upgrade with a response, which is on its way to the client. */
+  rejected(): void {
     this.#answered = true;
   }
 
@@ -112,7 +114,7 @@ export function answerWith(status: ErrorStatus, request: IncomingMessage, respon
   response.writeHead(status, {
     'content-type': 'text/html',
     'content-length': Buffer.byteLength(body),
-    // What is left of the request's body would be read as the next request.
+    // The rest of the request's body would be read as the next request.
     ...(request.complete ? {} : { connection: 'close' }),
   });
   response.end(body);
@@ -125,4 +127,23 @@ export function answerUpgradeWith(status: ErrorStatus, client: Socket): void {
   client.on('error', () => client.destroy());
   if (client.writable) client.write(rawErrorResponse(status));
   client.destroySoon();
+}
+
+/** The small HTML page of an ALB. */
+function errorPage(status: ErrorStatus): string {
+  const title = `${status} ${STATUS_CODES[status]}`;
+  return `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n</body>\r\n</html>\r\n`;
+}
+
+/** The page as a complete HTTP response, for a socket that asked for an upgrade. */
+function rawErrorResponse(status: ErrorStatus): string {
+  const body = errorPage(status);
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: text/html',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
 }

@@ -3,11 +3,10 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyServer } from 'httpxy';
 import { type Exchange, RequestExchange, UpgradeExchange } from './exchange.ts';
-import { setForwardedHeaders } from './forwarded.ts';
 import type { Stickiness } from './stickiness.ts';
 import type { Target } from './targets.ts';
 
-/** Carries requests and upgraded connections to the target that was picked, and its cookies back. */
+/** Forwards requests and upgraded connections to their targets, and adds the cookies to the answers. */
 export class Forwarder {
   readonly #stickiness: Stickiness;
   readonly #onDone: (target: Target) => void;
@@ -16,7 +15,7 @@ export class Forwarder {
   readonly #byRequest = new WeakMap<IncomingMessage, Exchange>();
   readonly #byClient = new WeakMap<Duplex, Exchange>();
 
-  /** @param onDone called when a target has one connection less */
+  /** @param onDone called when a target has one connection fewer */
   constructor(stickiness: Stickiness, onDone: (target: Target) => void) {
     this.#stickiness = stickiness;
     this.#onDone = onDone;
@@ -29,9 +28,9 @@ export class Forwarder {
     this.#proxy.on('proxyReqWs', (upstream, request) => {
       const exchange = this.#of(request) as UpgradeExchange;
       exchange.upstream = upstream;
-      // Listeners added here run before the library's own, which sends the headers on.
+      // These listeners run before the library's own, which sends the headers on.
       upstream.on('response', (answer) => {
-        exchange.refused();
+        exchange.rejected();
         this.#stick(answer, exchange);
       });
       upstream.on('upgrade', (answer, tunnel) => {
@@ -44,7 +43,7 @@ export class Forwarder {
   request(target: Target, request: IncomingMessage, response: ServerResponse): void {
     const exchange = new RequestExchange(target, request, response);
     this.#track(exchange, request, response);
-    // `100 Continue` was sent already; the target need not be asked for it.
+    // The client got its `100 Continue` already.
     delete request.headers.expect;
     setForwardedHeaders(request);
     this.#proxy.web(request, response, { target: address(target), agent: this.#agent }).catch(() => {});
@@ -54,11 +53,11 @@ export class Forwarder {
     const exchange = new UpgradeExchange(target, client);
     this.#track(exchange, request, client);
     setForwardedHeaders(request);
-    // A connection of its own: one that is kept alive may be closing just now.
+    // It gets a connection of its own, since one that is kept alive may be closing just now.
     this.#proxy.ws(request, client, { target: address(target), agent: false }, head).catch(() => {});
   }
 
-  /** Ends what this client's socket waits for, or the socket itself. */
+  /** Ends the exchange that this client's socket waits for, or the socket itself. */
   idle(client: Socket): void {
     const exchange = this.#byClient.get(client);
     if (exchange) exchange.idle();
@@ -85,7 +84,7 @@ export class Forwarder {
   }
 
   #receive(answer: IncomingMessage, exchange: Exchange | undefined): void {
-    // These two speak of the connection to the target; the client's is kept or closed on its own.
+    // These two describe the connection to the target; the client's has headers of its own.
     delete answer.headers.connection;
     delete answer.headers['keep-alive'];
     if (exchange) this.#stick(answer, exchange);
@@ -100,4 +99,14 @@ export class Forwarder {
 
 function address({ host, port }: Target) {
   return { protocol: 'http:', host, port };
+}
+
+/** Sets the headers of an ALB about the client: it appends to X-Forwarded-For and replaces the other two. */
+function setForwardedHeaders(request: IncomingMessage): void {
+  const { headers, socket } = request;
+  const client = socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'unknown';
+  const before = headers['x-forwarded-for'];
+  headers['x-forwarded-for'] = before ? `${before}, ${client}` : client;
+  headers['x-forwarded-proto'] = 'http';
+  headers['x-forwarded-port'] = String(socket.localPort);
 }

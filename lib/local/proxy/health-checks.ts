@@ -16,7 +16,7 @@ export interface HealthCheckOptions {
   readonly matcher?: readonly number[];
 }
 
-/** An ALB asks every 30 s; here a change shows within seconds. */
+/** An ALB checks every 30 s; here a change shows within seconds. */
 export const healthCheckDefaults: Required<HealthCheckOptions> = {
   path: '/health/ready',
   intervalMs: 1000,
@@ -26,14 +26,14 @@ export const healthCheckDefaults: Required<HealthCheckOptions> = {
   matcher: [200],
 };
 
-/** A new target is asked this often at first, so that a start waits for the target alone; in milliseconds. */
+/** The interval of a new target's first checks in milliseconds, so short that a start waits for the target alone. */
 const firstIntervalMs = 25;
 
 /**
- * The health that follows from one more result. One pass brings a new target into service; it is called unhealthy
- * only when checks at the usual interval would have failed often enough.
+ * The health after one more check. One pass brings a new target into service; it becomes unhealthy only when checks at
+ * the usual interval would have failed often enough.
  */
-export function judge(
+export function healthAfter(
   target: Pick<Target, 'health' | 'passes' | 'failures'>,
   ageMs: number,
   options: Required<HealthCheckOptions>,
@@ -52,7 +52,7 @@ export function judge(
   }
 }
 
-/** Asks each target again and again whether it is ready, and sets its health by the answers. */
+/** Checks each target at intervals, and sets its health by the answers. */
 export class HealthChecks {
   readonly #options: Required<HealthCheckOptions>;
   readonly #onChange: (target: Target) => void;
@@ -82,7 +82,7 @@ export class HealthChecks {
 
   #check(target: Target, watch: Watch): void {
     const { intervalMs } = this.#options;
-    watch.request = ask(target, this.#options, (passed) => {
+    watch.request = check(target, this.#options, (passed) => {
       if (!this.#watched.has(target)) return;
       this.#record(target, passed);
       const wait = target.health === 'initial' ? Math.min(firstIntervalMs, intervalMs) : intervalMs;
@@ -93,21 +93,21 @@ export class HealthChecks {
   #record(target: Target, passed: boolean): void {
     target.passes = passed ? target.passes + 1 : 0;
     target.failures = passed ? 0 : target.failures + 1;
-    const health = judge(target, performance.now() - target.registeredAt, this.#options);
+    const health = healthAfter(target, performance.now() - target.registeredAt, this.#options);
     if (health === target.health) return;
     target.health = health;
     this.#onChange(target);
   }
 }
 
-/** What is under way for one target. */
+/** The check of one target that is under way or planned. */
 interface Watch {
   timer?: NodeJS.Timeout;
   request?: ClientRequest;
 }
 
 /** Calls back once, whatever comes of it. */
-function ask(
+function check(
   target: Target,
   options: Required<HealthCheckOptions>,
   done: (passed: boolean) => void,

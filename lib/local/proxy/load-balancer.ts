@@ -4,19 +4,22 @@ import type { AddressInfo, Socket } from 'node:net';
 import { answerUpgradeWith, answerWith } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import type { HealthCheckOptions } from './health-checks.ts';
-import { type Listener, listenersFor, type Rule } from './rules.ts';
+import { type ForwardRule, forwardRules, type Rule } from './rules.ts';
 import { Stickiness } from './stickiness.ts';
 import type { Health, Target, TargetAddress } from './targets.ts';
 
 export interface LoadBalancerOptions {
   readonly healthChecks?: HealthCheckOptions;
-  /** Paths with targets of their own; the first that matches counts. @default none: all targets do the same */
+  /** Paths with targets of their own; the first rule that matches counts. @default none: there is one target group */
   readonly rules?: readonly Rule[];
-  /** With nothing moving for this long a connection ends: 504 while a target owes an answer. @default 60000 */
+  /**
+   * A connection on which nothing moved for this long ends, in milliseconds; with 504 while a target owes an answer.
+   * @default 60000
+   */
   readonly idleTimeoutMs?: number;
-  /** How long a client stays tied to a target, counted anew from each response. @default 7 days */
+  /** How long a client stays tied to a target after each response, in milliseconds. @default 7 days */
   readonly stickinessMs?: number;
-  /** Answers what is no target's, and says whether it did. @default everything is a target's */
+  /** Answers requests itself; true if it did. @default all requests go to targets */
   readonly ownRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
@@ -29,11 +32,11 @@ export interface TargetStatus extends TargetAddress {
 /** An ALB's limit on a request's headers in bytes. */
 const maxHeaderBytes = 64 * 1024;
 
-/** A sticky HTTP and WebSocket load balancer on one loopback port that behaves as an ALB does. */
+/** A sticky HTTP and WebSocket load balancer on one loopback port that behaves like an ALB. */
 export class LoadBalancer {
   readonly idleTimeoutMs: number;
   readonly #server: Server;
-  readonly #listeners: readonly Listener[];
+  readonly #rules: readonly ForwardRule[];
   readonly #stickiness: Stickiness;
   readonly #forwarder: Forwarder;
   readonly #ownRoutes: LoadBalancerOptions['ownRoutes'];
@@ -43,7 +46,7 @@ export class LoadBalancer {
     this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
     this.#ownRoutes = options.ownRoutes;
     this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
-    this.#listeners = listenersFor(options.rules ?? [], options.healthChecks ?? {}, (target) =>
+    this.#rules = forwardRules(options.rules ?? [], options.healthChecks ?? {}, (target) =>
       this.#events.emit('health', target),
     );
     this.#forwarder = new Forwarder(this.#stickiness, (target) => this.#events.emit('done', target));
@@ -57,27 +60,28 @@ export class LoadBalancer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** @param group the name of a rule's group. @default the one that takes all that no rule matches */
+  /** @param group the name of a rule's group. @default the group of all paths that no rule matches */
   register(address: TargetAddress, group?: string): void {
-    const listener = this.#listeners.find((each) => each.group === group);
-    if (!listener) throw new Error(`no rule has the target group "${group}"`);
-    listener.checks.watch(listener.targets.register(address));
+    const rule = this.#rules.find((each) => each.group === group);
+    if (!rule) throw new Error(`no rule has the target group "${group}"`);
+    rule.checks.watch(rule.targets.register(address));
   }
 
   /**
-   * No new requests from now on, cookies or not; what is under way may go on for `delayMs`, then it is cut and the
-   * target is forgotten. Resolves then, or as soon as nothing is left under way. An unknown id is no error.
+   * Sends this target no new requests from now on, whatever their cookies. Connections that are open may go on for
+   * `delayMs`; then they are cut, and the target is removed. Resolves then, or as soon as none is open. An unknown id is
+   * no error.
    */
   async deregister(id: string, delayMs: number): Promise<void> {
-    const listener = this.#listeners.find(({ targets }) => targets.get(id));
-    const target = listener?.targets.get(id);
-    if (!listener || !target) return;
-    listener.checks.unwatch(target);
+    const rule = this.#rules.find(({ targets }) => targets.get(id));
+    const target = rule?.targets.get(id);
+    if (!rule || !target) return;
+    rule.checks.unwatch(target);
     target.health = 'draining';
     this.#events.emit('health', target);
     await this.#idle(target, delayMs);
     for (const connection of [...target.connections]) connection.cut();
-    listener.targets.remove(target);
+    rule.targets.remove(target);
   }
 
   status(): TargetStatus[] {
@@ -90,15 +94,15 @@ export class LoadBalancer {
     }));
   }
 
-  /** Calls back at each change of a target's health, until the returned function is called. */
-  onHealth(listener: (id: string, health: Health) => void): () => void {
-    const forward = (target: Target) => listener(target.id, target.health);
+  /** Calls back at each change of a target's health. @returns ends that */
+  onHealth(callback: (id: string, health: Health) => void): () => void {
+    const forward = (target: Target) => callback(target.id, target.health);
     this.#events.on('health', forward);
     return () => this.#events.off('health', forward);
   }
 
   async close(): Promise<void> {
-    for (const { checks } of this.#listeners) checks.close();
+    for (const { checks } of this.#rules) checks.close();
     const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
     this.#server.close();
     for (const { connections } of this.#all()) for (const connection of [...connections]) connection.cut();
@@ -111,7 +115,7 @@ export class LoadBalancer {
     const server = createServer({
       maxHeaderSize: maxHeaderBytes,
       keepAliveTimeout: this.idleTimeoutMs,
-      // An upload may take as long as it keeps moving: the idle timeout sees to the rest.
+      // An upload may take long; the idle timeout ends one that does not move.
       requestTimeout: 0,
     });
     server.timeout = this.idleTimeoutMs;
@@ -134,34 +138,34 @@ export class LoadBalancer {
     else if (!target) answerUpgradeWith(503, client);
     else {
       this.#forwarder.upgrade(target, request, client, head);
-      // Node's server and the library both let go of an upgraded socket's timeout.
+      // Both Node's server and the library remove an upgraded socket's timeout.
       client.setTimeout(this.idleTimeoutMs, () => this.#forwarder.idle(client));
     }
   }
 
   #targetFor({ url = '/', headers }: IncomingMessage): Target | undefined {
     const [path = ''] = url.split('?', 1);
-    const { targets } = this.#listeners.find((each) => each.matches(path)) as Listener;
-    // A group that is not sticky has given nobody a cookie, so none names one of its targets.
+    const { targets } = this.#rules.find((each) => each.matches(path)) as ForwardRule;
+    // No cookie names a target of a group that is not sticky.
     return targets.pick(this.#stickiness.read(headers.cookie));
   }
 
   #all(): Target[] {
-    return this.#listeners.flatMap(({ targets }) => targets.all());
+    return this.#rules.flatMap(({ targets }) => targets.all());
   }
 
   #idle(target: Target, delayMs: number): Promise<void> {
     if (target.connections.size === 0 || delayMs <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const settle = () => {
+      const finish = () => {
         clearTimeout(timer);
         this.#events.off('done', onDone);
         resolve();
       };
       const onDone = (other: Target) => {
-        if (other === target && target.connections.size === 0) settle();
+        if (other === target && target.connections.size === 0) finish();
       };
-      const timer = setTimeout(settle, delayMs);
+      const timer = setTimeout(finish, delayMs);
       this.#events.on('done', onDone);
     });
   }

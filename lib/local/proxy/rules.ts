@@ -1,31 +1,31 @@
 import { type HealthCheckOptions, HealthChecks } from './health-checks.ts';
 import { type Target, TargetGroup } from './targets.ts';
 
-/** Sends some paths to a target group of their own. */
+/** Sends some paths to a target group of their own, as a listener rule of an ALB does. */
 export interface Rule {
-  /** The group's name, which its targets are registered with. */
+  /** The group's name; its targets are registered under it. */
   readonly group: string;
   /** An ALB's patterns: `*` is any text, `?` one character. */
   readonly paths: readonly string[];
   readonly healthChecks?: HealthCheckOptions;
 }
 
-/** A target group, and which paths lead to it. */
-export interface Listener {
-  /** Undefined: the group that takes all that no rule matches. */
+/** A target group, and the paths that lead to it. */
+export interface ForwardRule {
+  /** Undefined for the group that gets all paths that no rule matches. */
   readonly group: string | undefined;
   readonly targets: TargetGroup;
   readonly checks: HealthChecks;
   matches(path: string): boolean;
 }
 
-/** The groups of `rules`, whose targets are not sticky, and in the end the sticky one for all else. */
-export function listenersFor(
+/** Makes the groups of `rules`, whose targets are not sticky, and as the last one the sticky group for all other paths. */
+export function forwardRules(
   rules: readonly Rule[],
   healthChecks: HealthCheckOptions,
   onHealth: (target: Target) => void,
-): Listener[] {
-  const ruled = rules.map((rule): Listener => {
+): ForwardRule[] {
+  const ruled = rules.map((rule): ForwardRule => {
     const patterns = rule.paths.map(patternOf);
     return {
       group: rule.group,
@@ -34,7 +34,7 @@ export function listenersFor(
       matches: (path) => patterns.some((pattern) => pattern.test(path)),
     };
   });
-  const rest: Listener = {
+  const rest: ForwardRule = {
     group: undefined,
     targets: new TargetGroup({ sticky: true }),
     checks: new HealthChecks(healthChecks, onHealth),

@@ -6,8 +6,8 @@ const ivBytes = 12;
 const tagBytes = 16;
 
 /**
- * The load balancer's two cookies. Their value is sealed with a key of this process, so that it names no target
- * to its reader, and whatever was made elsewhere opens to nothing.
+ * The load balancer's two cookies. Their value is encrypted with a key of this process: a client can't read a target's
+ * name in it, and a value that was made elsewhere is ignored.
  */
 export class Stickiness {
   readonly #key = randomBytes(16);
@@ -18,11 +18,11 @@ export class Stickiness {
     this.#durationMs = durationMs;
   }
 
-  /** The target's key that a request's `Cookie` header carries, from whichever of the two cookies opens. */
+  /** The target's key in a request's `Cookie` header, from the first of the two cookies that can be decrypted. */
   read(cookieHeader: string | undefined): string | undefined {
     for (const name of cookieNames) {
       const value = cookieValue(cookieHeader, name);
-      const key = value && this.#open(value);
+      const key = value && this.#decrypt(value);
       if (key) return key;
     }
     return undefined;
@@ -30,7 +30,7 @@ export class Stickiness {
 
   /** The `Set-Cookie` lines that tie a client to a target. */
   cookies(targetKey: string): string[] {
-    const value = this.#seal(targetKey);
+    const value = this.#encrypt(targetKey);
     const expires = new Date(Date.now() + this.#durationMs).toUTCString();
     return [
       `AWSALB=${value}; Expires=${expires}; Path=/`,
@@ -38,14 +38,14 @@ export class Stickiness {
     ];
   }
 
-  #seal(text: string): string {
+  #encrypt(text: string): string {
     const iv = randomBytes(ivBytes);
     const cipher = createCipheriv(algorithm, this.#key, iv);
-    const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
-    return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
+    const encrypted = Buffer.concat([cipher.update(text), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), encrypted]).toString('base64url');
   }
 
-  #open(value: string): string | undefined {
+  #decrypt(value: string): string | undefined {
     const bytes = Buffer.from(value, 'base64url');
     if (bytes.length <= ivBytes + tagBytes) return undefined;
     try {

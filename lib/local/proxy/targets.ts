@@ -4,20 +4,20 @@
 export type Health = 'initial' | 'healthy' | 'unhealthy' | 'draining';
 
 export interface TargetAddress {
-  /** The name it is deregistered by, such as `app-1`. */
+  /** The name by which it is deregistered, such as `app-1`. */
   readonly id: string;
   readonly host: string;
   readonly port: number;
 }
 
-/** What a target serves at the moment: one request or one upgraded connection. */
+/** A request or an upgraded connection that a target serves at the moment. */
 export interface Connection {
   /** Ends it at once, on both sides. */
   cut(): void;
 }
 
 export interface Target extends TargetAddress {
-  /** Names this registration: the same id registered again is another target, as it is to an ALB. */
+  /** Identifies this registration: the same id registered again is another target, as with an ALB. */
   readonly key: string;
   readonly registeredAt: number;
   readonly connections: Set<Connection>;
@@ -30,12 +30,12 @@ export interface Target extends TargetAddress {
   failures: number;
 }
 
-/** Targets that do the same, and which of them takes the next request. */
+/** Targets that do the same work. It picks the one that gets the next request. */
 export class TargetGroup {
   readonly #targets = new Map<string, Target>();
   readonly #sticky: boolean;
   #registrations = 0;
-  #turn = 0;
+  #next = 0;
 
   constructor({ sticky }: { readonly sticky: boolean }) {
     this.#sticky = sticky;
@@ -71,16 +71,16 @@ export class TargetGroup {
     return [...this.#targets.values()];
   }
 
-  /** The target that a cookie names, if it still takes requests; else the next one in turn. */
+  /** The target that a cookie names, if it still takes requests; else the next one of the round robin. */
   pick(stickyKey?: string): Target | undefined {
     const open = this.#takingRequests();
-    return open.find((target) => target.key === stickyKey) ?? open[this.#turn++ % open.length];
+    return open.find((target) => target.key === stickyKey) ?? open[this.#next++ % open.length];
   }
 
   #takingRequests(): Target[] {
     const checked = this.all().filter(({ health }) => health === 'healthy' || health === 'unhealthy');
     const healthy = checked.filter(({ health }) => health === 'healthy');
-    // Fail open: with none healthy, all are tried, for the checks themselves may be what is wrong.
+    // It fails open, as an ALB does: with none healthy all are tried, since the checks themselves may be wrong.
     return healthy.length > 0 ? healthy : checked;
   }
 }

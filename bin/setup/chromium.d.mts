@@ -1,1 +1,0 @@
-export { findChromium } from '../../lib/local/programs.mjs';

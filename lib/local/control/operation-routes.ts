@@ -1,0 +1,84 @@
+import type { Operations } from './operations.ts';
+import { type RedisOutage, redisOutages } from './redis-fault-injection.ts';
+import { isSampleHub, type SampleHub } from './sample-jobs.ts';
+import { ControlError, type ControlRoute } from './server.ts';
+
+const longestDeregistrationDelayMs = 3_600_000;
+const longestRoom = 128;
+
+/** The operations that the page may call, and whoever has the token. */
+export function operationRoutes(operations: Operations): ControlRoute[] {
+  return [
+    { method: 'POST', path: /^\/instances$/, answer: () => operations.addInstance() },
+    {
+      method: 'POST',
+      path: /^\/instances\/([^/]+)\/drain$/,
+      answer: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
+    },
+    {
+      method: 'POST',
+      path: /^\/instances\/([^/]+)\/kill$/,
+      answer: ([id = '']) => operations.killInstance(id),
+    },
+    {
+      method: 'POST',
+      path: /^\/livekit\/([^/]+)\/kill$/,
+      answer: ([id = '']) => operations.killLiveKit(id),
+    },
+    {
+      method: 'POST',
+      path: /^\/livekit\/([^/]+)\/restart$/,
+      answer: ([id = '']) => operations.restartLiveKit(id),
+    },
+    { method: 'POST', path: /^\/restart$/, answer: () => operations.restart() },
+    {
+      method: 'POST',
+      path: /^\/redis\/stop$/,
+      answer: (_groups, query) => operations.stopRedis(outageOf(query)),
+    },
+    { method: 'POST', path: /^\/redis\/start$/, answer: () => operations.startRedis() },
+    {
+      method: 'POST',
+      path: /^\/jobs\/([^/]+)$/,
+      answer: ([hub = ''], query) => operations.runJob(hubOf(hub), roomOf(query)),
+    },
+  ];
+}
+
+/** Removes an instance after a delay of one's choice; whoever has the token may call it. */
+export function removalRoute(operations: Operations): ControlRoute {
+  return {
+    method: 'DELETE',
+    path: /^\/instances\/([^/]+)$/,
+    answer: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
+  };
+}
+
+function delayOf(query: URLSearchParams): number | undefined {
+  const text = query.get('delayMs');
+  if (text === null) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value <= longestDeregistrationDelayMs) return value;
+  throw new ControlError(
+    400,
+    `delayMs must be a whole number from 0 to ${longestDeregistrationDelayMs}, got: "${text}"`,
+  );
+}
+
+function outageOf(query: URLSearchParams): RedisOutage {
+  const text = query.get('how') ?? 'stop';
+  const outage = redisOutages.find((each) => each === text);
+  if (outage) return outage;
+  throw new ControlError(400, `how must be one of ${redisOutages.join(', ')}, got: "${text}"`);
+}
+
+function hubOf(name: string): SampleHub {
+  if (isSampleHub(name)) return name;
+  throw new ControlError(404, `there are no sample jobs of "${name}": bots and backtests have some`);
+}
+
+function roomOf(query: URLSearchParams): string {
+  const room = query.get('room') ?? '';
+  if (room.length >= 1 && room.length <= longestRoom) return room;
+  throw new ControlError(400, `room must be 1–${longestRoom} characters, got ${room.length}`);
+}

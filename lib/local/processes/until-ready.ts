@@ -1,0 +1,66 @@
+import type { ManagedProcess, ProcessKind } from './managed-process.ts';
+import { StartError } from './start-error.ts';
+
+/** A process that is not ready after so many milliseconds counts as hung. */
+const readyMs = 60_000;
+
+const generalFix =
+  'Mend what they report and start again; --verbose shows every line that the processes log.';
+const fixes: Partial<Record<ProcessKind, string>> = {
+  redis: 'Mend what they report, or start its program by hand to see more.',
+  livekit: 'Mend what they report, or start without LiveKit: --livekit 0',
+  agent: 'Mend what they report, or start without it: --no-agent',
+};
+
+/**
+ * Waits until a process is ready.
+ * @param ready resolves when it is; its signal is aborted when the wait is over
+ * @throws StartError when the process is given up or takes too long, or when everything is stopped meanwhile
+ */
+export async function untilReady(
+  managed: ManagedProcess,
+  stopped: AbortSignal,
+  ready: (over: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (stopped.aborted) throw new StartError('stopped');
+  const over = new AbortController();
+  const failed = new Promise<never>((_resolve, reject) => {
+    const onDied = ({ reason, restartInMs }: { reason: string; restartInMs: number | undefined }) => {
+      if (restartInMs === undefined) reject(new StartError(diedAtBoot(managed, reason)));
+    };
+    const onStopped = () => reject(new StartError('stopped'));
+    const timer = setTimeout(() => reject(new StartError(notReady(managed))), readyMs);
+    managed.on('died', onDied);
+    stopped.addEventListener('abort', onStopped, { once: true });
+    over.signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      managed.off('died', onDied);
+      stopped.removeEventListener('abort', onStopped);
+    });
+  });
+  try {
+    await Promise.race([ready(over.signal), failed]);
+  } finally {
+    over.abort();
+  }
+}
+
+function diedAtBoot(managed: ManagedProcess, reason: string): string {
+  return [
+    `${managed.id} ended before it was ready (${reason}). Its last lines:`,
+    ...lastLines(managed),
+    fixes[managed.kind] ?? generalFix,
+  ].join('\n');
+}
+
+function notReady(managed: ManagedProcess): string {
+  return [
+    `${managed.id} runs (pid ${managed.pid ?? 'none'}) but was not ready within ${readyMs / 1000} s. Its last lines:`,
+    ...lastLines(managed),
+    generalFix,
+  ].join('\n');
+}
+
+function lastLines({ tail }: ManagedProcess): string[] {
+  return tail.length > 0 ? tail.map((line) => `  | ${line}`) : ['  | (none)'];
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { renderAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
+import { liveKitAcl } from '../../../livekit/config/redis-acl.ts';
+
+export interface RedisUser {
+  readonly name: string;
+  readonly password: string;
+  /** As in `ACL SETUSER`, without the password. */
+  readonly rules: string;
+}
+
+export interface RedisUsers {
+  readonly service: RedisUser;
+  readonly liveKit: RedisUser;
+  /** For a person with `redis-cli`, and for tests. There is none on AWS. */
+  readonly admin: RedisUser;
+}
+
+export interface RedisUsersOptions {
+  /** Prefix of the service's keys and channels, as in `DEPLOYMENT`. */
+  readonly deployment: string;
+  /** The server's, such as `Redis 7.0.15`. */
+  readonly version: string;
+}
+
+/** Makes the users of the stack with the same permissions, so that a missing one shows here first. */
+export function redisUsers({ deployment, version }: RedisUsersOptions): RedisUsers {
+  return {
+    service: user('app', renderAcl(serviceAcl(deployment))),
+    liveKit: user('livekit', renderAcl(liveKitAcl(version))),
+    admin: user('admin', 'on ~* &* +@all'),
+  };
+}
+
+/** Lines of the server's configuration. Nobody logs in without a name. */
+export function userLines(users: RedisUsers): string[] {
+  const named = Object.values(users) as RedisUser[];
+  return [
+    'user default off -@all',
+    ...named.map(({ name, password, rules }) => `user ${name} >${password} ${rules}`),
+  ];
+}
+
+function user(name: string, rules: string): RedisUser {
+  return { name, password: randomBytes(32).toString('hex'), rules };
+}

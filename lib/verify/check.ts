@@ -1,73 +1,55 @@
-import type { Clients } from './clients.ts';
-import type { Target } from './target.ts';
+import type { Clients } from './clients/clients.ts';
+import type { Tokens } from './clients/tokens.ts';
+import type { AwsClients } from './stack/aws-clients.ts';
+import type { DeployedStack } from './stack/deployed-stack.ts';
+import type { Target } from './target/target.ts';
 
-/** One thing that must hold for many instances to behave as one. */
+/** One property that many instances must have to behave as one. */
 export interface Check<B extends Background = Background> {
-  /** What `--only` takes. */
-  readonly name: CheckName;
-  /** What holds when it passes, as a sentence without its full stop. */
+  /** The name for `--only`. The lists in registry.ts register it. */
+  readonly name: string;
+  /** What is true when it passes, as a sentence without a full stop. */
   readonly title: string;
-  /** Without these the check is skipped, with the reason. */
+  /** What the check needs. Without these it is not run, and its result says so. */
   readonly needs: readonly Need[];
-  /** Begins with the run what takes a while, and goes on beside the other checks; `run` ends it. @default nothing */
+  /** Whether it joins no room and publishes nothing. Then it also runs while Redis is away. @default false */
+  readonly worksWithoutRooms?: boolean;
+  /**
+   * Whether the number of instances matters. If such a check fails, `each-alone` tests each instance. @default false
+   */
+  readonly isOfSeveral?: boolean;
+  /**
+   * Starts, with the run, work that takes a while and goes on beside the other checks. `run` ends it. @default nothing
+   */
   begin?(context: Context): B;
   /**
    * @param begun what `begin` returned
-   * @throws CheckFailure when it does not hold, CheckSkip when there is nothing to prove
+   * @throws CheckFailure if the property does not hold, NotProvedError if there is nothing to prove
    */
   run(context: Context, begun?: B): Promise<Proof>;
 }
 
 export interface Background {
-  /** Ends what is still under way. */
+  /** Ends work that is still under way. */
   close(): void;
 }
 
-/** Of a stack on AWS, where one is named. */
-const stackCheckNames = [
-  'cache-available',
-  'cache-endpoint',
-  'cache-settings',
-  'cache-users',
-  'tasks-after-rotation',
-  'livekit-deployments',
-  'livekit-tasks',
-  'livekit-turn',
-] as const;
-
-/** Of LiveKit, where there is one. */
-export const liveKitCheckNames = ['livekit-nodes', 'livekit-room', 'livekit-killed-node'] as const;
-
-export const checkNames = [
-  ...stackCheckNames,
-  'instances',
-  'polling',
-  'websocket',
-  'websocket-upgrade',
-  'stickiness-cookie',
-  'authorization',
-  'delivery',
-  'gap-detection',
-  'repeated-id',
-  'recovery',
-  'ai-stream',
-  'idle-timeout',
-  'each-alone',
-  'killed-instance',
-  'joining-instance',
-  'presence',
-  ...liveKitCheckNames,
-] as const;
-export type CheckName = (typeof checkNames)[number];
-
-/** `control`: may add, remove and kill instances. `another instance`: at least two are running. */
-export type Need = 'control' | 'another instance';
+/**
+ * `control`: instances can be added, removed and killed. `another instance`: at least two are running. `backplane`:
+ * more than one can run, because they share a Redis.
+ */
+export type Need = 'control' | 'another instance' | 'backplane';
 
 export interface Proof {
   /** What was proved, in numbers. */
   readonly proved: string;
-  /** What belongs to the check and could not be proved here, each with the reason. @default nothing */
+  /** Parts of the check that could not be proved here, each with the reason. @default nothing */
   readonly notProved?: readonly string[];
+}
+
+/** @returns what one instance can't prove, as entries of `notProved` */
+export function unlessSeveral(instances: number, what: string): readonly string[] {
+  return instances > 1 ? [] : [`${what}: one instance answers`];
 }
 
 export interface Load {
@@ -80,18 +62,24 @@ export interface Load {
 /** What a check works with. */
 export interface Context {
   readonly target: Target;
+  /** The tokens that clients send in their handshakes. */
+  readonly tokens: Tokens;
   readonly load: Load;
   /** Longest wait for any one thing, in milliseconds. */
   readonly timeoutMs: number;
-  /** Aborted on Ctrl-C: whatever waits, stops. */
+  /** Aborted on Ctrl-C. Every wait ends then. */
   readonly signal: AbortSignal;
-  /** The check's own clients; closed when it ends. */
+  /** The check's own clients. They are closed when it ends. */
   readonly clients: Clients;
-  /** The checks before this one that failed. */
-  readonly failed: readonly CheckName[];
-  /** Wait for what takes minutes, too. */
+  /** Checks of this run that have failed so far. */
+  readonly failed: readonly Check[];
+  /** Names of instances that checks of this run never reached. Later checks go on without them, and say so. */
+  readonly unreached: Set<string>;
+  /** Whether to run the parts that take minutes, too. */
   readonly long: boolean;
-  /** Registers what puts the topology back; run when the check ends, however it ends, the last one first. */
+  /**
+   * Registers an undo step for the topology. All steps run when the check ends, however it ends, the last one first.
+   */
   afterwards(undo: Undo): void;
 }
 
@@ -109,12 +97,12 @@ export interface Fault {
   readonly fix: string;
 }
 
-/** Found out on the way: the check has nothing to prove here. */
-export class CheckSkip extends Error {
-  override readonly name = 'CheckSkip';
+/** Thrown if it turns out that the check has nothing to prove here. */
+export class NotProvedError extends Error {
+  override readonly name = 'NotProvedError';
 }
 
-/** A check does not hold. */
+/** Thrown if a check fails. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   readonly fault: Fault;
@@ -123,4 +111,10 @@ export class CheckFailure extends Error {
     super(fault.found);
     this.fault = fault;
   }
+}
+
+/** One property that a stack on AWS must have. The check reads, and changes nothing. */
+export interface StackCheck extends Pick<Check, 'name' | 'title'> {
+  /** @throws CheckFailure if it does not hold, NotProvedError if there is nothing to prove */
+  run(stack: DeployedStack, clients: AwsClients): Promise<Proof>;
 }

@@ -1,11 +1,12 @@
 import { styleText } from 'node:util';
-import type { Check, CheckName, Load } from './check.ts';
-import type { Progress, Result } from './run.ts';
-import type { Target } from './target.ts';
-import { noTokens, type Tokens } from './tokens.ts';
-import { count, duration } from './words.ts';
+import type { Check, Load } from './check.ts';
+import type { Tokens } from './clients/tokens.ts';
+import type { Progress } from './run.ts';
+import type { Result } from './run-check.ts';
+import type { Target } from './target/target.ts';
+import { count, duration } from './wording.ts';
 
-/** Where a report is written: as much of a stream as it takes. */
+/** Where a report is written: the part of a stream that it needs. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -13,10 +14,10 @@ export interface Output {
 }
 
 export interface Summary {
-  /** All that ran hold, and at least one ran to its end. */
+  /** Whether all checks that could be run passed, and at least one was proved. */
   readonly ok: boolean;
   readonly url: string;
-  /** What the clients showed. */
+  /** The kind of tokens that the clients sent. */
   readonly tokens: Tokens['kind'];
   /** ISO 8601 */
   readonly startedAt: string;
@@ -24,89 +25,97 @@ export interface Summary {
   readonly ms: number;
   readonly passed: number;
   readonly failed: number;
-  readonly skipped: number;
+  readonly notProved: number;
   /** Ended by Ctrl-C before the last check. */
   readonly interrupted: boolean;
+  /** How often a limit of the service made a client wait. That is no fault. */
+  readonly rateLimited: number;
   readonly checks: readonly Result[];
-  /** There is nothing here for them. */
+  /** Checks for which there is nothing here. */
   readonly leftOut?: LeftOut;
 }
 
-/** Checks that belong to a part which is not there. */
+/** Names of the checks of a part that is absent. */
 export interface LeftOut {
-  readonly names: readonly CheckName[];
+  readonly names: readonly string[];
   readonly reason: string;
 }
 
+/** The facts of a run besides its results. */
+export interface Run {
+  readonly target: Pick<Target, 'url'>;
+  readonly tokens: Tokens;
+  readonly startedAt: Date;
+  /** In milliseconds. */
+  readonly ms: number;
+  readonly interrupted: boolean;
+  readonly rateLimited: number;
+  readonly leftOut?: LeftOut | undefined;
+}
+
 export interface Report extends Progress {
-  begin(target: Target, load: Load): void;
+  begin(target: Target, tokens: Tokens, load: Load): void;
   end(summary: Summary): void;
 }
 
-export function summarize(
-  { url, tokens = noTokens }: Pick<Target, 'url' | 'tokens'>,
-  startedAt: Date,
-  ms: number,
-  checks: readonly Result[],
-  interrupted: boolean,
-  leftOut?: LeftOut,
-): Summary {
+export function summarize(run: Run, checks: readonly Result[]): Summary {
+  const { target, tokens, startedAt, ms, interrupted, rateLimited, leftOut } = run;
   const number = (status: Result['status']) => checks.filter((check) => check.status === status).length;
-  const [passed, failed, skipped] = [number('passed'), number('failed'), number('skipped')];
-  const ok = failed === 0 && passed > 0 && !interrupted;
+  const [passed, failed, notProved] = [number('passed'), number('failed'), number('not-proved')];
   return {
-    ok,
-    url,
+    ok: failed === 0 && passed > 0 && !interrupted,
+    url: target.url,
     tokens: tokens.kind,
     startedAt: startedAt.toISOString(),
     ms,
     passed,
     failed,
-    skipped,
+    notProved,
     interrupted,
+    rateLimited,
     checks,
     ...(leftOut ? { leftOut } : {}),
   };
 }
 
-/** One JSON object, at the end, and nothing else. */
-export function jsonReport(output: Output): Report {
-  return {
-    begin: () => undefined,
-    started: () => undefined,
-    finished: () => undefined,
-    end: (summary) => output.write(`${JSON.stringify(summary, null, 2)}\n`),
-  };
+export function json(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 const timeWidth = 7;
-/** Narrower than this, wrapped text is no longer read with ease. */
+/** Wrapped text that is narrower than this is hard to read. */
 const leastTextWidth = 40;
 
-/** A row a check as each ends; on a terminal with color, and the name of the one that runs. */
-export function tableReport(output: Output, checks: readonly Check[]): Report {
+/** Prints a row when a check ends. On a terminal it uses color, and shows the name of the running check. */
+export function tableReport(output: Output, checks: readonly Pick<Check, 'name'>[]): Report {
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   const indent = 2 + nameWidth + 1 + timeWidth + 2;
   const clear = output.isTTY ? '\r\u001b[2K' : '';
   const line = (text: string) => output.write(`${clear}${text}\n`);
+  let lastReason: string | undefined;
   return {
-    begin: (target, load) => line(`${heading(target, load)}\n`),
+    begin: (target, tokens, load) => line(`${heading(target, tokens, load)}\n`),
     started: ({ name }) => {
       if (output.isTTY) output.write(`${clear}  ${name} …`);
     },
     finished: (result) => {
       const head = `${mark(output, result.status)} ${result.name.padEnd(nameWidth)} ${time(result)}  `;
-      line(head + hang(textOf(output, result), indent, output.columns));
+      const reason = result.status === 'not-proved' ? result.reason : undefined;
+      const isSame = reason !== undefined && reason === lastReason;
+      const lines = isSame ? ['not proved, for the same reason'] : textOf(output, result);
+      line(head + hang(lines, indent, output.columns));
+      lastReason = reason ?? lastReason;
     },
     end: (summary) => {
-      const { leftOut } = summary;
+      const { leftOut, rateLimited } = summary;
       if (leftOut) line(`  ${leftOut.reason} (${leftOut.names.join(', ')})`);
+      if (rateLimited > 0) line(`  a limit of the service made clients wait ${count(rateLimited, 'time')}`);
       line(`\n${totals(summary)}`);
     },
   };
 }
 
-function heading({ url, control, tokens = noTokens }: Target, { clients, messages }: Load): string {
+function heading({ url, control }: Target, tokens: Tokens, { clients, messages }: Load): string {
   const where = control ? 'a topology on this machine' : 'nothing is added or killed there';
   const load = `${count(clients, 'client')} an instance, ${count(messages, 'message')} each`;
   return `Verifying ${url} (${where}): ${load}${tokenWords[tokens.kind]}`;
@@ -120,10 +129,10 @@ const tokenWords: Record<Tokens['kind'], string> = {
 };
 
 function time({ status, ms }: Result): string {
-  return (status === 'skipped' ? '' : duration(ms)).padStart(timeWidth);
+  return (status === 'not-proved' ? '' : duration(ms)).padStart(timeWidth);
 }
 
-const marks = { passed: ['✓', 'green'], failed: ['✗', 'red'], skipped: ['–', 'yellow'] } as const;
+const marks = { passed: ['✓', 'green'], failed: ['✗', 'red'], 'not-proved': ['–', 'yellow'] } as const;
 
 function mark(output: Output, status: Result['status']): string {
   const [sign, color] = marks[status];
@@ -138,8 +147,8 @@ function textOf(output: Output, result: Result): readonly string[] {
   switch (result.status) {
     case 'passed':
       return [result.proved, ...(result.notProved ?? []).map((words) => `not proved: ${words}`)];
-    case 'skipped':
-      return [`skipped: ${result.reason}`];
+    case 'not-proved':
+      return [`not proved: ${result.reason}`];
     case 'failed':
       return [
         paint(output, 'bold', `${result.title}: no`),
@@ -150,7 +159,7 @@ function textOf(output: Output, result: Result): readonly string[] {
   }
 }
 
-/** Lines under one another from a column on, wrapped where the terminal's width is known. */
+/** Puts lines under one another from a column on, and wraps them if the terminal's width is known. */
 function hang(lines: readonly string[], indent: number, columns = Number.POSITIVE_INFINITY): string {
   const width = Math.max(leastTextWidth, columns - indent - 1);
   return lines.flatMap((line) => wrap(line, width)).join(`\n${' '.repeat(indent)}`);
@@ -166,8 +175,8 @@ function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-function totals({ passed, failed, skipped, interrupted, ms, ok }: Summary): string {
-  const numbers = `${count(passed + failed + skipped, 'check')}: ${passed} passed, ${failed} failed, ${skipped} skipped`;
+function totals({ passed, failed, notProved, interrupted, ms, ok }: Summary): string {
+  const numbers = `${count(passed + failed + notProved, 'check')}: ${passed} passed, ${failed} failed, ${notProved} not proved`;
   const end = interrupted ? ` Interrupted${failed === 0 ? '; the topology is as it was' : ''}.` : '';
   const none = !ok && failed === 0 && !interrupted ? ' Nothing was proved.' : '';
   return `${numbers} in ${duration(ms)}.${end}${none}`;

@@ -1,62 +1,45 @@
-import {
-  type Background,
-  type Check,
-  CheckFailure,
-  type CheckName,
-  CheckSkip,
-  type Context,
-  type Fault,
-  type Load,
-  type Proof,
-  type Undo,
-} from './check.ts';
-import { Clients } from './clients.ts';
-import { Pace } from './pace.ts';
-import type { Target } from './target.ts';
-import { orAborted } from './wait.ts';
+import type { Background, Check } from './check.ts';
+import type { Clients } from './clients/clients.ts';
+import { Pacing } from './clients/pacing.ts';
+import { clientsOf, type Plan, type Result, runCheck } from './run-check.ts';
+import type { Obstacle } from './target/obstacle.ts';
+import { readRoster } from './target/restarts.ts';
 
-interface Timed {
-  readonly name: CheckName;
-  readonly title: string;
-  /** In milliseconds. */
-  readonly ms: number;
-}
-
-export type Result =
-  | (Timed & { readonly status: 'passed' } & Proof)
-  | (Timed & { readonly status: 'failed' } & Fault)
-  | (Timed & { readonly status: 'skipped'; readonly reason: string });
-
-export interface Plan {
-  readonly target: Target;
-  readonly load: Load;
-  /** Longest wait for any one thing, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Wait for what takes minutes, too. @default false */
-  readonly long?: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** Called as the checks go. */
+/** Called while the checks run. */
 export interface Progress {
   started(check: Check): void;
   finished(result: Result): void;
 }
 
-/** Runs the checks one after the other, the later ones also when an earlier one fails; ends early on Ctrl-C. */
+/**
+ * Runs the checks one after the other, later ones also if an earlier one fails. It ends early on Ctrl-C, and if
+ * nothing answers any more.
+ */
 export async function runChecks(checks: readonly Check[], plan: Plan, progress: Progress): Promise<Result[]> {
   const results: Result[] = [];
-  const pace = new Pace();
-  const backgrounds = new Backgrounds(checks, plan, pace);
+  const failed: Check[] = [];
+  const unreached = new Set<string>();
+  const pacing = plan.pacing ?? new Pacing();
+  let obstacle: Obstacle | undefined;
+  let roster = await readRoster(plan.target);
+  const backgrounds = new Backgrounds(checks, { ...plan, pacing });
   try {
     for (const check of checks) {
       if (plan.signal.aborted) break;
       progress.started(check);
-      const failed = results.filter(({ status }) => status === 'failed').map(({ name }) => name);
-      const result = await runCheck(check, { ...plan, pace, failed, begun: backgrounds.of(check) });
-      if (!result) break;
+      const occasion = { ...plan, pacing, failed, unreached, roster, begun: backgrounds.of(check) };
+      const outcome =
+        obstacle && !passes(check, obstacle) ? notRun(check, obstacle) : await runCheck(check, occasion);
+      if (!outcome) break;
+      const isFailed = outcome.status === 'failed';
+      // After an obstacle every check would fail, after all its waits, and with a less useful message.
+      const found = isFailed && !obstacle ? await plan.findObstacle?.().catch(() => undefined) : undefined;
+      const result = redacted(explainedBy(found, outcome), plan.redact);
       results.push(result);
       progress.finished(result);
+      if (isFailed) failed.push(check);
+      obstacle ??= found;
+      if (check.needs.includes('control')) roster = await readRoster(plan.target);
     }
   } finally {
     backgrounds.close();
@@ -64,25 +47,38 @@ export async function runChecks(checks: readonly Check[], plan: Plan, progress: 
   return results;
 }
 
-/** What a check is given beside its own clients. */
-interface Occasion extends Plan {
-  readonly pace: Pace;
-  readonly failed: readonly CheckName[];
-  readonly begun: Background | undefined;
+function redacted(result: Result, redact = (words: string) => words): Result {
+  return JSON.parse(JSON.stringify(result), (_key, value) =>
+    typeof value === 'string' ? redact(value) : value,
+  );
 }
 
-/** What goes on beside the checks; each has clients of its own. */
+/** The cause that a check names is a guess. An obstacle that was found is certain. */
+function explainedBy(obstacle: Obstacle | undefined, result: Result): Result {
+  if (!obstacle || result.status !== 'failed') return result;
+  return { ...result, cause: obstacle.reason, fix: obstacle.fix };
+}
+
+function passes({ worksWithoutRooms = false }: Check, { isOfRoomsAlone }: Obstacle): boolean {
+  return isOfRoomsAlone && worksWithoutRooms;
+}
+
+function notRun({ name, title }: Check, { reason }: Obstacle): Result {
+  return { name, title, ms: 0, status: 'not-proved', reason };
+}
+
+/** Work that goes on beside the checks. Each has clients of its own. */
 class Backgrounds {
   readonly #begun = new Map<Check, Background>();
   readonly #clients: Clients[] = [];
 
-  constructor(checks: readonly Check[], plan: Plan, pace: Pace) {
+  constructor(checks: readonly Check[], plan: Plan & { readonly pacing: Pacing }) {
     for (const check of checks) {
       if (!check.begin) continue;
-      const clients = clientsOf(plan, pace);
+      const clients = clientsOf(plan);
       this.#clients.push(clients);
-      const context = { ...plan, long: plan.long ?? false, failed: [], clients, afterwards: () => undefined };
-      this.#begun.set(check, check.begin(context));
+      const nothingBefore = { failed: [], unreached: new Set<string>(), afterwards: () => undefined };
+      this.#begun.set(check, check.begin({ ...plan, ...nothingBefore, long: plan.long ?? false, clients }));
     }
   }
 
@@ -94,92 +90,4 @@ class Backgrounds {
     for (const begun of this.#begun.values()) begun.close();
     for (const clients of this.#clients) clients.closeAll();
   }
-}
-
-function clientsOf({ target, timeoutMs }: Plan, pace: Pace): Clients {
-  return new Clients(target.url, timeoutMs, target.tokens, pace);
-}
-
-/** Nothing when it was interrupted; what it changed is put back all the same. */
-async function runCheck(check: Check, plan: Occasion): Promise<Result | undefined> {
-  const { name, title } = check;
-  const start = performance.now();
-  const outcome = await attempt(check, plan);
-  const ms = Math.round(performance.now() - start);
-  return outcome && { name, title, ...outcome, ms };
-}
-
-type Outcome =
-  | ({ readonly status: 'passed' } & Proof)
-  | ({ readonly status: 'failed' } & Fault)
-  | { readonly status: 'skipped'; readonly reason: string };
-
-async function attempt(check: Check, plan: Occasion): Promise<Outcome | undefined> {
-  const undos: Undo[] = [];
-  const clients = clientsOf(plan, plan.pace);
-  const context: Context = {
-    ...plan,
-    long: plan.long ?? false,
-    clients,
-    afterwards: (undo) => undos.unshift(undo),
-  };
-  let outcome: Outcome | undefined;
-  try {
-    const reason = await reasonToSkip(check, plan.target);
-    outcome = reason
-      ? { status: 'skipped', reason }
-      : { status: 'passed', ...(await orAborted(check.run(context, plan.begun), plan.signal)) };
-  } catch (error) {
-    outcome = plan.signal.aborted ? undefined : outcomeOf(error);
-  }
-  clients.closeAll();
-  const left = await putBack(undos);
-  if (!left) return outcome;
-  const both = outcome?.status === 'failed' ? { ...outcome, found: `${outcome.found}; ${left.found}` } : left;
-  return { ...both, status: 'failed' };
-}
-
-async function reasonToSkip(
-  { needs }: Check,
-  { control, withoutControl }: Target,
-): Promise<string | undefined> {
-  if (needs.includes('control') && !control) {
-    return withoutControl ?? 'it changes the topology, and there is no control of it';
-  }
-  if (needs.includes('another instance') && control && (await control.instances()).length < 2) {
-    return 'it needs at least two instances and one runs: start the topology with --instances 2';
-  }
-  return undefined;
-}
-
-async function putBack(undos: readonly Undo[]): Promise<Fault | undefined> {
-  let fault: Fault | undefined;
-  for (const { what, run } of undos) {
-    try {
-      await run();
-    } catch (error) {
-      fault = {
-        found: `the topology could not be put back (${what}): ${(error as Error).message}`,
-        cause: 'its control no longer answers, or an instance does not start',
-        fix: 'look at the terminal where the topology runs; stop it and start it again',
-      };
-    }
-  }
-  return fault;
-}
-
-function outcomeOf(error: unknown): Outcome {
-  if (error instanceof CheckSkip) return { status: 'skipped', reason: error.message };
-  return { status: 'failed', ...faultOf(error) };
-}
-
-/** Whatever a check did not foresee fails it, in the error's own words. */
-function faultOf(error: unknown): Fault {
-  if (error instanceof CheckFailure) return error.fault;
-  const found = error instanceof Error ? error.message : String(error);
-  return {
-    found: `the check could not be finished: ${found}`,
-    cause: 'the service, the proxy or the control answered in a way that this check does not know',
-    fix: "look in the instances' and the proxy's logs at this moment, and run it again",
-  };
 }

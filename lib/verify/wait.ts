@@ -9,8 +9,8 @@ export interface Patience {
 }
 
 /**
- * Waits until `holds` does; false when the time is up.
- * @throws the signal's reason when it is aborted
+ * Waits until `holds` returns true. Returns false if the time is up.
+ * @throws the signal's reason if it is aborted
  */
 export async function until(
   holds: () => boolean | Promise<boolean>,
@@ -25,7 +25,7 @@ export async function until(
   return true;
 }
 
-/** Rejects as soon as the signal is aborted, whatever the work does. */
+/** Rejects as soon as the signal is aborted, even if the work goes on. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
@@ -35,7 +35,7 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-/** Rejects with `words` when the time is up before the work is done. */
+/** Rejects with `words` if the time is up before the work is done. */
 export async function within<T>(work: Promise<T>, timeoutMs: number, words: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

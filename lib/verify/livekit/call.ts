@@ -1,5 +1,5 @@
+import { liveKitPorts } from '../../../livekit/config/ports.ts';
 import { CheckFailure, type Context } from '../check.ts';
-import { noTokens } from '../tokens.ts';
 import { within } from '../wait.ts';
 import { callToken } from './call-token.ts';
 import { loadParticipants, type Participant } from './participant.ts';
@@ -8,11 +8,11 @@ import { loadParticipants, type Participant } from './participant.ts';
 export interface Door {
   /** For example `livekit-1`, or `the service's LIVEKIT_URL`. */
   readonly name: string;
-  /** @default where the service says that LiveKit is */
+  /** @default the address of LiveKit that the service returns */
   readonly url?: string;
 }
 
-/** As the page does it. */
+/** Joins as the page does. */
 export const publicDoor: Door = { name: "the service's LIVEKIT_URL" };
 
 export interface Side extends Door {
@@ -20,8 +20,8 @@ export interface Side extends Door {
 }
 
 /**
- * Joins one room through each of the doors; all leave when the check ends.
- * @throws CheckSkip where there are no calls, CheckFailure when one can't be joined
+ * Joins one room through each of the doors. All participants leave when the check ends.
+ * @throws NotProvedError if there are no calls, CheckFailure if one can't be joined
  */
 export async function joinThrough(context: Context, doors: readonly Door[], room: string): Promise<Side[]> {
   const joinCall = await loadParticipants();
@@ -33,8 +33,8 @@ export async function joinThrough(context: Context, doors: readonly Door[], room
     },
   });
   for (const door of doors) {
-    const { tokens = noTokens } = context.target;
-    const { url, token } = await callToken(context.target, tokens.nextUser(), room);
+    const { target, tokens } = context;
+    const { url, token } = await callToken(target.url, await tokens.of(tokens.nextUser()), room);
     const address = door.url ?? url;
     const joining = joinCall(address, token);
     try {
@@ -42,7 +42,7 @@ export async function joinThrough(context: Context, doors: readonly Door[], room
       const participant = await within(joining, context.timeoutMs, `not joined within ${seconds} s`);
       sides.push({ ...door, participant });
     } catch (error) {
-      // One that comes too late is not to stay in the call.
+      // A participant that joins too late must not stay in the call.
       void joining.then(leave, () => undefined);
       throw new CheckFailure(notJoined(door, address, error as Error));
     }
@@ -52,7 +52,7 @@ export async function joinThrough(context: Context, doors: readonly Door[], room
 
 const leaveMs = 5_000;
 
-/** Without a connection it may wait for ever, and there is nothing to leave. */
+/** Without a connection, leaving may take for ever, and there is nothing to leave. */
 async function leave(participant: Participant): Promise<void> {
   await within(participant.leave(), leaveMs, 'not left').catch(() => undefined);
 }
@@ -60,8 +60,7 @@ async function leave(participant: Participant): Promise<void> {
 function notJoined({ name }: Door, address: string, { message }: Error) {
   return {
     found: `the call can't be joined through ${name} (${address}): ${message}`,
-    cause:
-      'its signalling (/rtc) does not reach a node, its media ports (UDP, TCP 7881) are closed, or the service and the nodes have different keys',
+    cause: `its signalling (/rtc) does not reach a node, its media ports (UDP, TCP ${liveKitPorts.mediaTcp}) are closed, or the service and the nodes have different keys`,
     fix: "look at the proxy's rule for /rtc, the firewall in front of the nodes, and LIVEKIT_API_KEY on both",
   };
 }

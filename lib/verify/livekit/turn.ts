@@ -17,13 +17,14 @@ export interface TurnServer {
   readonly ca?: string;
 }
 
-/** STUN's question which address the server sees, and its answer (RFC 8489): TURN servers answer anybody. */
+/** STUN's binding request and response (RFC 8489). TURN servers answer it without credentials. */
 const [bindingRequest, bindingSuccess, magicCookie] = [0x0001, 0x0101, 0x2112a442];
 const headerBytes = 20;
 
 /**
- * Asks a TURN server whether it is there, without credentials.
- * @throws Error with Node's `code` where TCP or TLS fail; `ABORT_ERR` for no answer in time, `EPROTO` for another one
+ * Checks whether a TURN server responds, without credentials.
+ * @throws Error with Node's `code` if TCP or TLS fail; `ABORT_ERR` if there is no answer in time, `EPROTO` for a wrong
+ *   one
  */
 export async function askTurn({ host, port = 443, ca }: TurnServer, timeoutMs: number): Promise<void> {
   const socket = connect({ host, port, servername: host, ...(ca === undefined ? {} : { ca }) });

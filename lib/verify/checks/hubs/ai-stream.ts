@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AnswerRecord, type AnswerReport } from '../../accounting/answers.ts';
+import { type Check, CheckFailure, type Context, NotProvedError, unlessSeveral } from '../../check.ts';
+import type { ContractClient } from '../../clients/contract-client.ts';
+import type { PlainClient } from '../../clients/plain-client.ts';
+import { until } from '../../wait.ts';
+import { count, list } from '../../wording.ts';
+import { type Placement, placeOnEach } from '../connecting/placement.ts';
+import { enterAll } from '../delivery/delivery.ts';
+import { cutOff, describeReconnections, reconnectElsewhere } from '../delivery/reconnections.ts';
+import { explainAnswer } from './explain-answer.ts';
+
+const hub = 'llm';
+/** One client listens, one moves to another instance. */
+const listenersEach = 2;
+/** The offline model takes 30 ms for each word. That is long enough to move in the middle; other models cost cents. */
+const words = 60;
+const wordsToCancel = 300;
+/** After so many chunks the answer is in the middle. */
+const someChunks = 3;
+/** How long messages after the end are looked for, in milliseconds. */
+const latenessMs = 300;
+
+export const aiStream: Check = {
+  name: 'ai-stream',
+  title: 'An AI answer streams to everyone, token by token, wherever they are and go',
+  needs: [],
+  isOfSeveral: true,
+  run: async (context) => {
+    const { byInstance, clients } = await placeListeners(context);
+    const askers = (await placeOnEach(context, 1, 'one-sender', { hub })).clients;
+    const room = context.clients.newRoom();
+    const records = new Map(clients.map((client) => [client, new AnswerRecord()]));
+    await enterAll(clients, room, (client) => ({
+      onMessage: (message) => records.get(client)?.delivered(message),
+    }));
+    const scene = { room, records, asker: askers[0] as PlainClient };
+    const mover = [...byInstance.values()].at(-1)?.[1] as ContractClient;
+    const whole = await streamWhole(context, scene, mover, byInstance.size);
+    const cancelled = await cancelFromElsewhere(context, scene, askers);
+    await delay(latenessMs, undefined, { signal: context.signal });
+    const report = assertRight(scene, whole.turn, 'done');
+    assertRight(scene, cancelled.turn, 'cancelled');
+    const where = `${count(clients.length, 'client')} on ${count(byInstance.size, 'instance')}`;
+    return {
+      proved: `${count(report.chunks, 'chunk')} of an answer at each of ${where}, once, in order and together its whole text${whole.words}; ${cancelled.words}`,
+      notProved: unlessSeveral(byInstance.size, 'that an answer follows its readers to another instance'),
+    };
+  },
+};
+
+interface Scene {
+  readonly room: string;
+  readonly records: ReadonlyMap<ContractClient, AnswerRecord>;
+  readonly asker: PlainClient;
+}
+
+async function placeListeners(context: Context): Promise<Placement<ContractClient>> {
+  try {
+    return await placeOnEach(context, listenersEach, 'application', { hub });
+  } catch (error) {
+    const isAbsent = error instanceof CheckFailure && error.fault.found.includes('Invalid namespace');
+    if (isAbsent) throw new NotProvedError(`this service has no hub ${hub}`);
+    throw error;
+  }
+}
+
+interface Streamed {
+  readonly turn: string;
+  readonly words: string;
+}
+
+/** The proxy decides where a client comes back, so it is cut off until another instance serves it. */
+async function streamWhole(
+  context: Context,
+  scene: Scene,
+  mover: ContractClient,
+  instances: number,
+): Promise<Streamed> {
+  const turn = await ask(context, scene, words);
+  const record = scene.records.get(mover) as AnswerRecord;
+  await until(() => isInMiddle(record, turn) || hasEnded(record, turn), context);
+  const isUnderWay = !hasEnded(record, turn);
+  const reconnections =
+    instances > 1 && isUnderWay
+      ? await reconnectElsewhere([mover], instances, (some) => cutOff(context, some, async () => undefined))
+      : [];
+  await untilEnded(context, scene, turn);
+  assertRight(scene, turn, 'done');
+  const moved = `, one that moved meanwhile (${describeReconnections(reconnections)}) too`;
+  return { turn, words: reconnections.length > 0 ? moved : '' };
+}
+
+async function cancelFromElsewhere(
+  context: Context,
+  scene: Scene,
+  askers: readonly PlainClient[],
+): Promise<Streamed> {
+  const turn = await ask(context, scene, wordsToCancel);
+  const all = [...scene.records.values()];
+  await until(() => all.every((record) => isInMiddle(record, turn) || hasEnded(record, turn)), context);
+  // Two clients cancel at once, one of them on the instance that makes the answer if there are two. It must end once
+  // nevertheless.
+  const cancelling = askers.length > 1 ? [askers[0], askers.at(-1)] : askers;
+  try {
+    await Promise.all(cancelling.map((asker) => asker?.cancel(turn)));
+  } catch (error) {
+    throw new CheckFailure(explainAnswer(`an answer was not cancelled: ${(error as Error).message}`, []));
+  }
+  await untilEnded(context, scene, turn);
+  const from = cancelling.map((asker) => asker?.instance ?? '');
+  return {
+    turn,
+    words: `another one cancelled from ${list(from)}${from.length > 1 ? ' at once' : ''}, ended once`,
+  };
+}
+
+async function ask({ clients }: Context, { room, asker }: Scene, most: number): Promise<string> {
+  // A new question, so that no cache has the answer.
+  const prompt = `Count to ${most}, numbers alone, separated by spaces. (${clients.newRoom()})`;
+  try {
+    return await asker.ask(room, prompt);
+  } catch (error) {
+    throw new CheckFailure(explainAnswer(`a question was not accepted: ${(error as Error).message}`, []));
+  }
+}
+
+async function untilEnded(context: Context, { records }: Scene, turn: string): Promise<void> {
+  await until(() => [...records.values()].every((record) => hasEnded(record, turn)), context);
+}
+
+function isInMiddle(record: AnswerRecord, turn: string): boolean {
+  return record.chunksOf(turn).length >= someChunks;
+}
+
+function hasEnded(record: AnswerRecord, turn: string): boolean {
+  return record.finalsOf(turn).length > 0;
+}
+
+/** @throws CheckFailure unless every client got the same answer, once, with this end */
+function assertRight({ records }: Scene, turn: string, state: string): AnswerReport {
+  const all = [...records].map(([{ instance }, record]) => ({ instance, ...record.reportOf(turn) }));
+  const isRight = (report: AnswerReport) =>
+    report.repeated + report.missing + report.outOfOrder + report.late === 0 &&
+    report.finals.length === 1 &&
+    report.finals[0]?.final === state &&
+    report.isWhole;
+  const wrong = all.filter((report) => !isRight(report));
+  if (wrong.length > 0) {
+    const what = `${wrong.length} of ${count(all.length, 'client')} got an answer wrongly`;
+    throw new CheckFailure(explainAnswer(what, wrong, state));
+  }
+  return all[0] as AnswerReport;
+}

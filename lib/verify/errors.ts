@@ -1,0 +1,20 @@
+/** Why a run can't begin: a wrong command, nothing or another server at the URL, a token, a stack, another run. */
+export type ErrorKind = 'usage' | 'unreachable' | 'not-ours' | 'token' | 'stack' | 'busy';
+
+/** Thrown if nothing can be verified. The message says what was found and what to do. */
+export class CannotVerifyError extends Error {
+  override readonly name = 'CannotVerifyError';
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** Thrown if the command line is not valid. */
+export class UsageError extends CannotVerifyError {
+  constructor(message: string) {
+    super('usage', message);
+  }
+}

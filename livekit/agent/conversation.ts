@@ -1,52 +1,68 @@
 import { AutoSubscribe, inference, type JobContext, voice } from '@livekit/agents';
+import { type RemoteParticipant, RoomEvent } from '@livekit/rtc-node';
 import type { VoiceSettings } from './environment.ts';
 import { FailureNotices } from './failure-notices.ts';
-import { leaveWithout } from './leave-without.ts';
 import { longestQuestionMs } from './model-fetch.ts';
 import { openModels } from './models.ts';
 
 /**
- * Listens, thinks and speaks. All three models are asked at one API that speaks OpenAI's protocol, so a server of
- * one's own will do; who speaks when is decided here, by the framework's own detectors, which need no network.
+ * Listens, thinks and speaks. All three models are reached at one API that speaks OpenAI's protocol, so your own
+ * server works, too. The framework's detectors decide here who speaks when; they need no network.
  */
 export async function converse(job: JobContext, settings: VoiceSettings): Promise<void> {
   await job.connect(undefined, AutoSubscribe.AUDIO_ONLY);
   const caller = await job.waitForParticipant().catch(() => undefined);
-  // They hung up before it came.
+  // The caller hung up before the agent came.
   if (!caller) return;
   leaveWithout(caller, job);
   const longestMs = longestQuestionMs(settings);
   const session = new voice.AgentSession({
     vad: new inference.VAD(),
-    ...openModels(settings, (error) => notices.tell('speech-to-text', error)),
+    ...openModels(settings, (error) => notices.report('speech-to-text', error)),
     connOptions: {
-      // The way to the API asks again itself, and knows when to give up.
+      // `modelFetch` retries by itself, and knows when to give up.
       llmConnOptions: { maxRetry: 0, timeoutMs: longestMs },
-      // A call outlives its models: they can come back while the caller is there.
+      // The call goes on when models fail: they may recover while the caller is there.
       maxUnrecoverableErrors: Number.POSITIVE_INFINITY,
     },
-    // Before, the framework drops an answer, and nobody is told.
+    // With shorter timeouts the framework drops an answer, and nobody is notified.
     ttsReadIdleTimeout: longestMs,
     forwardAudioIdleTimeout: longestMs,
   });
   const notices = new FailureNotices(session, job.room, settings);
   session.on(voice.AgentSessionEventTypes.Error, ({ error }) => {
-    if (error.type === 'llm_error') notices.tell('language model', error.error);
-    if (error.type === 'tts_error') notices.tell('text-to-speech', error.error);
+    if (error.type === 'llm_error') notices.report('language model', error.error);
+    if (error.type === 'tts_error') notices.report('text-to-speech', error.error);
   });
   session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ source, speechHandle }) => {
     notices.follow(speechHandle, source !== 'say');
   });
-  // Else it would stay in the call of others, deaf and mute.
+  // Otherwise the agent would stay in the call of others, and neither hear nor speak.
   session.on(voice.AgentSessionEventTypes.Close, ({ reason }) => job.shutdown(reason));
   await session.start({
     agent: new voice.Agent({ instructions: settings.instructions }),
     room: job.room,
     inputOptions: { participantIdentity: caller.identity },
-    // Whatever LiveKit asks for.
+    // No recording, even if LiveKit requests one.
     record: false,
   });
   await session.generateReply({
     instructions: 'Greet the caller in one short sentence, and offer your help.',
+  });
+}
+
+/** As long as LiveKit keeps an empty room (`departure_timeout`). */
+const returnMs = 20_000;
+
+/**
+ * Ends the job when its caller is gone, even if others are in the call: the agent hears nobody else. A caller who
+ * hangs up ends the session at once. A caller who lost the network comes back with the same identity, or not at all.
+ */
+function leaveWithout({ identity }: RemoteParticipant, job: JobContext): void {
+  const leave = () => {
+    if (!job.room.remoteParticipants.has(identity)) job.shutdown('the caller is gone');
+  };
+  job.room.on(RoomEvent.ParticipantDisconnected, (gone) => {
+    if (gone.identity === identity) setTimeout(leave, returnMs).unref();
   });
 }

@@ -2,15 +2,18 @@ import type { AgentSettings } from './environment.ts';
 
 const hidden = '[redacted]';
 
-/** The framework's mark of what is somebody's own. Who it is, and where, is told all the same. */
+/**
+ * The framework marks personal data with this prefix. The participant's identity and the room's name are logged
+ * nevertheless.
+ */
 const personal = /^lk\.pii\.(?!participant_identity$|room_name$)/;
 
-/** Who looks for a fault in the conversation itself asks for these. */
+/** The levels for finding faults in the conversation itself. */
 const wordyLevels = ['trace', 'debug'];
 
 /**
- * No key ever stands in the log, and what is said in a call does only at `debug`: the framework logs both at any level.
- * Each process calls it before it logs.
+ * Keeps keys out of the log, and what is said in a call at every level but `debug` and `trace`: the framework logs
+ * both at any level. Each process calls this before it logs.
  */
 export function keepLogDiscreet(settings: AgentSettings): void {
   const write = process.stdout.write.bind(process.stdout) as (...call: unknown[]) => boolean;
@@ -23,7 +26,7 @@ export function discreetLine({ apiSecret, voice, logLevel }: AgentSettings): (li
   const secrets = voice ? [apiSecret, voice.apiKey] : [apiSecret];
   const isWordy = wordyLevels.includes(logLevel);
   return (line) => {
-    const text = secrets.reduce((told, secret) => told.replaceAll(secret, hidden), line);
+    const text = secrets.reduce((shown, secret) => shown.replaceAll(secret, hidden), line);
     return isWordy ? text : withoutWords(text);
   };
 }
@@ -33,7 +36,7 @@ function withoutWords(line: string): string {
   try {
     return `${JSON.stringify(JSON.parse(line, (name, value) => (personal.test(name) ? undefined : value)))}\n`;
   } catch {
-    // Not a line of JSON: what it holds can't be told.
+    // It is not JSON, so what is personal in it can't be found.
     return `${hidden}\n`;
   }
 }

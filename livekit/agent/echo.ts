@@ -11,10 +11,10 @@ import {
 } from '@livekit/rtc-node';
 
 const sampleRate = 48_000;
-/** A call of more speakers is no place for an echo. */
+/** With more speakers the agent echoes only the first so many. */
 const mostSpeakers = 8;
 
-/** Says what it hears: each speaker's words come back in a track of their own. Needs no key and no network. */
+/** Repeats what it hears: each speaker's audio comes back in a track of its own. It needs no key and no network. */
 export async function echo(job: JobContext): Promise<void> {
   const heard = new Set<string>();
   const { room } = job;
@@ -35,7 +35,7 @@ async function repeat({ room }: JobContext, track: RemoteTrack, speaker: string)
     LocalAudioTrack.createAudioTrack(`echo of ${speaker}`, source),
     options,
   );
-  // Ends with the track: its speaker muted for good, or left.
+  // The loop ends with the track, when its speaker left or stopped publishing it.
   for await (const frame of new AudioStream(track, sampleRate, 1)) await source.captureFrame(frame);
   if (publication?.sid !== undefined) await room.localParticipant?.unpublishTrack(publication.sid);
   await source.close();

@@ -4,7 +4,7 @@ import { keepLogDiscreet } from './discreet-log.ts';
 import { echo } from './echo.ts';
 import { readSettings } from './environment.ts';
 
-/** What runs in a call's own process. */
+/** The entry of a call's own process. */
 export default defineAgent({
   prewarm: () => keepLogDiscreet(readSettings(process.env)),
   entry: async (job) => {

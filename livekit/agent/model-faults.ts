@@ -1,10 +1,12 @@
 import type { ModelRole } from './environment.ts';
 import { modelVariables, agentEnvironment as names } from './names.ts';
 
-/** Of an API's own words: the beginning tells what is wrong, and some send a page. */
+/**
+ * Longest quote of an API's message, in characters. The beginning says what is wrong, and some APIs send a whole page.
+ */
 const longestQuote = 300;
 
-/** Each says why a model did not answer and what to do: for whoever reads the log at night. */
+/** Each function explains why a model did not answer, and what to do. */
 export function refused(role: ModelRole, status: number, body: string): string {
   return `it answered ${status} (${quoteOf(body)}): ${remedyOf(role, status)}`;
 }
@@ -36,7 +38,7 @@ function remedyOf(role: ModelRole, status: number): string {
   return `look at ${variable}: it may be no model for this`;
 }
 
-/** `{"error": {"message": …}}` is OpenAI's shape; others say it in theirs. */
+/** OpenAI's shape is `{"error": {"message": …}}`. Other APIs use other shapes. */
 function quoteOf(body: string): string {
   return (messageIn(body) ?? body).replaceAll(/\s+/g, ' ').trim().slice(0, longestQuote) || 'no reason given';
 }

@@ -4,24 +4,27 @@ import { noAnswer, refused, stalled, unreachable, webPage } from './model-faults
 
 type ModelPatience = Pick<VoiceSettings, 'apiKey' | 'timeoutMs'>;
 
-/** A stale connection or a lone 5xx heals at once; what doesn't, the caller is told of. */
+/** A second try is enough for a stale connection or a single 5xx. Whatever else fails is reported to the caller. */
 const attempts = 2;
 const retryMs = 250;
 
-/** Bounds an answer that begins and stalls. It is a sentence's sound, or a few sentences of text. */
+/**
+ * Longest time for an answer that has begun, in milliseconds. It is the sound of a sentence, or a few sentences of
+ * text.
+ */
 const wholeAnswerMs = 30_000;
 
-/** The longest that one question takes, however it ends. */
+/** The longest that one request takes, however it ends. */
 export function longestQuestionMs({ timeoutMs }: Pick<VoiceSettings, 'timeoutMs'>): number {
   return timeoutMs + wholeAnswerMs;
 }
 
 /**
- * The way to one model, in place of `fetch`. A question that fails is answered with an error that says why and what to
- * do: of one that is thrown, the framework loses the cause.
+ * Replaces `fetch` for one model. If a request fails, it returns an error response that says why and what to do,
+ * because the framework loses the cause of an error that is thrown.
  */
 export function modelFetch(role: ModelRole, { apiKey, timeoutMs }: ModelPatience): typeof fetch {
-  /** An API may quote the key that it refuses. */
+  /** An API may quote the key that it rejects. */
   const said = async (response: Response) => (await response.text()).replaceAll(apiKey, '[the key]');
   return async (url, init = {}) => {
     const ending = new AbortController();
@@ -64,7 +67,7 @@ function isWebPage({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/html') ?? false;
 }
 
-/** In the shape of the API's own errors; the status is a gateway's where the API gave none. */
+/** An error in the shape of the API's own errors. If the API sent no status, it has that of a gateway. */
 function failure(status: number, message: string): Response {
   return Response.json({ error: { message } }, { status });
 }

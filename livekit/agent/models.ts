@@ -1,16 +1,19 @@
 import type { stt } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
-import type { VoiceSettings } from './environment.ts';
-import { openModelApi } from './model-api.ts';
+import OpenAI from 'openai';
+import type { ModelRole, VoiceSettings } from './environment.ts';
+import { longestQuestionMs, modelFetch } from './model-fetch.ts';
 
-/** Speech-to-text, a model and text-to-speech, at one API. */
+/** Speech-to-text, a language model and text-to-speech, at one API. */
 export interface Models {
   readonly stt: openai.STT;
   readonly llm: openai.LLM;
   readonly tts: openai.TTS;
 }
 
-/** @param onUnheard hears why words were not understood: the framework has an event for the other two models alone */
+/**
+ * @param onUnheard gets the error if speech-to-text failed: the framework has an event only for the other two models
+ */
 export function openModels(settings: VoiceSettings, onUnheard: (error: Error) => void): Models {
   const { apiKey, models, voice } = settings;
   return {
@@ -56,4 +59,19 @@ class SpeechToText extends openai.STT {
       throw error;
     }
   }
+}
+
+/**
+ * Opens a client of one model. Its own retries are off, because they wait as long as the API demands, in the middle of
+ * a call.
+ */
+function openModelApi(role: ModelRole, settings: VoiceSettings): OpenAI {
+  const { apiKey, baseURL } = settings;
+  return new OpenAI({
+    apiKey,
+    baseURL,
+    maxRetries: 0,
+    timeout: longestQuestionMs(settings),
+    fetch: modelFetch(role, settings),
+  });
 }

@@ -1,17 +1,17 @@
-/** Minutes for which a superseded node may keep its calls, unless told otherwise. */
+/** Default for the minutes for which a superseded task may keep its calls. */
 export const defaultCallDrainMinutes = 60;
 
-/** CloudFormation gives up after three hours; half an hour is for the new nodes to come up. */
+/** CloudFormation gives up after three hours, and new tasks need up to half an hour to start. */
 export const mostDrainMinutes = 150;
 
 export interface CallDrain {
-  /** Minutes after which a superseded node's protection is lifted, whoever is in a call. */
+  /** Minutes after which a superseded task is no longer protected, even if it has calls. */
   readonly maxCallDrainMinutes: number;
   /** Minutes between SIGTERM and SIGKILL. */
   readonly stopTimeoutMinutes: number;
 }
 
-/** @returns what is wrong with it, in words; undefined: nothing */
+/** @returns a sentence that says what is wrong; undefined if nothing is */
 export function callDrainFault({ maxCallDrainMinutes, stopTimeoutMinutes }: CallDrain): string | undefined {
   const sum = maxCallDrainMinutes + stopTimeoutMinutes;
   if (!(maxCallDrainMinutes >= 1))

@@ -1,25 +1,27 @@
 import type { RedisFacts } from './redis.ts';
 
-/** Environment variables of livekit-server 1.13. A wrong name is ignored, and the node silently runs alone. */
+/** Environment variables of livekit-server 1.13. It ignores unknown names, and the node then silently runs alone. */
 export const liveKitEnvironment = {
-  /** The whole configuration; `LIVEKIT_CONFIG_BODY` is not read. */
+  /** The whole configuration. LiveKit does not read `LIVEKIT_CONFIG_BODY`. */
   config: 'LIVEKIT_CONFIG',
-  /** API keys and their secrets. */
+  /** API keys and their secrets, as YAML. */
   keys: 'LIVEKIT_KEYS',
   redisPassword: 'REDIS_PASSWORD',
-  /** The address that the node tells clients. */
+  /** The address that the node gives to clients. */
   nodeIp: 'NODE_IP',
 } as const;
 
 export interface ApiKey {
   readonly key: string;
-  /** 32 characters or more: LiveKit signs with it. */
+  /** LiveKit signs with it; it must have 32 characters or more. */
   readonly secret: string;
 }
 
 /**
- * What must not stand in the configuration, as variables: the API keys, and the Redis password where there is one.
- * @param keys the first signs webhooks where the configuration names it; two while one replaces the other
+ * The secrets that must not be part of the configuration, as variables: the API keys, and the Redis password if there
+ * is one.
+ *
+ * @param keys one key, or two while one replaces the other
  */
 export function secretEnvironment(
   keys: readonly ApiKey[],

@@ -1,28 +1,33 @@
-/** The Redis hash in which each node keeps a record of itself, by its id. Dead ones stay in it: its length overcounts. */
+/** The Redis hash of the nodes' records, by node id. Records of dead nodes stay in it, so its length is too high. */
 export const nodesKey = 'nodes';
 
-/** A node refreshes its record every 2 s; LiveKit takes one for dead after 5 s without. */
+/** A node refreshes its record every 2 s. LiveKit considers a node dead after 5 s without a refresh. */
 const freshSeconds = 5;
 
-/** What a node says of itself: protobuf `livekit.Node`. */
+/** The record that a node writes about itself: protobuf `livekit.Node`. */
 export interface NodeRecord {
   readonly id: string;
   readonly ip: string;
   /** Seconds since 1970. */
   readonly updatedAt: number;
   readonly state: 'starting' | 'serving' | 'draining' | 'suspended';
-  /** Those in its rooms now. */
+  /** Participants in its rooms now. */
   readonly participants: number;
 }
 
-/** The nodes that live, of all values of the hash. @param now milliseconds since 1970, by the nodes' clock */
+/**
+ * The live nodes.
+ *
+ * @param records all values of the hash
+ * @param now milliseconds since 1970, by the nodes' clock
+ */
 export function liveNodes(records: readonly Uint8Array[], now = Date.now()): NodeRecord[] {
   return records.map(readNode).filter(({ updatedAt }) => now / 1_000 - updatedAt <= freshSeconds);
 }
 
 const states = ['starting', 'serving', 'draining', 'suspended'] as const;
 
-/** @throws RangeError when it is no protobuf message */
+/** @throws RangeError if the record is no protobuf message */
 export function readNode(record: Uint8Array): NodeRecord {
   const node = fieldsOf(record);
   const stats = fieldsOf(bytesOf(node.get(4)));
@@ -37,7 +42,7 @@ export function readNode(record: Uint8Array): NodeRecord {
 
 type Field = number | Uint8Array;
 
-/** The fields by number, the last of each; a library for five of them would be the largest part of this. */
+/** The fields by number; the last one wins. A protobuf library for five fields would be larger than everything here. */
 function fieldsOf(message: Uint8Array): Map<number, Field> {
   const fields = new Map<number, Field>();
   let at = 0;

@@ -1,16 +1,16 @@
 /** Ports that a LiveKit node listens on. */
 export interface LiveKitPorts {
-  /** Signalling, the API and the health check: HTTP and WebSocket, from the load balancer. */
+  /** HTTP and WebSocket, from the load balancer: signalling, the API and the health check. */
   readonly signalling: number;
-  /** Media over TCP, where UDP is blocked. */
+  /** Media over TCP, for networks that block UDP. */
   readonly mediaTcp: number;
-  /** First and last port of media over UDP: LiveKit reads each in a thread, so as many as a host has processors. */
+  /** First and last port of media over UDP. LiveKit reads each port in a thread: one for each processor of a host. */
   readonly mediaUdp: readonly [first: number, last: number];
-  /** Metrics, for Prometheus and the sidecar; never public. */
+  /** Metrics for Prometheus and the sidecar, never public. */
   readonly prometheus: number;
 }
 
-/** Where a node has a host of its own. */
+/** Ports of a node that has a host of its own. */
 export const liveKitPorts: LiveKitPorts = {
   signalling: 7880,
   mediaTcp: 7881,
@@ -18,14 +18,19 @@ export const liveKitPorts: LiveKitPorts = {
   prometheus: 6789,
 };
 
-/** Ports of TURN; the relayed media itself leaves from `relay`. */
+/** Ports of TURN. Relayed media is sent from the range `relay`. */
 export const turnPorts = { udp: 3478, tls: 5349, relay: [30_000, 40_000] } as const;
 
-/** Paths at the root that a load balancer sends to the nodes; none is the service's. */
+/** Paths that a load balancer sends to the nodes. The service uses none of them. */
 export const liveKitPaths = ['/rtc', '/rtc/*', '/twirp/*', '/agent', '/whip/*'] as const;
 
-/** Ports of a node that shares its machine with others; each has twenty of its own from `first` on. */
+/** Ports of a node that shares its machine with other nodes. Each has a block of twenty, from `first` on. */
 export function portsOfNode(index: number, first = 7880): LiveKitPorts {
-  const own = first + index * 20;
-  return { signalling: own, mediaTcp: own + 1, mediaUdp: [own + 2, own + 5], prometheus: own + 10 };
+  const block = first + index * 20;
+  return {
+    signalling: block,
+    mediaTcp: block + 1,
+    mediaUdp: [block + 2, block + 5],
+    prometheus: block + 10,
+  };
 }

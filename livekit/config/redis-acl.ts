@@ -5,7 +5,7 @@ export interface LiveKitAcl {
   readonly commands: readonly string[];
 }
 
-/** LiveKit gives its keys no prefix, and its locks are bare hashes: 44 characters of base64 that end in `=`. */
+/** LiveKit's keys have no prefix, and the names of its locks are hashes: 44 characters of base64 that end in `=`. */
 const keys = [
   ...['livekit_version', 'nodes', 'room_node_map', 'rooms', 'room_internal'],
   ...['room_participants:*', 'room_lock:*', 'agent_dispatch:*', 'agent_job:*'],
@@ -38,10 +38,10 @@ const commands = [
 ];
 
 /**
- * What LiveKit's own user may do.
+ * Permissions of LiveKit's Redis user.
  *
- * @param serverVersion as the server says it, `Redis 7.0.15` or `8.1.0`: `client|setinfo` came with 7.2, and an
- *   older server refuses a whole ACL file that names it. LiveKit goes on without. @default 7.2 or newer
+ * @param serverVersion as the server reports it, such as `Redis 7.0.15` or `8.1.0`. The command `client|setinfo` exists
+ *   since 7.2, and an older server refuses an ACL file that names it. LiveKit works without it. @default 7.2 or newer
  */
 export function liveKitAcl(serverVersion?: string): LiveKitAcl {
   return {

@@ -1,8 +1,8 @@
-/** Where Redis is and how to log in: what the service's own setting says, in whatever shape it was given. */
+/** Where Redis is and how to log in, independent of the form in which it was configured. */
 export interface RedisFacts {
   readonly endpoints: readonly { readonly host: string; readonly port: number | string }[];
   readonly username?: string;
-  /** Not rendered: see `secretEnvironment`. */
+  /** It is not rendered; see `secretEnvironment`. */
   readonly password?: string;
   readonly tls: boolean;
   /** @default 0 */
@@ -11,9 +11,9 @@ export interface RedisFacts {
   readonly caFile?: string;
 }
 
-/** LiveKit's words for it. */
+/** The section `redis` of LiveKit's configuration. */
 export interface RedisSection {
-  /** `host:port`: with a scheme LiveKit fails with "too many colons". */
+  /** `host:port`. With a scheme, LiveKit fails with "too many colons". */
   readonly address: string;
   readonly username?: string;
   readonly db?: number;
@@ -21,10 +21,10 @@ export interface RedisSection {
 }
 
 /**
- * Says the facts in LiveKit's dialect. Nodes share rooms through one database of one server: keys carry no prefix,
- * and Pub/Sub ignores the database, so an environment needs a cache of its own.
+ * Renders the section `redis` of LiveKit's configuration. Keys have no prefix and Pub/Sub ignores the database, so each
+ * environment needs a cache of its own.
  *
- * @throws LiveKitConfigError for more than one endpoint: on a cluster LiveKit fails with CROSSSLOT
+ * @throws LiveKitConfigError unless there is one endpoint; on a cluster LiveKit fails with CROSSSLOT
  */
 export function redisSection({ endpoints, username, tls, database = 0, caFile }: RedisFacts): RedisSection {
   const [endpoint] = endpoints;
@@ -41,7 +41,7 @@ export function redisSection({ endpoints, username, tls, database = 0, caFile }:
   };
 }
 
-/** The host can be a reference that the CDK resolves later, so only what can't be one is looked at. */
+/** The host may be a reference that the CDK resolves later, so only characters that no reference has are refused. */
 function addressOf({ host, port }: RedisFacts['endpoints'][number]): string {
   if (host === '' || /:\/\/|[@\s]/.test(host)) {
     throw new LiveKitConfigError(`the Redis host must be a name or an address, got: ${withoutLogin(host)}`);
@@ -53,7 +53,7 @@ function withoutLogin(host: string): string {
   return host.replace(/^.*@/, '…@') || 'nothing';
 }
 
-/** A node can't be configured so. */
+/** The settings can't be rendered; the message lists every fault. */
 export class LiveKitConfigError extends Error {
   override readonly name = 'LiveKitConfigError';
 }

@@ -3,8 +3,8 @@ import { LiveKitConfigError, redisSection } from './redis.ts';
 import type { LiveKitSettings, NodeAddress } from './settings.ts';
 
 /**
- * The settings as livekit.yaml, for `LIVEKIT_CONFIG` or a file. It is JSON, which is YAML: no library, nothing to
- * escape, and a reference of the CDK in it is resolved as in any other text.
+ * The settings as livekit.yaml, for `LIVEKIT_CONFIG` or a file. The text is JSON, which is valid YAML: it needs no
+ * library and no escaping, and the CDK resolves references in it as in any other text.
  *
  * @throws LiveKitConfigError that lists every fault
  */
@@ -12,26 +12,30 @@ export function renderLiveKit(settings: LiveKitSettings): string {
   return JSON.stringify(liveKitConfig(settings), undefined, 1);
 }
 
-/** The same as an object, with LiveKit's own names: a name that it doesn't know keeps it from starting. */
+/** The configuration as an object with LiveKit's own names. LiveKit does not start if it finds an unknown name. */
 export function liveKitConfig(settings: LiveKitSettings) {
-  const { ports = liveKitPorts, redis, room, webhook, logLevel = 'info' } = settings;
+  const { ports = liveKitPorts, redis, room, limits, webhook, logLevel = 'info' } = settings;
   const faults = faultsIn(settings);
-  if (faults.length > 0) throw new LiveKitConfigError(`LiveKit can't be configured so: ${faults.join('; ')}`);
+  if (faults.length > 0)
+    throw new LiveKitConfigError(`The LiveKit settings are not valid: ${faults.join('; ')}`);
   return {
     port: ports.signalling,
     ...(settings.address.kind === 'loopback' ? { bind_addresses: ['127.0.0.1'] } : {}),
     prometheus: { port: ports.prometheus },
     rtc: {
       tcp_port: ports.mediaTcp,
-      // Never together with `port_range_start`, which would win.
+      // Never set `port_range_start` as well: it would take precedence.
       udp_port: ports.mediaUdp.join('-'),
       ...addressing(settings.address),
     },
     ...(redis && { redis: redisSection(redis) }),
     signal_relay: signalRelay,
-    // Counts a container's own share of the processors, which `sysload` does not.
+    // Who is in a call is asked of its node: the list in Redis keeps for good who was on a node that died.
+    api: { enable_psrpc_for_get_list_participants: true },
+    // `cpuload` respects a container's share of the processors; `sysload` does not.
     node_selector: { kind: 'cpuload' },
-    ...(room && { room: roomSection(room) }),
+    ...section('room', room && roomSection(room)),
+    ...section('limit', limits && limitSection(limits)),
     ...(webhook && { webhook: { urls: webhook.urls, api_key: webhook.apiKey } }),
     ...(settings.turn && { turn: turnSection(settings.turn) }),
     logging: { level: logLevel, json: true },
@@ -39,15 +43,15 @@ export function liveKitConfig(settings: LiveKitSettings) {
 }
 
 /**
- * A node relays the signalling of clients whose room is on another one. If that one dies, it notices at the client's
- * next message, tries for so long, and only then lets the client go, who joins anew: with LiveKit's own 7.5 s a call was
- * away for 12.8 s, with these 3 s for 8.3 s. A Redis that stalls for longer than this costs clients a reconnect, at which
- * media goes on.
+ * A node relays the signalling of clients whose room is on another node. If that node dies, the relay notices at the
+ * client's next message, retries for this time, and then closes the connection, so that the client joins again. With
+ * LiveKit's default of 7.5 s a call was interrupted for 12.8 s, with 3 s for 8.3 s. If Redis stalls for longer, clients
+ * reconnect, and their media continues.
  */
 const signalRelay = { retry_timeout: '3s', max_retry_interval: '1s' };
 
-/** Host networking shows a node its host's bridges too; their addresses lead clients nowhere. */
-const insideOnly = {
+/** With host networking a node also sees its host's bridges. Clients can't reach their addresses. */
+const hostOnly = {
   ips: { excludes: ['169.254.0.0/16'] },
   interfaces: { excludes: ['docker0', 'ecs-bridge'] },
 };
@@ -55,9 +59,7 @@ const insideOnly = {
 function addressing(address: NodeAddress) {
   switch (address.kind) {
     case 'environment':
-      return { use_external_ip: false, ...insideOnly };
-    case 'fixed':
-      return { use_external_ip: false, node_ip: address.ip, ...insideOnly };
+      return { use_external_ip: false, ...hostOnly };
     case 'loopback':
       return { use_external_ip: false, node_ip: '127.0.0.1', enable_loopback_candidate: true };
   }
@@ -68,11 +70,31 @@ function roomSection({
   departureTimeoutSeconds,
   maxParticipants,
 }: NonNullable<LiveKitSettings['room']>) {
-  return {
-    ...(emptyTimeoutSeconds === undefined ? {} : { empty_timeout: emptyTimeoutSeconds }),
-    ...(departureTimeoutSeconds === undefined ? {} : { departure_timeout: departureTimeoutSeconds }),
-    ...(maxParticipants === undefined ? {} : { max_participants: maxParticipants }),
-  };
+  return defined({
+    empty_timeout: emptyTimeoutSeconds,
+    departure_timeout: departureTimeoutSeconds,
+    max_participants: maxParticipants,
+  });
+}
+
+function limitSection({
+  maxVideoSubscriptions,
+  maxAudioSubscriptions,
+  maxMetadataBytes,
+}: NonNullable<LiveKitSettings['limits']>) {
+  return defined({
+    subscription_limit_video: maxVideoSubscriptions,
+    subscription_limit_audio: maxAudioSubscriptions,
+    max_metadata_size: maxMetadataBytes,
+  });
+}
+
+const section = (name: string, value: object | undefined) => (value ? { [name]: value } : {});
+
+/** A section without what LiveKit has defaults for; undefined if nothing is left. */
+function defined(section: Record<string, number | undefined>) {
+  const entries = Object.entries(section).filter(([, value]) => value !== undefined);
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 function turnSection({ domain }: NonNullable<LiveKitSettings['turn']>) {
@@ -82,14 +104,14 @@ function turnSection({ domain }: NonNullable<LiveKitSettings['turn']>) {
     domain,
     udp_port: turnPorts.udp,
     tls_port: turnPorts.tls,
-    // Plain on `tls_port`: TLS ends at the load balancer.
+    // The load balancer terminates TLS, so the traffic on `tls_port` is plain.
     external_tls: true,
     relay_range_start: first,
     relay_range_end: last,
   };
 }
 
-function faultsIn({ ports = liveKitPorts, webhook, turn, address }: LiveKitSettings): string[] {
+function faultsIn({ ports = liveKitPorts, webhook, turn }: LiveKitSettings): string[] {
   const [first, last] = ports.mediaUdp;
   const faults: string[] = [];
   const single = { signalling: ports.signalling, mediaTcp: ports.mediaTcp, prometheus: ports.prometheus };
@@ -99,9 +121,8 @@ function faultsIn({ ports = liveKitPorts, webhook, turn, address }: LiveKitSetti
     }
   }
   if (new Set(Object.values(single)).size < 3) faults.push('`ports` must differ');
-  if (last <= first) faults.push(`\`ports.mediaUdp\` must end behind its start, got: ${first}-${last}`);
+  if (last <= first) faults.push(`\`ports.mediaUdp\` must end above its start, got: ${first}-${last}`);
   if (webhook && webhook.urls.length === 0) faults.push('`webhook.urls` must name one or more');
   if (turn && turn.domain === '') faults.push('`turn.domain` must not be empty');
-  if (address.kind === 'fixed' && address.ip === '') faults.push('`address.ip` must not be empty');
   return faults;
 }

@@ -1,77 +1,87 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { nodeFiles } from '../config/entrypoint.ts';
-import { openStandingReader } from './deployment.ts';
+import { sharedFolder } from '../config/container.ts';
+import { openDeploymentStatusReader } from './deployment-status.ts';
 import { readSettings, type SidecarSettings } from './environment.ts';
-import { Keeper } from './keeper.ts';
 import { readLoad } from './load.ts';
-import { createLog, type Log } from './log.ts';
-import { loadMetric, type SidecarMetric } from './names.ts';
-import { type NodeCounter, openNodeCounter } from './nodes.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { type SidecarMetric, sidecarMetrics } from './names.ts';
+import { type NodeCounter, openNodeCounter } from './node-counter.ts';
 import { openProtection } from './protection.ts';
+import { ProtectionManager } from './protection-manager.ts';
 import { type AddressSource, checkIp, findPublicAddress, metadataService } from './public-address.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const { service, deployment, emfNamespace, folder } = settings;
   const dimensions = { Deployment: deployment, Service: service };
-  const log = createLog({ namespace: emfNamespace, dimensions });
-  // The container beside it ends first: there is nothing left to keep.
+  const logger = createLogger({ namespace: emfNamespace, dimensions });
+  // ECS stops the container that is watched first, so there are no calls left to protect.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
-  const standing = openStandingReader(settings.metadataUri);
-  const keeper = new Keeper({
+  const deploymentStatus = openDeploymentStatusReader({
+    metadataUri: settings.metadataUri,
+    pollMs: settings.statusMs,
+    steadyMs: settings.steadyMs,
+  });
+  const manager = new ProtectionManager({
     limits: settings,
     protection: openProtection(settings.ecsAgentUri),
     readLoad: () => readLoad(settings.loadUrl),
-    readStanding: () => standing.read(),
-    drain: () => writeFileSync(join(folder, nodeFiles.drain), ''),
-    log,
+    readDeploymentStatus: (now) => deploymentStatus.read(now),
+    drain: () => writeFileSync(join(folder, sharedFolder.drainFile), ''),
+    logger,
   });
   const counter = settings.redis && openNodeCounter(settings.redis);
   await Promise.all([
-    tellAddress(addressSource(settings), folder, log),
-    every(settings.checkMs, () => keeper.look()),
-    every(settings.reportMs, () => report(keeper, counter, settings, log)),
+    writeAddress(sourceOf(settings), folder, logger),
+    every(settings.checkMs, () => manager.check()),
+    every(settings.reportMs, () => report(manager, counter, settings, logger)),
   ]);
 }
 
-function addressSource({ addressSource: source }: SidecarSettings): AddressSource | undefined {
-  if (source === undefined) return undefined;
-  return source === 'imds' ? metadataService(process.env) : checkIp();
+function sourceOf({ addressSource }: SidecarSettings): AddressSource | undefined {
+  if (addressSource === undefined) return undefined;
+  return addressSource === 'imds' ? metadataService(process.env) : checkIp();
 }
 
-async function tellAddress(source: AddressSource | undefined, folder: string, log: Log): Promise<void> {
+async function writeAddress(
+  source: AddressSource | undefined,
+  folder: string,
+  logger: Logger,
+): Promise<void> {
   if (!source) return;
   let last = '';
   const address = await findPublicAddress(source, (reason) => {
-    if (reason !== last) log.warn(`the node's public address is not known yet: ${reason}`);
+    if (reason !== last) logger.warn(`the node's public address is not known yet: ${reason}`);
     last = reason;
   });
-  writeFileSync(join(folder, nodeFiles.ip), address);
-  log.info(`the node's public address is ${address}`);
+  writeFileSync(join(folder, sharedFolder.addressFile), address);
+  logger.info(`the node's public address is ${address}`);
 }
 
 async function report(
-  keeper: Keeper,
+  manager: ProtectionManager,
   counter: NodeCounter | undefined,
   { service }: SidecarSettings,
-  log: Log,
+  logger: Logger,
 ): Promise<void> {
-  const { load, standing, isProtected, isBlocked } = keeper.state;
+  const { load, deployment, isProtected, isBlocked } = manager.state;
   const live = await counter?.count().catch((error: Error) => {
-    log.warn(`the nodes of ${service} can't be counted in Redis: ${error.message}`);
+    logger.warn(`the nodes of ${service} can't be counted in Redis: ${error.message}`);
     return undefined;
   });
-  const values: Partial<Record<SidecarMetric, number | undefined>> = {
+  const values: Record<SidecarMetric, number | undefined> = {
     LiveNodes: live,
-    RunningTasks: standing?.runningTasks,
-    [loadMetric[service]]: load,
+    RunningTasks: deployment?.runningTasks,
+    Participants: load,
+    Jobs: load,
     Protected: Number(isProtected),
     DeploymentBlocked: Number(isBlocked),
   };
-  // What is not known is no zero.
-  log.metrics(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)));
+  // A value that is not known is left out: it is not zero.
+  const known = sidecarMetrics[service].filter((name) => values[name] !== undefined);
+  logger.metrics(Object.fromEntries(known.map((name) => [name, values[name]])));
 }
 
 async function every(ms: number, work: () => Promise<void>): Promise<never> {

@@ -1,37 +1,38 @@
-/** Amazon ECS's answer to a change of the task's protection. */
-export type ProtectionAnswer =
+/** The reply of Amazon ECS to a change of the task's protection. */
+export type ProtectionReply =
   | { readonly ok: true }
-  /** `DEPLOYMENT_BLOCKED`: more are protected than the service wants, as while a deployment waits for old tasks. */
+  /** `DEPLOYMENT_BLOCKED`: more tasks are protected than the service wants, as while a deployment waits for calls. */
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
+/** The task's scale-in protection. */
 export interface Protection {
-  /** @param minutes 1–2,880, after which it ends by itself */
-  protect(minutes: number): Promise<ProtectionAnswer>;
-  release(): Promise<ProtectionAnswer>;
+  /** @param minutes 1–2,880, after which the protection expires */
+  protect(minutes: number): Promise<ProtectionReply>;
+  release(): Promise<ProtectionReply>;
 }
 
-/** The agent itself waits 4 s for ECS. */
-const answerMs = 6_000;
+/** The ECS agent itself waits 4 s for ECS. */
+const timeoutMs = 6_000;
 
 /**
- * The task protection endpoint of the ECS agent, for a task with a role that may `ecs:UpdateTaskProtection`.
- * What ECS refuses comes as 200 with `failure`, everything else as an error status with `error`.
+ * The task protection endpoint of the ECS agent. The task's role needs `ecs:UpdateTaskProtection`. A refusal by ECS
+ * arrives as 200 with `failure`, everything else as an error status with `error`.
  *
  * @param agentUri `ECS_AGENT_URI`
  */
 export function openProtection(agentUri: string): Protection {
   const url = `${agentUri.replace(/\/$/, '')}/task-protection/v1/state`;
-  const put = async (body: object): Promise<ProtectionAnswer> => {
+  const put = async (body: object): Promise<ProtectionReply> => {
     try {
       const response = await fetch(url, {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(answerMs),
+        signal: AbortSignal.timeout(timeoutMs),
       });
-      return read(response.status, (await response.json()) as AgentAnswer);
+      return readReply(response.status, (await response.json()) as AgentResponse);
     } catch (error) {
-      return { ok: false, reason: 'NO_ANSWER', message: (error as Error).message };
+      return { ok: false, reason: 'NO_RESPONSE', message: (error as Error).message };
     }
   };
   return {
@@ -40,13 +41,13 @@ export function openProtection(agentUri: string): Protection {
   };
 }
 
-interface AgentAnswer {
+interface AgentResponse {
   readonly protection?: object;
   readonly failure?: { readonly Reason?: string; readonly Detail?: string | null };
   readonly error?: { readonly Code?: string; readonly Message?: string };
 }
 
-function read(status: number, { protection, failure, error }: AgentAnswer): ProtectionAnswer {
+function readReply(status: number, { protection, failure, error }: AgentResponse): ProtectionReply {
   if (protection) return { ok: true };
   return {
     ok: false,

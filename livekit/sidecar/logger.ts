@@ -1,26 +1,26 @@
 import type { SidecarMetric } from './names.ts';
 
-/** One JSON object a line, on standard output. */
-export interface Log {
+/** Writes a JSON object in each line of standard output. */
+export interface Logger {
   info(message: string, more?: object): void;
   warn(message: string, more?: object): void;
-  /** In CloudWatch's embedded metric format; nothing where no namespace is set. */
+  /** Writes metrics in CloudWatch's embedded metric format. Without a namespace it writes nothing. */
   metrics(values: Partial<Record<SidecarMetric, number>>): void;
 }
 
-export interface LogOptions {
+export interface LoggerOptions {
   readonly namespace: string | undefined;
   readonly dimensions: Readonly<Record<string, string>>;
-  /** @default standard output */
+  /** @default - standard output */
   readonly write?: (line: string) => void;
 }
 
-export function createLog({ namespace, dimensions, write = writeOut }: LogOptions): Log {
-  const say = (level: string, message: string, more: object = {}) =>
+export function createLogger({ namespace, dimensions, write = writeOut }: LoggerOptions): Logger {
+  const writeLine = (level: string, message: string, more: object = {}) =>
     write(JSON.stringify({ level, time: new Date().toISOString(), ...more, msg: message }));
   return {
-    info: (message, more) => say('info', message, more),
-    warn: (message, more) => say('warn', message, more),
+    info: (message, more) => writeLine('info', message, more),
+    warn: (message, more) => writeLine('warn', message, more),
     metrics: (values) => {
       if (namespace === undefined || Object.keys(values).length === 0) return;
       const directive = {

@@ -3,23 +3,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type AgentServer, log } from '@livekit/agents';
 import type { AgentSettings } from './environment.ts';
 
-/** A call that was assigned a moment ago is not among the jobs yet: nobody must be there for so long. */
+/**
+ * A call that was assigned a moment ago is not among the jobs yet. So there must be no jobs for so long, in
+ * milliseconds.
+ */
 const quietMs = 2_000;
 const lookEveryMs = 250;
-/** The framework's own close can wait for ever for its idle processes; they end when this one has. */
+/** The framework's `close` can wait for ever for its idle processes. They end with this process. */
 const closeMs = 1_000;
 
 /**
- * At SIGTERM, or as soon as the drain file is there, it takes no new calls, and ends when those that run have. SIGTERM
- * bounds that to `drainSeconds`, for ECS kills what stays longer; the file does not, for the sidecar does.
+ * At SIGTERM, or as soon as the drain file exists, the agent takes no new calls, and ends when its calls have ended.
+ * After SIGTERM it ends within `drainSeconds`, because ECS kills tasks that stay longer. With the file there is no
+ * limit: the sidecar has one.
  */
-export function leaveWhenTold(server: AgentServer, { drainFile, drainSeconds }: AgentSettings): void {
+export function drainWhenAsked(server: AgentServer, { drainFile, drainSeconds }: AgentSettings): void {
   let leaving = false;
   const leave = async () => {
     if (leaving) return;
     leaving = true;
     log().info({ jobs: server.activeJobs.length }, 'takes no new calls, and ends with those that run');
-    // Its own end is not waited for: a process that it was warming up can keep it for ever.
+    // Nothing waits for `drain`: a process that is still warming up can keep it for ever.
     server.drain().catch(() => undefined);
     await untilNobodyIsThere(server);
     await Promise.race([server.close(), delay(closeMs)]);

@@ -3,14 +3,14 @@ import { Redis } from 'ioredis';
 import { liveNodes, nodesKey } from '../config/live-nodes.ts';
 import type { SidecarRedis } from './environment.ts';
 
-/** How many nodes live, as the Redis of this node says. */
+/** Counts the live nodes in the Redis that this node uses. */
 export interface NodeCounter {
-  /** @throws when Redis can't be asked */
+  /** @throws if Redis does not respond */
   count(): Promise<number>;
   close(): void;
 }
 
-const answerMs = 3_000;
+const timeoutMs = 3_000;
 
 export function openNodeCounter({ host, port, username, password, db, tls }: SidecarRedis): NodeCounter {
   const redis = new Redis({
@@ -18,17 +18,17 @@ export function openNodeCounter({ host, port, username, password, db, tls }: Sid
     port,
     db,
     lazyConnect: true,
-    connectTimeout: answerMs,
-    commandTimeout: answerMs,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
     maxRetriesPerRequest: 1,
-    // The node's user may ask what the node asks, and no INFO.
+    // The node's Redis user may not call INFO or CLIENT SETINFO.
     enableReadyCheck: false,
     disableClientInfo: true,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls: tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) } } : {}),
   });
-  // Each is told by the question that it fails.
+  // Each call reports its own error.
   redis.on('error', () => undefined);
   return {
     count: async () => liveNodes(await redis.hvalsBuffer(nodesKey)).length,

@@ -1,14 +1,17 @@
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/runner/environment.ts',
+  globalSetup: '<rootDir>/test/runner/global-setup.ts',
+  reporters: ['default', '<rootDir>/test/runner/skipped-reporter.mjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: { '^.+\\.(tsx?|mjs|js)$': '@swc/jest' },
   // ES modules alone, which jest on Node 20 can't require.
   transformIgnorePatterns: ['/node_modules/(?!(httpxy|jose)/)'],
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   setupFiles: ['<rootDir>/test/setup.ts'],
-  setupFilesAfterEnv: ['aws-cdk-lib/testhelpers/jest-autoclean'],
-  // One more than the cores of a small machine: most of the time is spent waiting for processes.
-  maxWorkers: 3,
-  testTimeout: 60_000,
+  // Twice the cores of a small machine: most of the time is spent waiting for processes.
+  maxWorkers: 4,
+  // It bounds a test that hangs, behind the bound of a single wait in it.
+  testTimeout: 180_000,
 };

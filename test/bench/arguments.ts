@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Variant, variants } from './variants.ts';
 
-export const measureNames = ['cpu-room', 'cpu-small-rooms', 'memory', 'redis', 'loss'] as const;
+export const measureNames = ['cpu-room', 'cpu-small-rooms', 'memory', 'redis', 'loss', 'boot'] as const;
 export type MeasureName = (typeof measureNames)[number];
 
 /** What the bench was asked for. */
@@ -11,6 +11,8 @@ export interface BenchArguments {
   readonly rounds: number;
   readonly quick: boolean;
   readonly json: boolean;
+  /** Keep the results in lib/cost/measured.json and the README. */
+  readonly write: boolean;
   readonly profiles: string | undefined;
   readonly help: boolean;
 }
@@ -19,10 +21,11 @@ export const usage = `npm run bench -- [options]
 
   --only <measures>      of ${measureNames.join(',')}  (default: all)
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
-  --rounds <n>           each variant takes its turn so many times; medians are told  (default: 3)
+  --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
   --profile <folder>     also writes a CPU profile of each instance there
   --json                 figures as JSON instead of the table
+  --write                also keeps the figures, for \`npm run cost\` and the README; needs a complete bench
 `;
 
 /** @throws Error that says what can't be read */
@@ -35,16 +38,20 @@ export function readArguments(args: readonly string[]): BenchArguments {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
       profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
+  if (values.write && (values.only || values.variants || values.quick))
+    throw new Error('--write must stand without --only, --variants and --quick: it keeps a complete bench');
   return {
     measures: choose('--only', values.only, measureNames),
     variants: chooseVariants(values.variants),
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
     quick: values.quick,
     json: values.json,
+    write: values.write,
     profiles: values.profile,
     help: values.help,
   };

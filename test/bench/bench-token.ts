@@ -1,4 +1,4 @@
-import { signToken } from '../../app/server/auth/hs256.ts';
+import { signToken } from '../../app/server/auth/hmac.ts';
 import type { AuthSettings } from '../../app/server/environment.ts';
 
 const secret = 'the bench signs its tokens with this';

@@ -24,8 +24,7 @@ export class Child {
     });
     this.#process.on('message', (answer: Answer) => this.#waiting.get(answer.id)?.(answer));
     this.#process.once('exit', (code, signal) => this.#fail(`${entry} ended (${signal ?? code})`));
-    alive.add(this);
-    this.#process.once('exit', () => alive.delete(this));
+    killAtExit(this.#process);
   }
 
   /** @throws Error that the method threw there, or when the process ended before its answer */
@@ -47,18 +46,19 @@ export class Child {
     await once(this.#process, 'exit');
   }
 
-  kill(): void {
-    this.#process.kill('SIGKILL');
-  }
-
   #fail(fault: string): void {
     for (const [id, settle] of this.#waiting) settle({ id, fault });
   }
 }
 
-const alive = new Set<Child>();
+const alive = new Set<ChildProcess>();
+
+export function killAtExit(child: ChildProcess): void {
+  alive.add(child);
+  child.once('exit', () => alive.delete(child));
+}
 
 /** None outlives the bench, however it ends. */
 export function killAllChildren(): void {
-  for (const child of alive) child.kill();
+  for (const child of alive) child.kill('SIGKILL');
 }

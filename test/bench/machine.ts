@@ -1,21 +1,52 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { redisBinary } from '../support/redis.ts';
+import { redisBinary } from '../support/redis/redis.ts';
 
-/** Where, when and beside what: no figure means anything without it. Asked before the bench adds its own load. */
-export function describeMachine(): string {
+/** When and where the bench runs: no figure has a meaning without it. */
+export interface Machine {
+  /** ISO date. */
+  readonly date: string;
+  readonly processor: string;
+  readonly gigabytes: number;
+  readonly platform: string;
+  readonly node: string;
+  readonly redis: string;
+  /** Load average before the bench adds its own load. */
+  readonly load: number;
+}
+
+export function readMachine(): Machine {
   const [processor] = cpus();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
   const redis = execFileSync(redisBinary, ['--version'], { encoding: 'utf8' });
   const [, version] = /v=([\d.]+)/.exec(redis) ?? [];
-  const date = new Date().toISOString().slice(0, 10);
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    processor: `${cpus().length} × ${processor?.model.trim() || 'unnamed processor'}`,
+    gigabytes,
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    redis: `${redisBinary.replace('-server', '')} ${version}`,
+    load: loadavg()[0] as number,
+  };
+}
+
+export function describeMachine({
+  date,
+  processor,
+  gigabytes,
+  platform,
+  node,
+  redis,
+  load,
+}: Machine): string {
   return [
     date,
-    `${cpus().length} × ${processor?.model.trim() || 'unnamed processor'}, ${gigabytes} GB`,
-    `${process.platform} ${process.arch}`,
-    `Node ${process.versions.node}`,
-    `${redisBinary.replace('-server', '')} ${version}`,
+    `${processor}, ${gigabytes} GB`,
+    platform,
+    `Node ${node}`,
+    redis,
     'all on loopback',
-    `load ${(loadavg()[0] as number).toFixed(1)} before`,
+    `load ${load.toFixed(1)} before`,
   ].join('; ');
 }

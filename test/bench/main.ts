@@ -1,7 +1,8 @@
 import { readArguments, usage } from './arguments.ts';
 import { buildProcesses } from './build.ts';
 import { killAllChildren } from './children.ts';
-import { describeMachine } from './machine.ts';
+import { keepResults } from './keep-results.ts';
+import { describeMachine, readMachine } from './machine.ts';
 import { killAllRedis } from './redis.ts';
 import { asJson, measureAll } from './results.ts';
 import { renderTable } from './table.ts';
@@ -12,7 +13,8 @@ const longestMs = 30 * 60_000;
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
   if (args.help) return void process.stdout.write(usage);
-  const machine = describeMachine();
+  const runsOn = readMachine();
+  const machine = describeMachine(runsOn);
   buildProcesses();
   const results = await measureAll(args, (line) => console.error(line));
   process.stdout.write(
@@ -20,6 +22,7 @@ async function main(): Promise<void> {
       ? `${JSON.stringify({ machine, rounds: args.rounds, ...asJson(results) }, undefined, 2)}\n`
       : renderTable(results, { machine, ...args }),
   );
+  if (args.write) keepResults(results, { machine: runsOn, rounds: args.rounds });
 }
 
 process.on('exit', () => {

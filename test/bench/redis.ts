@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 
 /** A Redis of one run's own, and what it has used. */
 export interface BenchRedis {

@@ -1,5 +1,6 @@
 import type { BenchArguments } from './arguments.ts';
 import type { LossFigures } from './load/loss.ts';
+import { type BootResults, measureBoot } from './measures/boot.ts';
 import { measureOneRoom } from './measures/cpu-room.ts';
 import { measureSmallRooms } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures } from './measures/delivery.ts';
@@ -16,10 +17,11 @@ export interface BenchResults {
   readonly redis?: readonly RedisFigures[];
   readonly sigterm?: Rounds<LossFigures>;
   readonly sigkill?: Rounds<LossFigures>;
+  readonly boot?: BootResults | undefined;
 }
 
-export async function measureAll(args: BenchArguments, tell: (line: string) => void): Promise<BenchResults> {
-  const context: BenchContext = { ...args, tell };
+export async function measureAll(args: BenchArguments, print: (line: string) => void): Promise<BenchResults> {
+  const context: BenchContext = { ...args, print };
   const wanted = new Set(args.measures);
   return {
     ...(wanted.has('cpu-room') && { oneRoom: await measureOneRoom(context) }),
@@ -30,6 +32,7 @@ export async function measureAll(args: BenchArguments, tell: (line: string) => v
       sigterm: await measureLoss(context, 'SIGTERM'),
       sigkill: await measureLoss(context, 'SIGKILL'),
     }),
+    ...(wanted.has('boot') && { boot: await measureBoot(context) }),
   };
 }
 

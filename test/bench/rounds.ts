@@ -4,7 +4,7 @@ import type { Variant, VariantName } from './variants.ts';
 /** What a measure works with. */
 export interface BenchContext extends BenchArguments {
   /** Progress, for a person who waits. */
-  readonly tell: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 /** The figures of each round, by variant. */
@@ -24,7 +24,7 @@ export async function collectRounds<T>(
     for (const [index, { name }] of taking.entries()) {
       const figures = all[index] as T;
       rounds.get(name)?.push(figures);
-      context.tell(`${what}, round ${round} of ${context.rounds}, ${name}: ${brief(figures)}`);
+      context.print(`${what}, round ${round} of ${context.rounds}, ${name}: ${brief(figures)}`);
     }
   }
   return rounds;

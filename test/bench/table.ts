@@ -1,4 +1,5 @@
 import type { LossFigures } from './load/loss.ts';
+import type { BootFigures, BootResults } from './measures/boot.ts';
 import { oneRoomLoad } from './measures/cpu-room.ts';
 import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
@@ -15,6 +16,7 @@ export function renderTable(results: BenchResults, { machine, rounds, quick }: H
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
+  if (results.boot) lines.push('', ...renderBoot(results.boot));
   const unsound = unsoundRounds(results);
   if (unsound.length > 0) lines.push('', ...unsound);
   return `${lines.join('\n')}\n`;
@@ -115,8 +117,10 @@ function lossRows(title: string, rounds: Rounds<LossFigures> | undefined): reado
     if (!figures) return '–';
     const sum = (figure: (figures: LossFigures) => number) =>
       figures.reduce((total, each) => total + figure(each), 0).toLocaleString('en');
-    const told = figures.some((each) => each.told > 0) ? `, ${sum((each) => each.told)} told` : '';
-    return `${sum((each) => each.lost)} / ${sum((each) => each.duplicated)} / ${sum((each) => each.outOfOrder)} of ${sum((each) => each.expected)}${told}`;
+    const notified = figures.some((each) => each.notified > 0)
+      ? `, ${sum((each) => each.notified)} notified`
+      : '';
+    return `${sum((each) => each.lost)} / ${sum((each) => each.duplicated)} / ${sum((each) => each.outOfOrder)} of ${sum((each) => each.expected)}${notified}`;
   };
   return [{ title: `${title}: deliveries lost / twice / out of order, all rounds`, rounds, cell }];
 }
@@ -158,7 +162,32 @@ function renderRedis(rounds: readonly RedisFigures[]): string[] {
   return [
     '| one Redis with a replica, two instances that listen, 50 under way | its CPU each, µs | a second, by its CPU |',
     '|---|---|---|',
-    row('publish with the contract: id, number, log, replica, told', ({ cpuPerAppend }) => cpuPerAppend),
+    row('publish with the contract: id, number, log, replica, broadcast', ({ cpuPerAppend }) => cpuPerAppend),
     row('bare PUBLISH', ({ cpuPerPublish }) => cpuPerPublish),
+  ];
+}
+
+function renderBoot({ starts, bare, parts }: BootResults): string[] {
+  const cell = (all: readonly BootFigures[], figure: (figures: BootFigures) => number) => {
+    const { median, least, most } = spreadOf(all.map(figure));
+    return `${median.toFixed(0)} (${least.toFixed(0)}–${most.toFixed(0)})`;
+  };
+  const row = (title: string, figure: (figures: BootFigures) => number) =>
+    `| ${title} | ${cell(bare, figure)} | ${cell(starts, figure)} |`;
+  const total = parts.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const shown = parts.filter(({ milliseconds }) => milliseconds > total / 100);
+  return [
+    `| ${starts.length} starts, until ready with Redis joined: median (least–most) | a bare Node | Realtime Stack |`,
+    '|---|---|---|',
+    row('CPU, ms', ({ cpu }) => cpu),
+    row('time, ms', ({ time }) => time),
+    row('memory (RSS), MB', ({ rss }) => rss / 1e6),
+    '',
+    '| what a start is busy with, in a profile of one more | ms | % |',
+    '|---|---|---|',
+    ...shown.map(
+      ({ name, milliseconds }) =>
+        `| ${name} | ${milliseconds.toFixed(0)} | ${((100 * milliseconds) / total).toFixed(0)} |`,
+    ),
   ];
 }

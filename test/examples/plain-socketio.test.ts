@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type ClientHub, openHub } from '../../app/client/hub.ts';
 import type { Message } from '../../app/protocol/hub.ts';
-import { freePort } from '../support/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { freePort } from '../support/network/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 
 const example = join(import.meta.dirname, 'plain-socketio.ts');

@@ -5,12 +5,10 @@
  *     PORT=4000 REDIS_URL=redis://127.0.0.1:6379 node --import tsx test/examples/plain-socketio.ts
  */
 import { Server } from 'socket.io';
-import { attachRooms } from '../../app/server/rooms/attach.ts';
-import { openStore } from '../../app/server/rooms/open-store.ts';
+import { attachRooms } from '../../app/server/socketio/attach-rooms.ts';
 
 const io = new Server(Number(process.env.PORT ?? 4000));
-const store = await openStore({ redis: process.env.REDIS_URL });
-const rooms = attachRooms(io.of('/chat'), { store });
+const rooms = attachRooms(io.of('/chat'), { redis: process.env.REDIS_URL });
 
 // Every instance says it, and the same id makes it one message.
 setInterval(() => {

@@ -1,7 +1,8 @@
 import { roomKeys } from '../../app/server/rooms/keys.ts';
-import { startRedis } from '../support/redis.ts';
-import { onRedis } from '../support/redis-client.ts';
-import { Scene } from '../support/scene.ts';
+import { Scene } from '../support/clients/scene.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { onRedis } from '../support/redis/redis-client.ts';
+import { members } from '../support/scale.ts';
 import { stoppedAfterwards } from '../support/stopping.ts';
 import { eventually } from '../support/wait.ts';
 
@@ -9,10 +10,10 @@ const keep = stoppedAfterwards();
 
 /**
  * One of three rooms expires with all it had, and comes back: its offsets start anew, in an epoch that nothing
- * relates to the old one. Each of its 10 clients is told of a loss, once, and has what follows in order; the
- * 20 in the other rooms are told nothing. Nobody takes the new room's messages for the old one's.
+ * relates to the old one. Each of its clients is notified of a loss, once, and has what follows in order; those in the other
+ * rooms are notified of nothing. Nobody takes the new room's messages for the old one's.
  */
-test('a room that expired and came back: its members are told, the others are not', async () => {
+test('a room that expired and came back: its members are notified, the others are not', async () => {
   const redis = await keep(startRedis());
   const scene = await keep(Scene.open({ redis: redis.url, instances: 2 }));
   const { audience } = scene;
@@ -25,18 +26,18 @@ test('a room that expired and came back: its members are told, the others are no
     await eventually('the room to be gone', async () => (await connection.exists(meta, log)) === 0);
   });
   await audience.publish(30, 100);
-  const report = await scene.settle(redis.port);
+  const report = await scene.finish(redis.port);
   expect(report).toMatchObject({ acknowledged: 93, dropped: 20, droppedUnsaid: 0, appendedTwice: 0 });
   expect(report.client).toMatchObject({
     lostUnsaid: 0,
     goneUnsaid: 0,
     duplicated: 0,
     outOfOrder: 0,
-    told: 10,
+    notified: members,
   });
   const history = (await scene.histories(redis.port)).get('room 1');
   expect(history?.entries.map(({ offset }) => offset)).toEqual(Array.from({ length: 11 }, (_, n) => n + 1));
-  for (const { room, losses } of audience.ledger.witnesses) {
+  for (const { room, losses } of audience.receivers) {
     expect(losses).toEqual(room === 'room 1' ? [{ acked: true }] : []);
   }
 });

@@ -1,23 +1,25 @@
 import type { Socket } from 'socket.io-client';
 import type { Gap } from '../../app/protocol/hub.ts';
-import { kill, RedisPair } from '../support/redis-pair.ts';
-import { Scene } from '../support/scene.ts';
+import { noStatistics } from '../../lib/verify/accounting/audit.ts';
+import { Scene } from '../support/clients/scene.ts';
+import { kill, RedisPair } from '../support/redis/redis-pair.ts';
+import { members, scaled } from '../support/scale.ts';
 import { stoppedAfterwards } from '../support/stopping.ts';
 import { eventually } from '../support/wait.ts';
-import { emptyTally } from '../support/walk.ts';
 
 const keep = stoppedAfterwards();
+const instances = scaled(2, 3);
 
 /**
  * The primary acknowledges 60 publishes that its replica never gets, every client hears its 20 of them, and
- * the primary dies. The 60 are gone from the log. Before anything else is said in a room each of the 30
- * senders is told, once, that a publish of its own is gone and that it had 20 messages which are no more, and
+ * the primary dies. The 60 are gone from the log. Before anything else is said in a room each of the
+ * senders is notified, once, that a publish of its own is gone and that it had 20 messages which are no more, and
  * each plain client hears `gap` with the same number. The other 163 are once in the log, and every client has
  * each of them once and in order.
  */
-test('a failover that loses writes: senders and members are told, and nothing else is lost', async () => {
+test('a failover that loses writes: senders and members are notified, and nothing else is lost', async () => {
   const pair = await keep(RedisPair.start());
-  const scene = await keep(Scene.open({ redis: pair.setting }));
+  const scene = await keep(Scene.open({ redis: pair.setting, instances }));
   const { cluster, audience, rooms } = scene;
   const gaps = await Promise.all(
     cluster.instances.map((instance) => gapsOf(cluster.connect(instance), rooms)),
@@ -29,18 +31,18 @@ test('a failover that loses writes: senders and members are told, and nothing el
   await audience.untilAllHeard();
   await pair.promote();
   await kill(pair.replica);
-  const members = audience.ledger.witnesses;
-  await eventually('all to be told', () => members.every(({ losses }) => losses.length > 0), 40_000);
-  await eventually('plain clients to be told', () => gaps.every(({ length }) => length === rooms.length));
-  for (const { losses } of members) expect(losses).toEqual([{ messages: 20, acked: true }]);
-  for (const told of gaps) {
-    expect(told.map(({ room, offset, lost }) => [room, offset, lost]).sort()).toEqual(
+  const { receivers } = audience;
+  await eventually('all to be notified', () => receivers.every(({ losses }) => losses.length > 0));
+  await eventually('plain clients to be notified', () => gaps.every(({ length }) => length === rooms.length));
+  for (const { losses } of receivers) expect(losses).toEqual([{ messages: 20, acked: true }]);
+  for (const notified of gaps) {
+    expect(notified.map(({ room, offset, lost }) => [room, offset, lost]).sort()).toEqual(
       rooms.map((room) => [room, 33, 20]),
     );
   }
 
   await audience.publish(61, 100);
-  expect(await scene.settle(pair.primary.port)).toEqual({
+  expect(await scene.finish(pair.primary.port)).toEqual({
     acknowledged: 223,
     refused: 0,
     uncertain: 0,
@@ -48,15 +50,15 @@ test('a failover that loses writes: senders and members are told, and nothing el
     droppedUnsaid: 0,
     appendedTwice: 0,
     client: {
-      expected: 163 * 10,
-      delivered: 223 * 10,
+      expected: 163 * members,
+      delivered: 223 * members,
       lostUnsaid: 0,
       goneUnsaid: 0,
       duplicated: 0,
       outOfOrder: 0,
-      told: 30,
+      notified: 3 * members,
     },
-    plain: emptyTally(),
+    plain: noStatistics,
   });
 });
 

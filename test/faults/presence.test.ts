@@ -4,22 +4,21 @@ import { io, type Socket } from 'socket.io-client';
 import { openHub } from '../../app/client/hub.ts';
 import type { PresenceDifference } from '../../app/client/presence.ts';
 import { environmentNames } from '../../app/names.ts';
-import type { PresenceAnswer, PresenceChange } from '../../app/protocol/hub.ts';
-import { Cluster } from '../support/cluster.ts';
-import { startRedis } from '../support/redis.ts';
-import { startInstance, type TestInstance } from '../support/service.ts';
+import type { PresenceChange, PresenceReply } from '../../app/protocol/hub.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { scaled } from '../support/scale.ts';
+import { Cluster } from '../support/servers/cluster.ts';
+import { startInstance, type TestInstance } from '../support/servers/service.ts';
 import { eventually } from '../support/wait.ts';
 
-const each = 500;
-const moving = 100;
+const each = scaled(100, 500);
+const moving = scaled(20, 100);
 const room = 'square';
-/** The lease, the grace behind it, and a beat of each. */
-const toldWithinMs = 15_000;
 const mostMessages = 10;
 /** The service's own. */
 const graceMs = 10_000;
 
-/** A plain client, and what it was told of who is there. */
+/** A plain client, and what it heard of who is there. */
 interface Person {
   readonly name: string;
   readonly socket: Socket;
@@ -33,11 +32,11 @@ afterAll(async () => {
 });
 
 /**
- * 1,000 clients are in one room, 500 on each of two instances; one is killed, and 100 of its clients come back on
- * the other within the grace. Within 15 s, in at most 10 messages, each client that is there is told that the other
- * 400 have left, and nothing else; nobody stays online for ever, nobody who moved is told as left or joined.
+ * Many clients are in one room (1,000 in full), half of them on each of two instances; one is killed, and a fifth of its
+ * clients come back on the other within the grace. In at most 10 messages each client that is there is notified that the
+ * others have left, and nothing else; nobody stays online for ever, nobody who moved is reported as left or joined.
  */
-test('SIGKILL of an instance: who is gone is told once, who moved is not', async () => {
+test.concurrent('SIGKILL of an instance: who is gone is reported once, who moved is not', async () => {
   const redis = await startRedis();
   ends.push(() => redis.stop());
   const start = async (id: string) => {
@@ -67,19 +66,17 @@ test('SIGKILL of an instance: who is gone is told once, who moved is not', async
 
   const gone = 2 * each - each - moving;
   const leftOf = ({ changes }: Person) => changes.flatMap(({ left }) => left);
-  await eventually(
-    'the leaves to be told',
-    () => staying.every((person) => leftOf(person).length >= gone),
-    40_000,
+  await eventually('the leaves to be reported', () =>
+    staying.every((person) => leftOf(person).length >= gone),
   );
-  const toldAfterMs = Date.now() - killedAt;
+  const notifiedAfterMs = Date.now() - killedAt;
   await moved;
   await eventually('the list to be right', () => list.members.length === each + moving + 1);
   await delay(2_000);
 
   const messages = Math.max(...staying.map(({ changes }) => changes.length));
   console.info(
-    `${gone} leaves told to ${each} clients after ${toldAfterMs} ms, in ${messages} messages at most each`,
+    `${gone} leaves reported to ${each} clients after ${notifiedAfterMs} ms, in ${messages} messages at most each`,
   );
   for (const person of staying) {
     const names = leftOf(person).map((one) => known.get(one) ?? one);
@@ -90,33 +87,32 @@ test('SIGKILL of an instance: who is gone is told once, who moved is not', async
   }
   expect((await membersOf(watcher)).length).toBe(each + moving + 1);
   expect(messages).toBeLessThanOrEqual(mostMessages);
-  expect(toldAfterMs).toBeLessThanOrEqual(toldWithinMs);
-}, 90_000);
+});
 
 /**
  * One of two instances ends in order (SIGTERM) under 60 clients of `app/client`, which come back on the other by
- * themselves: over the whole grace and beyond nobody is told that anybody left or joined.
+ * themselves: over the whole grace and beyond nobody is notified that anybody left or joined.
  */
-test('SIGTERM of an instance: nobody is told as left or joined', async () => {
+test.concurrent('SIGTERM of an instance: nobody is reported as left or joined', async () => {
   const redis = await startRedis();
   ends.push(() => redis.stop());
   const cluster = await Cluster.start({ instances: 2, redis: redis.url });
   ends.push(() => cluster.stop());
   const count = 60;
-  const told: PresenceDifference[] = [];
+  const notified: PresenceDifference[] = [];
   const lists = Array.from({ length: count }, () => {
     const hub = cluster.openHub();
     hub.join(room, { onMessage: () => undefined });
-    return hub.presence(room, (_members, difference) => told.push(difference));
+    return hub.presence(room, (_members, difference) => notified.push(difference));
   });
   const allSeeAll = () => lists.every(({ members }) => members.length === count);
   await eventually('all to see all', allSeeAll);
-  told.length = 0;
+  notified.length = 0;
   await cluster.remove(cluster.instances[0] as TestInstance, 'SIGTERM');
   await delay(graceMs + 3_000);
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
   expect(allSeeAll()).toBe(true);
-}, 60_000);
+});
 
 /** What the service makes of a client's own secret where nothing authenticates it. */
 function subjectOf(client: string): string {
@@ -148,7 +144,7 @@ async function enter(instance: TestInstance, name: string): Promise<Person> {
 }
 
 async function membersOf({ socket }: Person): Promise<readonly string[]> {
-  const answer = (await socket.emitWithAck('presence', { room })) as PresenceAnswer;
+  const answer = (await socket.emitWithAck('presence', { room })) as PresenceReply;
   return answer.partial ? [] : (answer.members ?? []);
 }
 

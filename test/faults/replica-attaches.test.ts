@@ -1,15 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { startRedis } from '../support/redis.ts';
-import { onRedis } from '../support/redis-client.ts';
-import { nothingLost, Scene } from '../support/scene.ts';
+import { nothingLost, Scene } from '../support/clients/scene.ts';
+import { Traffic } from '../support/clients/traffic.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { onRedis } from '../support/redis/redis-client.ts';
+import { members } from '../support/scale.ts';
 import { stoppedAfterwards } from '../support/stopping.ts';
 
 const keep = stoppedAfterwards();
 
 /**
- * A first replica attaches under 100 messages a second, which gives the primary another replication id. That
- * is an epoch, and nobody's gap: all 203 publishes are acknowledged and once in the log, every client has
- * each once and in order, nobody is told anything.
+ * A first replica attaches under load, which gives the primary another replication id. That is an epoch, and nobody's
+ * gap: all publishes are acknowledged and once in the log, every client has each once and in order, nobody is notified
+ * anything.
  */
 test('a replica attaches: an epoch, and nothing else', async () => {
   const redis = await keep(startRedis(['--repl-diskless-sync-delay', '0']));
@@ -17,11 +18,11 @@ test('a replica attaches: an epoch, and nothing else', async () => {
   const scene = await keep(Scene.open({ redis: redis.url, instances: 2 }));
   const { cluster, audience, states } = scene;
   await scene.addPlain(cluster.instances);
-  const publishing = audience.publish(200, 100);
-  await delay(1_000);
+  const traffic = await keep(Traffic.start(audience));
+  await traffic.reaches(30);
   await onRedis(replica.port, (connection) => connection.replicaof('127.0.0.1', redis.port));
-  await publishing;
-  expect(await scene.settle(redis.port)).toEqual(nothingLost(203, 203 * 10, 203 * 2));
+  const all = (await traffic.end()) + scene.rooms.length;
+  expect(await scene.finish(redis.port)).toEqual(nothingLost(all, all * members, all * 2));
   for (const { ends } of (await scene.histories(redis.port)).values()) expect(ends.size).toBe(2);
   expect(states).toEqual(states.map(() => []));
 });

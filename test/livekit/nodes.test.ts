@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
 import { callToken } from '../../app/server/livekit/token.ts';
 import { askTurn } from '../../lib/verify/livekit/turn.ts';
+import { liveKitEnvironment } from '../../livekit/config/environment.ts';
 import { liveNodes, nodesKey } from '../../livekit/config/live-nodes.ts';
 import { turnPorts } from '../../livekit/config/ports.ts';
 import { renderLiveKit } from '../../livekit/config/render.ts';
@@ -44,15 +45,16 @@ describeWithLiveKit('real LiveKit nodes', () => {
 
   test.each(variants)('%s: it starts', async (_name, settings) => {
     const { redis: asked, turn, ...rest } = settings;
-    const node = await startLiveKit({
-      ...rest,
-      // On this machine: the cache that is here, and no address that it lacks.
-      ...(asked && { redis: { ...redis.facts, database: asked.database ?? 0 } }),
-      ...(settings.webhook && { webhook: { ...settings.webhook, apiKey: apiKey.key } }),
-      ...(turn && { turn }),
-      address:
-        settings.address.kind === 'environment' ? { kind: 'fixed', ip: '203.0.113.7' } : settings.address,
-    });
+    const node = await startLiveKit(
+      {
+        ...rest,
+        // The cache of this machine takes the place of the one in the settings.
+        ...(asked && { redis: { ...redis.facts, database: asked.database ?? 0 } }),
+        ...(settings.webhook && { webhook: { ...settings.webhook, apiKey: apiKey.key } }),
+        ...(turn && { turn }),
+      },
+      settings.address.kind === 'environment' ? { [liveKitEnvironment.nodeIp]: '203.0.113.7' } : {},
+    );
     await node.stop();
   });
 

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { createLog } from '../../app/server/log.ts';
+import { createLog } from '../../app/server/process/log.ts';
 
 /** A log of the service's kind, and what it has written. */
 export function linesOf(level = 'info') {

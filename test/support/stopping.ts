@@ -1,6 +1,6 @@
 /** @returns keeps what a file's tests start, and stops it behind the last of them, the newest first */
 export function stoppedAfterwards(): <T extends { stop(): Promise<void> }>(
-  starting: Promise<T>,
+  starting: T | Promise<T>,
 ) => Promise<T> {
   const started: { stop(): Promise<void> }[] = [];
   afterAll(async () => {

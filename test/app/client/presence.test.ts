@@ -5,10 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Server } from 'socket.io';
 import { type ClientHub, openHub } from '../../../app/client/hub.ts';
 import type { PresenceDifference } from '../../../app/client/presence.ts';
-import type { PresenceAnswer, PresenceChange, PresenceRequest, Refusal } from '../../../app/protocol/hub.ts';
+import type {
+  ErrorReply,
+  PresenceChange,
+  PresenceReply,
+  PresenceRequest,
+} from '../../../app/protocol/hub.ts';
 import { eventually } from '../../support/wait.ts';
 
-type Answer = ({ ok: true } & PresenceAnswer) | Refusal;
+type Answer = ({ ok: true } & PresenceReply) | ErrorReply;
 
 let io: Server;
 let hub: ClientHub;
@@ -18,13 +23,13 @@ let requests: PresenceRequest[];
 let answers: Answer[];
 /** While it is there, answers wait. */
 let held: Promise<void> | undefined;
-let told: { members: readonly string[]; difference: PresenceDifference }[];
+let notified: { members: readonly string[]; difference: PresenceDifference }[];
 
 beforeEach(async () => {
   const http = createServer();
   io = new Server(http, { serveClient: false });
   requests = [];
-  told = [];
+  notified = [];
   held = undefined;
   io.of('/chat').on('connection', (socket) => {
     socket.on('presence', async (request: PresenceRequest, reply: (answer: Answer) => void) => {
@@ -46,18 +51,18 @@ afterEach(async () => {
 
 function follow(): void {
   hub = openHub(url, 'chat', { transports: ['websocket'], reconnectionDelay: 10, forceNew: true });
-  hub.presence('r', (members, difference) => told.push({ members, difference }));
+  hub.presence('r', (members, difference) => notified.push({ members, difference }));
 }
 
 async function followFrom(version: number, ...members: string[]): Promise<void> {
   answers = [list(version, ...members)];
   follow();
-  await untilTold(1);
+  await untilNotified(1);
 }
 
 const list = (version: number, ...members: string[]): Answer => ({ ok: true, epoch: 'E', version, members });
-const untilTold = (times: number) => eventually(`${times} calls`, () => told.length >= times);
-const now = () => [...(told.at(-1)?.members ?? [])].sort().join(' ');
+const untilNotified = (times: number) => eventually(`${times} calls`, () => notified.length >= times);
+const now = () => [...(notified.at(-1)?.members ?? [])].sort().join(' ');
 
 function change(version: number, joined: string[], left: string[] = [], epoch = 'E'): void {
   io.of('/chat').emit('presence', { room: 'r', epoch, version, joined, left } satisfies PresenceChange);
@@ -67,8 +72,8 @@ test('changes that follow are applied without asking', async () => {
   await followFrom(4, 'ann');
   change(5, ['bob', 'cid']);
   change(6, [], ['ann']);
-  await untilTold(3);
-  expect(told.map(({ difference }) => difference)).toEqual([
+  await untilNotified(3);
+  expect(notified.map(({ difference }) => difference)).toEqual([
     { joined: ['ann'], left: [] },
     { joined: ['bob', 'cid'], left: [] },
     { joined: [], left: ['ann'] },
@@ -80,8 +85,8 @@ test('a change that was lost: the members are asked for, and the handler sees th
   await followFrom(4, 'ann');
   answers = [list(6, 'bob')];
   change(6, [], ['ann']);
-  await untilTold(2);
-  expect(told[1]).toEqual({ members: ['bob'], difference: { joined: ['bob'], left: ['ann'] } });
+  await untilNotified(2);
+  expect(notified[1]).toEqual({ members: ['bob'], difference: { joined: ['bob'], left: ['ann'] } });
   expect(requests[1]).toEqual({ room: 'r', known: { epoch: 'E', version: 4 } });
 });
 
@@ -98,8 +103,8 @@ test('changes heard while an answer is under way are applied behind it, older on
   change(8, ['cid']);
   await delay(50);
   release();
-  await untilTold(3);
-  expect([now(), told.length, requests.length]).toEqual(['ann bob cid', 3, 2]);
+  await untilNotified(3);
+  expect([now(), notified.length, requests.length]).toEqual(['ann bob cid', 3, 2]);
 });
 
 test('an old change and one of another room mean nothing', async () => {
@@ -107,7 +112,7 @@ test('an old change and one of another room mean nothing', async () => {
   change(3, ['bob']);
   io.of('/chat').emit('presence', { room: 'other', epoch: 'E', version: 5, joined: ['bob'], left: [] });
   change(5, ['cid']);
-  await untilTold(2);
+  await untilNotified(2);
   expect([now(), requests.length]).toEqual(['ann cid', 1]);
 });
 
@@ -115,19 +120,19 @@ test('another epoch: the members are asked for', async () => {
   await followFrom(4, 'ann');
   answers = [{ ok: true, epoch: 'F', version: 5, members: ['ann', 'bob'] }];
   change(5, [], ['ann'], 'F');
-  await untilTold(2);
-  expect(told[1]).toEqual({ members: ['ann', 'bob'], difference: { joined: ['bob'], left: [] } });
+  await untilNotified(2);
+  expect(notified[1]).toEqual({ members: ['ann', 'bob'], difference: { joined: ['bob'], left: [] } });
 });
 
-test('after a reconnect nobody is told what is still so', async () => {
+test('after a reconnect nobody is notified of what has not changed', async () => {
   await followFrom(4, 'ann');
   answers = [{ ok: true, epoch: 'E', version: 4 }];
   for (const socket of io.of('/chat').sockets.values()) socket.conn.close();
   await eventually('the second request', () => requests.length === 2);
   expect(requests[1]).toEqual({ room: 'r', known: { epoch: 'E', version: 4 } });
   change(5, ['bob']);
-  await untilTold(2);
-  expect([now(), told.length]).toEqual(['ann bob', 2]);
+  await untilNotified(2);
+  expect([now(), notified.length]).toEqual(['ann bob', 2]);
 });
 
 test('what is known of some does not replace what is known of all', async () => {
@@ -137,21 +142,50 @@ test('what is known of some does not replace what is known of all', async () => 
     list(9, 'ann', 'bob', 'cid'),
   ];
   change(9, []);
-  await untilTold(2);
-  expect(told[1]?.difference).toEqual({ joined: ['cid'], left: [] });
+  await untilNotified(2);
+  expect(notified[1]?.difference).toEqual({ joined: ['cid'], left: [] });
 });
 
 test('while the room is being joined anew it is asked again', async () => {
   answers = [{ ok: false, error: { code: 'forbidden', message: 'join the room first' } }, list(1, 'ann')];
   follow();
-  await untilTold(1);
+  await untilNotified(1);
   expect([now(), requests.length]).toEqual(['ann', 2]);
 });
 
-test('who has left the room is told nothing more', async () => {
+test('who has left the room is notified of nothing more', async () => {
   await followFrom(4, 'ann');
   hub.leave('r');
   change(5, ['bob']);
   await delay(100);
-  expect([told.length, requests.length]).toEqual([1, 1]);
+  expect([notified.length, requests.length]).toEqual([1, 1]);
+});
+
+test('a handler that throws has the next changes too, and one that leaves in between has no more', async () => {
+  const faults: unknown[] = [];
+  answers = [list(4, 'ann')];
+  hub = openHub(url, 'chat', {
+    transports: ['websocket'],
+    forceNew: true,
+    onError: (error) => faults.push((error as Error).message),
+  });
+  hub.presence('r', (members, difference) => {
+    notified.push({ members, difference });
+    if (members.includes('cid')) hub.leave('r');
+    throw new Error(`at ${members.length}`);
+  });
+  await untilNotified(1);
+  let release: () => void = () => undefined;
+  held = new Promise((resolve) => {
+    release = resolve;
+  });
+  answers = [list(6, 'ann', 'bob')];
+  change(6, ['bob']);
+  await eventually('the request', () => requests.length === 2);
+  change(7, ['cid']);
+  change(8, ['dee']);
+  await delay(50);
+  release();
+  await eventually('the faults', () => faults.length === 3);
+  expect([faults, notified.length]).toEqual([['at 1', 'at 2', 'at 3'], 3]);
 });

@@ -7,10 +7,10 @@ import {
   startLiveKit,
   type TestNode,
 } from '../../livekit/support/livekit-server.ts';
-import { openBrowser } from '../../support/browser.ts';
-import { freePort } from '../../support/ports.ts';
-import { startRedis, type TestRedis } from '../../support/redis.ts';
-import { startInstance, type TestInstance } from '../../support/service.ts';
+import { openBrowser } from '../../support/clients/browser.ts';
+import { freePort } from '../../support/network/ports.ts';
+import { startRedis, type TestRedis } from '../../support/redis/redis.ts';
+import { startInstance, type TestInstance } from '../../support/servers/service.ts';
 import { eventually } from '../../support/wait.ts';
 
 /** A camera and a microphone that Chromium makes up, and nobody to ask whether the page may have them. */
@@ -117,7 +117,7 @@ describeWithLiveKit('two instances and two LiveKit nodes', () => {
         .evaluateAll((videos) => videos.some((video) => (video as unknown as Video).videoWidth > 0)),
     );
 
-  test('two windows see each other, through different nodes, and the chat tells of the call', async () => {
+  test('two windows see each other, through different nodes, and the chat reports the call', async () => {
     const [left, right] = await openBoth('both');
     await left.getByText('Nobody is in the call').waitFor();
     await join(left);

@@ -1,8 +1,10 @@
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser.ts';
-import { startRedis, type TestRedis } from '../../support/redis.ts';
-import { startInstance, type TestInstance } from '../../support/service.ts';
+import { signToken } from '../../../app/server/auth/hmac.ts';
+import { openBrowser } from '../../support/clients/browser.ts';
+import { startRedis, type TestRedis } from '../../support/redis/redis.ts';
+import { startInstance, type TestInstance } from '../../support/servers/service.ts';
 
+const secret = 'a secret of thirty-two characters';
 const serviceToken = 'a service token of forty characters or so';
 let redis: TestRedis;
 let instances: TestInstance[];
@@ -12,7 +14,7 @@ beforeAll(async () => {
   redis = await startRedis();
   const environment = {
     REDIS_URL: redis.url,
-    AUTH_SECRET: 'a secret of thirty-two characters',
+    AUTH_SECRET: secret,
     GUESTS: 'true',
     SERVICE_TOKEN: serviceToken,
   };
@@ -111,6 +113,61 @@ test('the keyboard is enough', async () => {
   await page.keyboard.type('count to 3');
   await page.keyboard.press('Enter');
   await page.getByText('1 2 3').waitFor();
+});
+
+test('a message that is too large says so, and stays to be shortened', async () => {
+  const page = await open(instances[0] as TestInstance, 'chat', 'large');
+  const message = page.getByLabel('Message', { exact: true });
+  // Three bytes each, and eleven of JSON around them.
+  await message.fill('€'.repeat(30_000));
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('Not sent: the body has 90,011 bytes, and may have 65,536').waitFor();
+  await page.getByText('Connected ·').waitFor();
+  await message.fill('shorter');
+  await page.keyboard.press('Enter');
+  await page.getByRole('listitem').filter({ hasText: 'shorter' }).waitFor();
+});
+
+/** A window that still has this token, of a guest who was there before. */
+async function openWith(token: string): Promise<Page> {
+  const page = await browser.context.newPage();
+  await page.addInitScript((kept) => {
+    const { sessionStorage } = globalThis as unknown as { sessionStorage: Storing };
+    if (!sessionStorage.getItem('realtime-stack-token')) sessionStorage.setItem('realtime-stack-token', kept);
+  }, token);
+  return page;
+}
+
+interface Storing {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+const inAnHour = () => Math.floor(Date.now() / 1_000) + 3_600;
+
+test('a token of before the service had other keys is replaced', async () => {
+  const page = await openWith(
+    signToken({ sub: 'guest:before', exp: inAnHour() }, 'another secret of thirty-two'),
+  );
+  await page.goto(`${instances[0]?.url}/#chat`);
+  await page.getByText('Connected ·').waitFor();
+});
+
+test('a token that has ended is replaced, whatever the clock of the window says of it', async () => {
+  const ended = signToken({ sub: 'guest:before', exp: inAnHour() - 7_200 }, secret);
+  const page = await openWith(ended);
+  await page.addInitScript(() => {
+    const { now } = Date;
+    Date.now = () => now() - 86_400_000;
+  });
+  // While the service gives no other one, the window says why it waits.
+  await page.route('**/api/session', (route) =>
+    route.fulfill({ json: { token: ended, subject: 'guest:before' } }),
+  );
+  await page.goto(`${instances[0]?.url}/#chat`);
+  await page.getByText('Your session has ended; asking for a new one…').waitFor();
+  await page.unroute('**/api/session');
+  await page.getByText('Connected ·').waitFor();
 });
 
 test('a window whose instance ends says so', async () => {

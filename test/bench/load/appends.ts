@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { openBackplane } from '../../../app/server/redis/backplane.ts';
 import { roomKeys } from '../../../app/server/rooms/keys.ts';
-import { messageRest, packetPrefix } from '../../../app/server/rooms/packet.ts';
-import { openRedisStore } from '../../../app/server/rooms/store.ts';
+import { messageRest } from '../../../app/server/rooms/message.ts';
+import { openRedisStore } from '../../../app/server/rooms/store/store.ts';
 import { answerParent } from '../answer-parent.ts';
 import { serviceLog } from '../servers/service-log.ts';
 import { makeBody } from './body.ts';
@@ -35,7 +35,6 @@ answerParent({
     const { links } = backplane;
     const { log } = openRedisStore({ links, deployment }).open({
       hub,
-      prefix: packetPrefix(`/${hub}`),
       acks: 'primary',
     });
     while (!links.available()) await delay(20);

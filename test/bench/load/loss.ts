@@ -23,8 +23,8 @@ export interface LossFigures {
   readonly lost: number;
   readonly duplicated: number;
   readonly outOfOrder: number;
-  /** Times that a client was told of a loss. */
-  readonly told: number;
+  /** Losses that clients were notified of. */
+  readonly notified: number;
 }
 
 /** A room with one member that talks: it has at most one message under way, so that an order is defined. */
@@ -37,7 +37,7 @@ interface TalkingRoom {
 }
 
 let rooms: readonly TalkingRoom[] = [];
-let told = 0;
+let notified = 0;
 
 answerParent({
   connect: async (load: LossLoad): Promise<void> => {
@@ -52,7 +52,7 @@ answerParent({
     lost: total(({ acknowledged, receipts }) => add(receipts, (receipt) => receipt.missing(acknowledged))),
     duplicated: total(({ receipts }) => add(receipts, ({ duplicated }) => duplicated)),
     outOfOrder: total(({ receipts }) => add(receipts, ({ outOfOrder }) => outOfOrder)),
-    told,
+    notified,
   }),
 });
 
@@ -65,7 +65,7 @@ function openRoom(load: LossLoad, index: number): { room: TalkingRoom; clients: 
       room: `room-${index}`,
       onMessage: (number) => receipt.take(number),
       onLost: () => {
-        told += 1;
+        notified += 1;
       },
     }),
   );

@@ -62,7 +62,7 @@ async function measureOnce(
   }
 }
 
-/** Node raises its own limit as far as it may; elsewhere than on Linux nothing tells how far. */
+/** Node raises its own limit as far as it may; elsewhere than on Linux nothing says how far. */
 function openFilesLimit(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');

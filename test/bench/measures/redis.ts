@@ -5,9 +5,9 @@ import { type BenchRedis, startBenchRedis } from '../redis.ts';
 import type { BenchContext } from '../rounds.ts';
 
 export interface RedisFigures {
-  /** Microseconds of Redis's CPU for one publish that is numbered, logged, replicated and told. */
+  /** Microseconds of Redis's CPU for one publish that is numbered, logged, replicated and broadcast. */
   readonly cpuPerAppend: number;
-  /** The same for a PUBLISH that is only told. */
+  /** The same for a PUBLISH that is only broadcast. */
   readonly cpuPerPublish: number;
   readonly appends: number;
 }
@@ -18,7 +18,7 @@ export async function measureRedis(context: BenchContext): Promise<readonly Redi
   for (let round = 1; round <= context.rounds; round += 1) {
     const figures = await measureOnce(context.quick ? 1_500 : 5_000);
     rounds.push(figures);
-    context.tell(`redis, round ${round} of ${context.rounds}: ${JSON.stringify(figures)}`);
+    context.print(`redis, round ${round} of ${context.rounds}: ${JSON.stringify(figures)}`);
   }
   return rounds;
 }

@@ -1,11 +1,10 @@
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { createAuthenticator } from '../../../app/server/auth/authenticator.ts';
-import { authenticateHandshakes } from '../../../app/server/auth/handshake.ts';
-import { subjectOf } from '../../../app/server/auth/identity.ts';
 import { openBackplane } from '../../../app/server/redis/backplane.ts';
-import { attachRooms } from '../../../app/server/rooms/attach.ts';
-import { openRedisStore } from '../../../app/server/rooms/store.ts';
+import { openRedisStore } from '../../../app/server/rooms/store/store.ts';
+import { attachRooms } from '../../../app/server/socketio/attach-rooms.ts';
+import { authenticateHandshakes, identityOf } from '../../../app/server/socketio/handshake.ts';
 import { benchAuth } from '../bench-token.ts';
 import { readServerEnvironment, serve } from './report.ts';
 import { serviceLog } from './service-log.ts';
@@ -24,7 +23,7 @@ const io = new Server(http, { perMessageDeflate: false });
 const chat = hub('/chat');
 chat.use(authenticateHandshakes(createAuthenticator(benchAuth), () => undefined));
 const rooms = attachRooms(chat, {
-  subjectOf,
+  subjectOf: (socket) => identityOf(socket).subject,
   store: openRedisStore({ links: backplane.links, deployment: 'bench' }),
   slimConnections: true,
 });

@@ -20,7 +20,7 @@ export function readServerEnvironment(): { readonly redisUrl: string; readonly i
   return { redisUrl, instance };
 }
 
-/** Listens on a free loopback port, and tells the parent what this process costs. */
+/** Listens on a free loopback port, and reports to the parent what this process costs. */
 export async function serve(http: Server, stop: () => Promise<unknown>): Promise<void> {
   http.listen(0, '127.0.0.1', 4_096);
   await once(http, 'listening');

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-test('a configuration that does not hold ends `cdk synth` with its faults, and without a stack trace', () => {
+test('a configuration that is not valid ends `cdk synth` with its faults, and without a stack trace', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bin/cdk.ts'], {
     encoding: 'utf8',
     env: {
@@ -12,7 +12,7 @@ test('a configuration that does not hold ends `cdk synth` with its faults, and w
   expect(status).toBe(1);
   expect(stdout).toBe('');
   expect(stderr.trim().split('\n')).toEqual([
-    'The configuration does not hold:',
+    'The configuration is not valid:',
     expect.stringMatching(/^- `backplane` must be .+CROSSSLOT/),
     expect.stringMatching(/^- `minTasks` must be a whole number/),
   ]);

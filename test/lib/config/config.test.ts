@@ -1,14 +1,10 @@
-import {
-  ConfigError,
-  knobsOfContext,
-  parseConfig,
-  type RealtimeConfigInput,
-} from '../../../lib/config/config.ts';
+import { ConfigError, type KnobInput, knobsOfContext, parseConfig } from '../../../lib/config/config.ts';
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/0123';
 const domainName = 'realtime.example.com';
 const wafWebAclArn =
   'arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/01234567-89ab-cdef-0123-456789abcdef';
+const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:agent-AbCdEf';
 const ownDomain = { domainName, hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.com' };
 const vpc = {
   vpcId: 'vpc-0123abcd',
@@ -16,7 +12,7 @@ const vpc = {
   privateSubnetIds: 'subnet-0000000a,subnet-0000000b',
 };
 
-function faultsOf(input: RealtimeConfigInput): string[] {
+function faultsOf(input: KnobInput): string[] {
   try {
     parseConfig(input);
   } catch (error) {
@@ -26,20 +22,17 @@ function faultsOf(input: RealtimeConfigInput): string[] {
   return [];
 }
 
-test('no knob need be given: dev, which costs least', () => {
+test('no knob needs to be set: the preset is dev, which costs least', () => {
   expect(parseConfig({})).toMatchObject({
-    environment: 'dev',
     stackName: 'realtime-dev',
     region: 'us-east-1',
-    availabilityZoneCount: 2,
-    natGateways: 0,
-    cacheNodeType: 'cache.t4g.micro',
-    cacheReplicas: 0,
-    minTasks: 2,
-    maxTasks: 2,
-    connectionsPerTask: 1250,
-    guests: true,
-    waf: false,
+    network: { kind: 'new', zones: 2, natGateways: 0 },
+    redis: { kind: 'elasticache', nodeType: 'cache.t4g.micro', replicas: 0 },
+    edge: { kind: 'cloudfront', webAclRequestsPerAddress: undefined },
+    service: { minTasks: 2, maxTasks: 2, connectionsPerTask: 1250, guests: true },
+    liveKit: undefined,
+    turn: undefined,
+    agent: undefined,
     removalPolicy: 'destroy',
     deletionProtection: false,
   });
@@ -48,31 +41,28 @@ test('no knob need be given: dev, which costs least', () => {
 test('prod survives the loss of a zone, scales, and is protected', () => {
   expect(parseConfig({ environment: 'prod' })).toMatchObject({
     stackName: 'realtime-prod',
-    availabilityZoneCount: 3,
-    natGateways: 2,
-    cacheNodeType: 'cache.m7g.large',
-    cacheReplicas: 1,
-    minTasks: 3,
-    maxTasks: 12,
-    connectionsPerTask: 5000,
-    guests: false,
-    waf: true,
+    network: { zones: 3, natGateways: 2 },
+    redis: { nodeType: 'cache.m7g.large', replicas: 1 },
+    edge: { webAclRequestsPerAddress: 20_000 },
+    service: { minTasks: 3, maxTasks: 12, connectionsPerTask: 5000, guests: false },
     containerInsights: true,
     removalPolicy: 'retain',
     deletionProtection: true,
   });
 });
 
-test('what is set goes before the preset', () => {
-  expect(parseConfig({ environment: 'prod', natGateways: 3, guests: true, minTasks: 5 })).toMatchObject({
+test('a knob that is set replaces the preset’s value', () => {
+  const { network, service } = parseConfig({
+    environment: 'prod',
     natGateways: 3,
     guests: true,
     minTasks: 5,
-    maxTasks: 20,
   });
+  expect(network).toMatchObject({ natGateways: 3 });
+  expect(service).toMatchObject({ guests: true, minTasks: 5, maxTasks: 20 });
 });
 
-test('text from the command line is read as what it means', () => {
+test('text from the command line is read as the value that it means', () => {
   expect(
     parseConfig({
       natGateways: '2',
@@ -82,23 +72,72 @@ test('text from the command line is read as what it means', () => {
       logRetentionDays: '30',
     }),
   ).toMatchObject({
-    natGateways: 2,
+    network: { natGateways: 2, zones: ['us-east-1a', 'us-east-1b'] },
     containerInsights: true,
-    availabilityZones: ['us-east-1a', 'us-east-1b'],
-    cacheEngineVersion: '8.1',
+    redis: { engineVersion: '8.1' },
     logRetentionDays: 30,
   });
 });
 
-test('a version that JSON made a number is still a version', () => {
-  expect(parseConfig({ cacheEngineVersion: 8.0 }).cacheEngineVersion).toBe('8.0');
+test('a version that JSON turned into a number is still a version', () => {
+  expect(parseConfig({ cacheEngineVersion: 8.0 }).redis).toMatchObject({ engineVersion: '8.0' });
 });
 
-test.each(['dev', 'prod'])('without a backplane %s is one task', (environment) => {
-  expect(parseConfig({ environment, backplane: 'none' })).toMatchObject({ minTasks: 1, maxTasks: 1 });
+test.each(['dev', 'prod'])('without a backplane, %s is one task', (environment) => {
+  expect(parseConfig({ environment, backplane: 'none' })).toMatchObject({
+    redis: undefined,
+    service: { minTasks: 1, maxTasks: 1 },
+  });
 });
 
-test.each<[RealtimeConfigInput, string]>([
+describe('groups', () => {
+  const calls = { liveKitNodes: 2 };
+
+  test('TURN takes its name from the domain, in a hosted zone with a certificate of its own', () => {
+    expect(parseConfig({ ...ownDomain, ...calls }).turn).toEqual({
+      domainName: `turn.${domainName}`,
+      certificateArn: undefined,
+    });
+    expect(
+      parseConfig({ domainName, certificateArn, turnDomainName: 'turn.example.com', ...calls }).turn,
+    ).toEqual({ domainName: 'turn.example.com', certificateArn });
+  });
+
+  test.each([
+    ['without a domain', calls, false],
+    ['without nodes', ownDomain, false],
+    ['if it is turned off', { ...ownDomain, ...calls, turn: false }, false],
+    ['if it is turned off for want of a name', { domainName, certificateArn, ...calls, turn: false }, false],
+    ['without a certificate for its name', { domainName, certificateArn, ...calls }, true],
+  ])('there is no TURN %s', (_, knobs, lacksTurnName) => {
+    const { turn, liveKit } = parseConfig(knobs);
+    expect(turn).toBeUndefined();
+    expect(liveKit?.lacksTurnName ?? false).toBe(lacksTurnName);
+  });
+
+  test('the number of nodes and of agents is also the maximum, unless that is set', () => {
+    const { liveKit, agent } = parseConfig({ ...calls, agentTasks: 3, liveKitMaxNodes: 5 });
+    expect(liveKit).toMatchObject({ minTasks: 2, maxTasks: 5 });
+    expect(agent).toMatchObject({ minTasks: 3, maxTasks: 3 });
+  });
+
+  test('an existing Redis has the default port unless the address has one', () => {
+    const at = (redisAddress: string) => parseConfig({ backplane: 'existing', redisAddress }).redis;
+    expect(at('cache.internal')).toMatchObject({ kind: 'existing', host: 'cache.internal', port: 6379 });
+    expect(at('cache.internal:7000')).toMatchObject({ host: 'cache.internal', port: 7000 });
+  });
+
+  test('what a knob of the room log leaves out is left to the service', () => {
+    expect(parseConfig({ roomLogSeconds: 60 }).service.roomLog).toEqual({
+      messages: undefined,
+      bytes: undefined,
+      seconds: 60,
+      metaSeconds: undefined,
+    });
+  });
+});
+
+test.each<[KnobInput, string]>([
   [{ environment: 'test' }, '`environment` must be one of dev, prod, got: "test"'],
   [{ stackName: '1st' }, '`stackName` must be 1 to 32 letters, digits and hyphens'],
   [{ stackName: 'a'.repeat(33) }, '`stackName` must be'],
@@ -122,7 +161,7 @@ test.each<[RealtimeConfigInput, string]>([
   [{ ...vpc, privateSubnetIds: 'subnet-0000000a' }, '`privateSubnetIds` must hold one subnet for each'],
   [{ ...vpc, domainName, certificateArn }, '`publicSubnetIds` must be named for a public load balancer'],
   [{ ...vpc, liveKitNodes: 1 }, '`publicSubnetIds` must be named for LiveKit'],
-  [{ backplane: 'redis' }, '`backplane` must be one of elasticache, existing, none, got: "redis"'],
+  [{ backplane: 'redis' }, '`backplane` must be one of elasticache, bypassed, existing, none, got: "redis"'],
   [{ backplane: 'serverless' }, 'got: "serverless"; Serverless and cluster mode spread keys and channels'],
   [{ backplane: 'cluster' }, 'fail (CROSSSLOT): for growth take a bigger `cacheNodeType`'],
   [{ cacheShards: 3 }, '`cacheShards` must be 1, got: 3; Serverless and cluster mode'],
@@ -171,7 +210,7 @@ test.each<[RealtimeConfigInput, string]>([
     { cacheMaintenanceWindow: 'sun:02:30-sun:03:30' },
     "`cacheMaintenanceWindow` must not meet the snapshot's window",
   ],
-  [{ passwordRound: 0 }, '`passwordRound` must be a whole number from 1 to 100000, got: 0'],
+  [{ passwordVersion: 0 }, '`passwordVersion` must be a whole number from 1 to 100000, got: 0'],
   [{ minTasks: 1.5 }, '`minTasks` must be a whole number from 1 to 100, got: 1.5'],
   [{ minTasks: '' }, '`minTasks` must be a whole number from 1 to 100, got: ""'],
   [{ minTasks: 'two' }, '`minTasks` must be a whole number from 1 to 100, got: "two"'],
@@ -203,7 +242,24 @@ test.each<[RealtimeConfigInput, string]>([
   [{ containerInsights: 'yes' }, '`containerInsights` must be true or false, got: "yes"'],
   [{ authJwksUrl: 'http://id.example.com/keys' }, '`authJwksUrl` must be an https URL'],
   [{ authIssuer: 'me' }, '`authIssuer` must stand beside `authJwksUrl`'],
-  [{ corsOrigins: 'https://app.example.com/' }, '`corsOrigins` must be 1 to 20 different origins'],
+  [{ authSubjectClaim: 'nameid' }, '`authSubjectClaim` must stand beside `authJwksUrl`'],
+  [{ authNameClaim: 'a b' }, '`authNameClaim` must name a claim'],
+  [
+    { corsOrigins: 'app.example.com, https://b.example.com/path' },
+    '`corsOrigins` must list origins, got: "app.example.com, https://b.example.com/path"; "app.example.com" has no scheme: write https://app.example.com; "https://b.example.com/path" has more',
+  ],
+  [
+    { corsOrigins: ['https://*'] },
+    '`corsOrigins` must list origins, got: ["https://*"]; "https://*" has a *',
+  ],
+  [{ corsOrigins: '' }, '`corsOrigins` must list 1 to 20 origins'],
+  [{ corsOrigins: [1] }, '`corsOrigins` must list 1 to 20 origins, got: 1'],
+  [{ roomLogMessages: 0 }, '`roomLogMessages` must be a whole number from 10 to 100000, got: 0'],
+  [{ roomLogSeconds: 90_000 }, '`roomLogSeconds` must be a whole number from 10 to 86400, got: 90000'],
+  [
+    { roomLogSeconds: 7_200, roomMetaSeconds: 3_600 },
+    '`roomMetaSeconds` must be above `roomLogSeconds` (7200), got: 3600',
+  ],
   [{ modelProvider: 'bedrock' }, '`modelId` must be set with `modelProvider` bedrock'],
   [{ modelId: 'amazon.nova-lite-v1:0' }, '`modelId` must stand beside `modelProvider` bedrock'],
   [
@@ -244,8 +300,33 @@ test.each<[RealtimeConfigInput, string]>([
   [{ voiceApiUrl: 'https://models.example.com:8443/v1' }, '`voiceApiUrl` must be an https URL on port 443'],
   [{ agentCallsPerTask: 0 }, '`agentCallsPerTask` must be a whole number from 1 to 100, got: 0'],
   [{ liveKitImageUri: 'https://x' }, '`liveKitImageUri` must be an image reference'],
+  [{ agentImageUri: 'https://x' }, '`agentImageUri` must be an image reference'],
+  [{ sidecarImageUri: 'https://x' }, '`sidecarImageUri` must be an image reference'],
+  [
+    { secretsKmsKeyArn: 'arn:aws:kms:us-east-1:123456789012:alias/mine' },
+    '`secretsKmsKeyArn` must be the ARN of a KMS key',
+  ],
+  [
+    { cacheReplicas: 0, cacheFailover: true },
+    '`cacheFailover` must be absent with `cacheReplicas` 0, got: true',
+  ],
+  [{ agentHealthCommand: 'true' }, '`agentHealthCommand` must stand beside `agentImageUri`, got: "true"'],
+  [
+    { agentEnvironment: { 'A-B': '1' } },
+    '`agentEnvironment` must be variables with text, got: those named A-B',
+  ],
+  [{ agentEnvironment: 'LIVEKIT_URL=ws://x' }, 'none that the stack sets itself, got: LIVEKIT_URL'],
+  [
+    { agentEnvironment: 'KEY=a', agentSecrets: { KEY: secretArn } },
+    'each variable once together with `agentSecrets`',
+  ],
+  [{ agentSecrets: 'KEY=sk-0123456789' }, '`agentSecrets` must be variables with the whole ARN of a secret'],
   [{ agentTasks: 2, agentMaxTasks: 1 }, '`agentMaxTasks` must be `agentTasks` (2) or more'],
   [{ agentTasks: 0, agentMaxTasks: 1 }, '`agentMaxTasks` must be `agentTasks` (0) or more, and that not 0'],
+  [
+    { liveKitNodes: 2, liveKitCapacity: 'ec2', liveKitInstanceType: 't4g.micro' },
+    '`liveKitInstanceType` must have 2 GiB of memory or more, got: "t4g.micro"',
+  ],
   [{ liveKitInstanceType: 'big' }, '`liveKitInstanceType` must be an EC2 instance type'],
   [{ alarmEmail: 'ops' }, '`alarmEmail` must be an e-mail address'],
   [{ logRetentionDays: 31 }, '`logRetentionDays` must be a number of days that CloudWatch Logs knows'],
@@ -258,7 +339,30 @@ test.each<[RealtimeConfigInput, string]>([
   expect(faults[0]).toMatch(/^- `\w+` must .+, got: .+; .+/);
 });
 
-test('all faults are told at once', () => {
+test.each([
+  ['minTask', 'minTasks'],
+  ['min-tasks', 'minTasks'],
+  ['livekitnodes', 'liveKitNodes'],
+  ['roomLogSecond', 'roomLogSeconds'],
+])('%s may be meant as %s', (given, meant) => {
+  expect(faultsOf({ [given]: 3 })).toEqual([`- \`${given}\` must be a knob, got: 3; did you mean ${meant}?`]);
+});
+
+test.each([
+  [{ authSecret: 'hunter2' }],
+  [{ redisPassword: 'hunter2' }],
+  [{ serviceToken: 'hunter2' }],
+  [{ voiceApiSecretArn: 'hunter2' }],
+  [{ backplane: 'existing', redisAddress: 'redis://app:hunter2@cache:6379' }],
+  [{ backplane: 'existing', redisAddress: 'cache:6379,password=hunter2' }],
+  [{ imageUri: 'https://me:hunter2@registry/app' }],
+])('what may be a secret is not shown: %j', (input) => {
+  const faults = faultsOf(input).join();
+  expect(faults).toMatch(/got: \d+ characters/);
+  expect(faults).not.toContain('hunter2');
+});
+
+test('all faults are reported at once', () => {
   expect(
     faultsOf({ natGateways: 9, cpu: 'much', backplane: 'none', minTasks: 5, idleTimeoutSeconds: 10 }),
   ).toEqual([
@@ -273,12 +377,28 @@ test.each(['eu-central-1', 'ap-northeast-3', 'sa-east-1'])('region %s', (region)
   expect(parseConfig({ region }).region).toBe(region);
 });
 
-test('with a domain a region need not know CloudFront', () => {
+test('variables are read from an object, or from text', () => {
+  const environment = { LOG_LEVEL: 'debug', GREETING: 'a=b' };
+  const agentOf = (agentEnvironment: unknown) => parseConfig({ liveKitNodes: 2, agentEnvironment }).agent;
+  expect(agentOf(environment)).toMatchObject({ environment });
+  expect(agentOf('LOG_LEVEL=debug,GREETING=a=b')).toMatchObject({ environment });
+  const [fault] = faultsOf({ agentSecrets: 'KEY=sk-0123456789' });
+  expect(fault).not.toContain('sk-');
+  expect(
+    parseConfig({ liveKitNodes: 2, agentSecrets: { KEY: `${secretArn}:field`, WHOLE: secretArn } }).agent
+      ?.secrets,
+  ).toEqual([
+    { variable: 'KEY', arn: secretArn, field: 'field' },
+    { variable: 'WHOLE', arn: secretArn, field: undefined },
+  ]);
+});
+
+test('with a domain, any region will do', () => {
   const hosted = { domainName, hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.com' };
   expect(parseConfig({ region: 'us-gov-west-1', ...hosted }).region).toBe('us-gov-west-1');
 });
 
-test('what the CDK keeps in its context is no knob', () => {
+test('the CDK’s own keys in its context are no knobs', () => {
   expect(
     knobsOfContext({
       '@aws-cdk/core:target-partitions': ['aws'],
@@ -288,4 +408,35 @@ test('what the CDK keeps in its context is no knob', () => {
       backplane: 'none',
     }),
   ).toEqual({ backplane: 'none' });
+});
+
+test('the customer’s key is of the stack’s region', () => {
+  const kmsKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0123';
+  expect(faultsOf({ kmsKeyArn })).toEqual([
+    expect.stringContaining('`kmsKeyArn` must name a key in `region`'),
+  ]);
+  expect(faultsOf({ kmsKeyArn, region: 'eu-west-1' })).toEqual([]);
+});
+
+test('settings of LiveKit are read from an object, or from JSON', () => {
+  const liveKitSettings = { maxParticipants: 50, webhookUrls: ['https://billing.example.com/calls'] };
+  const settingsOf = (given: unknown) =>
+    parseConfig({ liveKitNodes: 2, liveKitSettings: given }).liveKit?.settings;
+  expect(settingsOf(liveKitSettings)).toEqual(liveKitSettings);
+  expect(settingsOf(JSON.stringify(liveKitSettings))).toEqual(liveKitSettings);
+});
+
+test.each([
+  [
+    { maxParticipant: 50 },
+    'must have settings that it knows, got: maxParticipant; take some of emptyTimeout',
+  ],
+  [{ maxParticipants: '50' }, 'must have `maxParticipants` as a whole number from 1 to 100000, got: "50"'],
+  [
+    { webhookUrls: ['http://plain.example.com'] },
+    'must have `webhookUrls` as 1 to 10 https URLs, got: "http:',
+  ],
+  ['50 people', 'must be an object of settings, got: "50 people"; write JSON such as'],
+])('settings %j are refused', (liveKitSettings, message) => {
+  expect(faultsOf({ liveKitSettings })).toEqual([expect.stringContaining(`\`liveKitSettings\` ${message}`)]);
 });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { cdkJsonSchema } from '../../../lib/config/json-schema.ts';
+import { cdkJsonSchema } from '../../../lib/config/generate/json-schema.ts';
 import { knobs } from '../../../lib/config/knobs.ts';
 
 const { context } = (cdkJsonSchema() as { properties: Record<string, { properties: object }> }).properties;
 
-test('the schema beside the knobs is theirs: `node --import tsx lib/config/write-schema.ts` writes it', () => {
+test('the schema beside the knobs is theirs: `node --import tsx lib/config/generate/write-schema.ts` writes it', () => {
   expect(JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8'))).toEqual(
     JSON.parse(JSON.stringify(cdkJsonSchema())),
   );

@@ -8,6 +8,7 @@ test('without options: two instances on a port to be chosen, quietly', () => {
     liveKitNodes: 2,
     agent: true,
     verbose: false,
+    watch: false,
     entry: undefined,
   });
 });
@@ -32,6 +33,7 @@ test('all options', () => {
     liveKitNodes: 0,
     agent: false,
     verbose: true,
+    watch: false,
     entry: 'dist/server.js',
   });
 });
@@ -57,6 +59,7 @@ test.each([
   [['--port', '1e3'], 'got: "1e3"'],
   [['--port'], "Option '--port <value>' argument missing. Run with --help"],
   [['--nonsense'], "Unknown option '--nonsense'. Run with --help"],
+  [['--instnces', '3'], "Unknown option '--instnces'. Did you mean --instances? Run with --help"],
   [['stray'], "Unexpected argument 'stray'"],
 ])('%j is refused with what is wrong, the value and the fix', (args, message) => {
   expect(() => parseArguments(args)).toThrow(UsageError);

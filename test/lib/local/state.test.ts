@@ -2,22 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Control } from '../../../lib/local/control.ts';
-import {
-  findTopology,
-  liveTopologies,
-  stateFile,
-  type TopologyState,
-  writeState,
-} from '../../../lib/local/state.ts';
+import { ControlServer } from '../../../lib/local/control/server.ts';
+import { liveTopologies, stateFile, type TopologyState, writeState } from '../../../lib/local/state.ts';
 
 let folder: string;
-let control: Control;
+let control: ControlServer;
 let controlUrl: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'realtime-state-'));
-  control = new Control([{ method: 'GET', path: /^\/state$/, answer: () => ({}) }]);
+  control = new ControlServer([{ method: 'GET', path: /^\/state$/, answer: () => ({}) }]);
   controlUrl = await control.listen();
 });
 
@@ -34,7 +28,7 @@ function state(port: number, changes: Partial<TopologyState> = {}): TopologyStat
     startedAt,
     pid: process.pid,
     control: { url: controlUrl, token: control.token },
-    parts: [],
+    processes: [],
     ...changes,
   };
 }
@@ -45,13 +39,10 @@ function save(port: number, changes?: Partial<TopologyState>): TopologyState {
   return saved;
 }
 
-test('what runs is listed, the youngest first, and found by its port', async () => {
+test('what runs is listed, the youngest first', async () => {
   const old = save(8080);
   const young = save(8081);
   expect(await liveTopologies(folder)).toEqual([young, old]);
-  expect(await findTopology(undefined, folder)).toEqual(young);
-  expect(await findTopology(8080, folder)).toEqual(old);
-  expect(await findTopology(9999, folder)).toBeUndefined();
 });
 
 test('the file is for its owner’s eyes', () => {

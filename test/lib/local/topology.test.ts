@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { ControlClient } from '../../../lib/local/control-client.ts';
-import { findTopology, stateFile, type TopologyState } from '../../../lib/local/state.ts';
+import { ControlClient } from '../../../lib/local/control/client.ts';
+import { stateFile, type TopologyState } from '../../../lib/local/state.ts';
 import { eventually } from '../../support/wait.ts';
 import { ask } from './fixtures/client.ts';
-import { allGone, fakeService, LocalCommand } from './fixtures/local-command.ts';
+import { allGone, fakeService, LocalCommand, stateOn } from './fixtures/local-command.ts';
 
 const running: LocalCommand[] = [];
 
@@ -40,10 +40,10 @@ function isRefused(port: number): Promise<boolean> {
 test('the real service: two instances and Redis, a message across, instances killed, added and removed', async () => {
   const command = local(['--livekit', '0']);
   const state = await command.ready();
-  await command.says('first message across instances after');
+  await command.prints('smoke test passed: a message went across instances');
   const port = portOf(state.url);
   expect(state.pid).toBe(command.process.pid);
-  expect(state.parts.map(({ id, kind }) => [id, kind])).toEqual([
+  expect(state.processes.map(({ id, kind }) => [id, kind])).toEqual([
     ['proxy', 'proxy'],
     ['redis', 'redis'],
     ['app-1', 'instance'],
@@ -56,7 +56,7 @@ test('the real service: two instances and Redis, a message across, instances kil
   const { pid } = await control.killInstance('app-1');
   await allGone([pid]);
   await eventually('app-1 to be back', async () => {
-    const part = (await control.state()).parts.find(({ id }) => id === 'app-1');
+    const part = (await control.state()).processes.find(({ id }) => id === 'app-1');
     return part?.health === 'healthy' && part.pid !== pid;
   });
   expect(command.output).toContain(`app-1 (pid ${pid}) ended: SIGKILL`);
@@ -64,31 +64,31 @@ test('the real service: two instances and Redis, a message across, instances kil
   const added = await control.addInstance();
   expect(added).toMatchObject({ id: 'app-3', kind: 'instance', health: 'healthy' });
   expect(await control.removeInstance('app-2', 100)).toEqual({ id: 'app-2' });
-  const { parts } = await control.state();
-  expect(parts.map(({ id }) => id)).toEqual(['proxy', 'redis', 'app-1', 'app-3']);
-  await allGone([state.parts.find(({ id }) => id === 'app-2')?.pid]);
+  const { processes } = await control.state();
+  expect(processes.map(({ id }) => id)).toEqual(['proxy', 'redis', 'app-1', 'app-3']);
+  await allGone([state.processes.find(({ id }) => id === 'app-2')?.pid]);
   await expect(control.killInstance('app-2')).rejects.toThrow('no instance "app-2"; there are: app-1, app-3');
   await expect(control.removeInstance('app-1', -1)).rejects.toThrow('delayMs must be a whole number');
   await expect(new ControlClient({ ...state.control, token: 'x' }).state()).rejects.toThrow('401');
 
   command.process.kill('SIGTERM');
   expect(await command.ended()).toBe(0);
-  await allGone(parts.map((part) => part.pid));
+  await allGone(processes.map((part) => part.pid));
   expect(existsSync(stateFile(port))).toBe(false);
   expect(existsSync(folderOf(state))).toBe(false);
 });
 
-test('a parent that is SIGKILLed leaves nothing, not even parts that ignore SIGTERM', async () => {
+test('a parent that is SIGKILLed leaves nothing, not even processes that ignore SIGTERM', async () => {
   const command = local(['--entry', fakeService, '--no-agent'], { FAKE_SERVICE: 'deaf' });
   const state = await command.ready();
   command.process.kill('SIGKILL');
-  await allGone(state.parts.map(({ pid }) => pid));
+  await allGone(state.processes.map(({ pid }) => pid));
   await eventually('the state file to be gone', () => !existsSync(stateFile(portOf(state.url))));
   await eventually('its certificate to be gone', () => !existsSync(folderOf(state)));
 });
 
 test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves nothing', async () => {
-  const script = `node --import tsx bin/local.ts --instances 1 --livekit 0 --entry ${fakeService}; true`;
+  const script = `node --import tsx bin/local.ts --instances 1 --livekit 0 --entry '${fakeService}'; true`;
   const npm = spawn(
     process.execPath,
     ['-e', `require('child_process').spawn('sh', ['-c', ${JSON.stringify(script)}], { stdio: 'inherit' })`],
@@ -102,10 +102,10 @@ test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves n
     output += data;
   });
   await eventually('it to be ready', () => /127\.0\.0\.1:\d+\/\n/.test(output));
-  const state = await findTopology(Number(/127\.0\.0\.1:(\d+)\/\n/.exec(output)?.[1]));
-  expect(state?.parts.length).toBe(3);
+  const state = await stateOn(Number(/127\.0\.0\.1:(\d+)\/\n/.exec(output)?.[1]));
+  expect(state?.processes.length).toBe(3);
   npm.kill('SIGKILL');
-  await allGone(state?.parts.map(({ pid }) => pid) ?? []);
+  await allGone(state?.processes.map(({ pid }) => pid) ?? []);
 });
 
 test('a second copy takes another port; one that insists on a taken port ends with 1', async () => {
@@ -122,7 +122,7 @@ test('a second copy takes another port; one that insists on a taken port ends wi
 test('an instance that dies at boot again and again ends the start, and nothing is left', async () => {
   const command = local(['--entry', fakeService, '--livekit', '0'], { FAKE_SERVICE: 'dies' });
   expect(await command.ended()).toBe(1);
-  expect(command.output).toMatch(/app-\d ended again and again before it was ready \(code 7\)/);
+  expect(command.output).toMatch(/app-\d ended before it was ready \(code 7\)/);
   expect(command.output).toContain('  | no good');
   const redis = /redis rediss:\/\/[^@]+@localhost:(\d+)/.exec(command.output);
   expect(await isRefused(Number(redis?.[1]))).toBe(true);
@@ -143,8 +143,8 @@ test('without a Redis program one instance runs, which is said', async () => {
     REDIS_URL: 'redis://x',
   });
   const state = await command.ready();
-  await command.says('one instance runs, without a backplane, not 3');
-  expect(state.parts.map(({ id }) => id)).toEqual(['proxy', 'app-1']);
+  await command.prints('one instance runs, without a backplane, not 3');
+  expect(state.processes.map(({ id }) => id)).toEqual(['proxy', 'app-1']);
   expect((await ask(portOf(state.url))).body).toBe('app-1 none');
   await expect(new ControlClient(state.control).addInstance()).rejects.toThrow('409 without Redis');
 });

@@ -1,5 +1,6 @@
-import { readArguments, UsageError } from '../../../lib/verify/arguments.ts';
-import { checkNames } from '../../../lib/verify/check.ts';
+import { readArguments, secretsIn } from '../../../lib/verify/arguments.ts';
+import { UsageError } from '../../../lib/verify/errors.ts';
+import { checkNames } from '../../../lib/verify/registry.ts';
 
 test('without words everything has its default', () => {
   expect(readArguments([])).toEqual({
@@ -31,10 +32,11 @@ test('reads every option', () => {
 });
 
 test('secrets come from the environment, the first of two; the command line goes before', () => {
-  const secrets = { serviceToken: 'new,old', authSecret: 'key,old', authIssuer: 'me', authAudience: '' };
+  const rules = { authIssuer: 'me', authAudience: '', authSubjectClaim: 'nameid' };
+  const secrets = { serviceToken: 'new,old', authSecret: 'key,old', ...rules };
   expect(readArguments([], secrets)).toMatchObject({
     serviceToken: 'new',
-    key: { secret: 'key', issuer: 'me' },
+    key: { secret: 'key', issuer: 'me', subjectClaim: 'nameid' },
   });
   expect(readArguments(['--service-token', 'mine'], secrets)).toMatchObject({ serviceToken: 'mine' });
   expect(readArguments([], { serviceToken: '', authSecret: '' })).not.toHaveProperty('key');
@@ -52,20 +54,64 @@ test.each([
   [['--url', 'localhost:8080'], '--url must be http://… or https://…, got: localhost:8080'],
   [['--url', 'ws://a.example'], '--url must be http://… or https://…, got: ws://a.example'],
   [['--url', 'nonsense'], '--url must be http://… or https://…, got: nonsense'],
-  [['--url', 'http://a.example/chat'], 'without a path, got: http://a.example/chat; give http://a.example'],
+  [['--url', 'http://a.example/chat'], 'got: http://a.example/chat; give http://a.example'],
   [['--url', 'http://me:secret@a.example'], 'without a user and a password; give http://a.example'],
   [['--only', 'nothing'], '--only knows cache-available, cache-endpoint'],
+  [['--only', 'delivry,polling'], 'got: delivry. Did you mean delivery?'],
   [['--only', ''], 'got: (nothing)'],
+  [['--only', 'cache-users,livekit-turn'], 'cache-users, livekit-turn look at a stack on AWS: give --stack'],
   [['--token', 'a b'], '--token must be a token without spaces, got 3 characters that are none'],
   [['--service-token', ''], '--service-token must be a token without spaces, got 0 characters'],
-  [['--verbose'], "Unknown option '--verbose'. `npm run verify -- --help` lists the options."],
-  [['http://a.example'], "Unexpected argument 'http://a.example'"],
-])('%j is refused in words', (words, message) => {
+  [['--verbose'], 'Unknown option --verbose. `npm run verify -- --help` lists the options.'],
+  [['--instance', '2'], 'Unknown option --instance. Did you mean --instances?'],
+  [['--jsno'], 'Unknown option --jsno. Did you mean --json?'],
+  [['--servicetoken=x'], 'Unknown option --servicetoken. Did you mean --service-token?'],
+  [['json'], 'Unexpected argument json (number 1): values follow their option. Did you mean --json?'],
+  [
+    ['--long', 'http://a.example'],
+    'Unexpected argument http://a.example (number 2): values follow their option. Did you mean --url?',
+  ],
+])('%j is rejected in words', (words, message) => {
   const read = () => readArguments(words);
   expect(read).toThrow(UsageError);
   expect(read).toThrow(message);
 });
 
-test('a password in a URL is not repeated', () => {
-  expect(() => readArguments(['--url', 'http://me:secret@a.example'])).toThrow(/^(?!.*secret)/);
+const password = 'hunter2hunter2hunter2';
+const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2lnbmF0dXJl';
+
+test.each([
+  [['--url', `http://me:${password}@a.example`]],
+  [['--url', `http://me:${password}@a.example:port/`]],
+  [['--url', `http://me:pa/${password}@a.example`]],
+  [['--url', `https//me:${password}@a.example`]],
+  [['--url', `http://a.example/?token=${password}`]],
+  [['--url', `http://a.example/#${password}`]],
+  [['--tokn', password]],
+  [['--token:', password]],
+  [[`--token${password}`]],
+  [[`--tokn=${password}`]],
+  [[password]],
+  [[jwt]],
+  [['--long', jwt]],
+  [['--token', `${password} ${password}`]],
+  [['--instances', jwt]],
+  [['--only', jwt]],
+])('no part of a secret is repeated: %j', (words) => {
+  const fault = (() => {
+    try {
+      readArguments(words);
+      return 'none';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  })();
+  expect(fault).not.toBe('none');
+  expect(fault).not.toContain('hunter2');
+  expect(fault).not.toContain('eyJ');
+});
+
+test('knows the secrets of a command line that can’t be followed', () => {
+  const words = ['--token', 'one', '--service-token=two', '--nonsense', '--token'];
+  expect(secretsIn(words, { authSecret: 'three,four' })).toEqual(['one', 'two', '', 'three', 'four']);
 });

@@ -1,6 +1,7 @@
 import type { Check } from '../../../lib/verify/check.ts';
-import { jsonReport, type Output, summarize, tableReport } from '../../../lib/verify/report.ts';
-import type { Result } from '../../../lib/verify/run.ts';
+import { noTokens } from '../../../lib/verify/clients/tokens.ts';
+import { json, type Output, summarize, tableReport } from '../../../lib/verify/report.ts';
+import type { Result } from '../../../lib/verify/run-check.ts';
 
 const check = (name: Check['name']): Check => ({
   name,
@@ -20,7 +21,7 @@ const results: Result[] = [
     fix: 'set it',
     ms: 5_200,
   },
-  { name: 'killed-instance', title: 'Title of killed', status: 'skipped', reason: 'not here', ms: 0 },
+  { name: 'killed-instance', title: 'Title of killed', status: 'not-proved', reason: 'not here', ms: 0 },
 ];
 
 function capture(shape: Partial<Output> = {}) {
@@ -34,13 +35,17 @@ function capture(shape: Partial<Output> = {}) {
   return { output, text: () => text };
 }
 
+const url = 'http://a.example';
 const summaryOf = (list: readonly Result[], interrupted = false) =>
-  summarize({ url: 'http://a.example' }, new Date(0), 5_400, list, interrupted);
+  summarize(
+    { target: { url }, tokens: noTokens, startedAt: new Date(0), ms: 5_400, interrupted, rateLimited: 0 },
+    list,
+  );
 
 function table(shape: Partial<Output> = {}): string {
   const { output, text } = capture(shape);
   const report = tableReport(output, checks);
-  report.begin({ url: 'http://a.example' }, { clients: 1, messages: 20 });
+  report.begin({ url }, noTokens, { clients: 1, messages: 20 });
   for (const result of results) {
     report.started(check('polling'));
     report.finished(result);
@@ -59,9 +64,9 @@ test('the table is aligned and plain where there is no terminal', () => {
                            found:  1 of 2 arrived
                            likely: no backplane
                            fix:    set it
-– killed-instance          skipped: not here
+– killed-instance          not proved: not here
 
-3 checks: 1 passed, 1 failed, 1 skipped in 5.4 s.
+3 checks: 1 passed, 1 failed, 1 not proved in 5.4 s.
 `);
 });
 
@@ -81,7 +86,7 @@ test('long text is wrapped under itself', () => {
   );
 });
 
-test('what could not be proved is told below what was', () => {
+test('what could not be proved is said below what was', () => {
   const { output, text } = capture();
   const partly = { ...(results[0] as Result), notProved: ['this', 'that'] } as Result;
   tableReport(output, [check('polling')]).finished(partly);
@@ -93,35 +98,39 @@ test('what could not be proved is told below what was', () => {
 test('the heading says what the clients show', () => {
   const { output, text } = capture();
   const tokens = { kind: 'guests', of: async () => 'x', nextUser: () => 0 } as const;
-  tableReport(output, checks).begin({ url: 'http://a.example', tokens }, { clients: 1, messages: 2 });
+  tableReport(output, checks).begin({ url }, tokens, { clients: 1, messages: 2 });
   expect(text()).toContain("2 messages each, with guests' tokens\n");
 });
 
 test('JSON is one object that holds the results as they are', () => {
-  const { output, text } = capture();
-  const report = jsonReport(output);
-  report.begin({ url: 'http://a.example' }, { clients: 1, messages: 1 });
-  report.finished(results[0] as Result);
-  report.end(summaryOf(results));
-  expect(JSON.parse(text())).toEqual({
+  expect(JSON.parse(json(summaryOf(results)))).toEqual({
     ok: false,
-    url: 'http://a.example',
+    url,
     tokens: 'none',
     startedAt: '1970-01-01T00:00:00.000Z',
     ms: 5_400,
     passed: 1,
     failed: 1,
-    skipped: 1,
+    notProved: 1,
     interrupted: false,
+    rateLimited: 0,
     checks: results,
   });
 });
 
+test('that a limit made clients wait is said, and is no fault', () => {
+  const { output, text } = capture();
+  tableReport(output, checks).end({ ...summaryOf(results.slice(0, 1)), rateLimited: 3 });
+  expect(text()).toBe(
+    '  a limit of the service made clients wait 3 times\n\n1 check: 1 passed, 0 failed, 0 not proved in 5.4 s.\n',
+  );
+});
+
 test('only what was proved is ok', () => {
-  const [passed, failed, skipped] = results as [Result, Result, Result];
-  expect(summaryOf([passed, skipped]).ok).toBe(true);
+  const [passed, failed, notProved] = results as [Result, Result, Result];
+  expect(summaryOf([passed, notProved]).ok).toBe(true);
   expect(summaryOf([passed, failed]).ok).toBe(false);
   expect(summaryOf([passed], true).ok).toBe(false);
-  expect(summaryOf([skipped]).ok).toBe(false);
+  expect(summaryOf([notProved]).ok).toBe(false);
   expect(summaryOf([]).ok).toBe(false);
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Secrets } from '../../../lib/verify/arguments.ts';
-import type { Result } from '../../../lib/verify/run.ts';
+import type { Result } from '../../../lib/verify/run-check.ts';
 import { verify } from '../../../lib/verify/verify.ts';
 
 export interface Outcome {
@@ -11,10 +11,20 @@ export interface Outcome {
   readonly errors: string;
 }
 
+export interface RunOptions {
+  readonly stateFolder: string;
+  /** @default it is not interrupted */
+  readonly signal?: AbortSignal;
+  /** @default none */
+  readonly secrets?: Secrets;
+  /** Called with all that the error output has by now. */
+  onErrors?(text: string): unknown;
+}
+
 /** Runs the command in this process. */
 export async function runVerify(
   words: readonly string[],
-  { stateFolder, signal, secrets }: { stateFolder: string; signal?: AbortSignal; secrets?: Secrets },
+  { stateFolder, signal, secrets, onErrors }: RunOptions,
 ): Promise<Outcome> {
   let output = '';
   let errors = '';
@@ -27,6 +37,7 @@ export async function runVerify(
     errors: {
       write: (text) => {
         errors += text;
+        onErrors?.(errors);
       },
     },
     signal: signal ?? new AbortController().signal,

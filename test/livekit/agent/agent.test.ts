@@ -53,6 +53,40 @@ describeWithAgent('the voice agent', () => {
     await caller.leave();
   });
 
+  test('called by many at the same time comes once', async () => {
+    const caller = await call('together', false);
+    await caller.speak();
+    // Each as on an instance of its own.
+    const apis = Array.from({ length: 4 }, () => openLivekitApi(access()));
+    await Promise.all(apis.map((api) => api.callAgent('together', agentName)));
+    await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
+    const agents = async () =>
+      (await apis[0]?.participants('together'))?.filter((participant) => participant.agent);
+    await eventually('one to be there', async () => (await agents())?.length === 1);
+    // Those of the calls that were taken back would have come by now, and are gone.
+    const before = caller.audio.audible;
+    await eventually('more of the echo', () => caller.audio.audible >= before + 200, longestWaitMs);
+    expect([(await agents())?.length, caller.room.remoteParticipants.size]).toEqual([1, 1]);
+    await caller.leave();
+  });
+
+  test('whose process was killed is no reason not to call another one', async () => {
+    const caller = await call('killed', true);
+    await caller.speak();
+    await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
+    await agent.stop();
+    agent = await startAgent(node.url);
+    const heard = caller.audio.audible;
+    const api = openLivekitApi(access());
+    await api.callAgent('killed', agentName);
+    await eventually('an echo of another one', () => caller.audio.audible >= heard + 20, longestWaitMs);
+    // One that answers is not called twice.
+    await api.callAgent('killed', agentName);
+    const agents = (await api.participants('killed')).filter((participant) => participant.agent);
+    expect([agents.length, caller.room.remoteParticipants.size]).toEqual([1, 1]);
+    await caller.leave();
+  });
+
   test('at SIGTERM it goes on with its call, and ends when that has ended', async () => {
     const caller = await call('drain', true);
     await caller.speak();

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { modelFetch } from '../../../livekit/agent/model-fetch.ts';
-import { freePort } from '../../support/ports.ts';
+import { freePort } from '../../support/network/ports.ts';
 
 const key = 'the-key-of-the-models';
-const told = 'a message of the API';
+const apiMessage = 'a message of the API';
 
 describe('the way to a model', () => {
   let http: Server;
@@ -39,7 +39,9 @@ describe('the way to a model', () => {
   const refuse = (status: number, headers: Record<string, string> = {}) => {
     answer = (request, response) => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
-      response.end(JSON.stringify({ error: { message: `${told} for ${request.headers.authorization}` } }));
+      response.end(
+        JSON.stringify({ error: { message: `${apiMessage} for ${request.headers.authorization}` } }),
+      );
     };
   };
 
@@ -53,7 +55,7 @@ describe('the way to a model', () => {
     // What it asks to wait for is longer than any call.
     refuse(status, { 'retry-after': '3600' });
     const message = await ask();
-    expect(message).toContain(`it answered ${status} (${told} for Bearer [the key]): `);
+    expect(message).toContain(`it answered ${status} (${apiMessage} for Bearer [the key]): `);
     expect(message).toContain(remedy);
     expect(asked).toBe(times);
   });
@@ -71,7 +73,7 @@ describe('the way to a model', () => {
     expect(await ask()).toBe('answered');
   });
 
-  test('no answer, nobody there, and a web page are told apart', async () => {
+  test('no answer, nobody there, and a web page are distinguished', async () => {
     answer = () => undefined;
     expect(await ask(url, 200)).toContain('no answer in 0.2 s');
     expect(asked).toBe(1);

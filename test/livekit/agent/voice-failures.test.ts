@@ -57,8 +57,8 @@ describeWithAgent('the voice agent whose models fail', () => {
     api.faults[path] = fault;
     const spokenBefore = spoken();
     await Promise.all([call.ask(), call.hearsAgent()]);
-    await eventually('the failure to be told', () => call.failedModel() === failed, longestWaitMs);
-    expect(told(failed)).toContain(why);
+    await eventually('the failure to be shown', () => call.failedModel() === failed, longestWaitMs);
+    expect(logged(failed)).toContain(why);
     if (path !== speech) expect(spoken()).toBeGreaterThan(spokenBefore);
     delete api.faults[path];
     await Promise.all([call.ask(), call.hearsAgent()]);
@@ -66,7 +66,7 @@ describeWithAgent('the voice agent whose models fail', () => {
     expect(agent.output()).not.toContain(key);
   });
 
-  const told = (failed: string) => {
+  const logged = (failed: string) => {
     const lines = agent.output().split('\n');
     return lines.findLast((line) => line.includes(`"msg":"${failed} failed: `));
   };
@@ -79,8 +79,8 @@ describeWithAgent('the voice agent whose models fail', () => {
     await api.stop();
     await Promise.all([call.ask(), call.hearsAgent()]);
     await Promise.all([call.ask(), call.hearsAgent()]);
-    expect(told('speech-to-text')).toContain("can't be reached (ECONNREFUSED)");
-    expect(told('text-to-speech')).toContain("can't be reached (ECONNREFUSED)");
-    await eventually('it to be told', () => call.failedModel() === 'text-to-speech', longestWaitMs);
+    expect(logged('speech-to-text')).toContain("can't be reached (ECONNREFUSED)");
+    expect(logged('text-to-speech')).toContain("can't be reached (ECONNREFUSED)");
+    await eventually('it to be shown', () => call.failedModel() === 'text-to-speech', longestWaitMs);
   });
 });

@@ -135,7 +135,7 @@ describeWithAgent('the voice agent with models', () => {
     await other.leave();
   });
 
-  test('told to drain, it goes on with its call and ends after it', async () => {
+  test('asked to drain, it goes on with its call and ends after it', async () => {
     call = await callVoiceAgent(node, 'drain');
     writeFileSync(drainFile, '');
     await eventually('the drain', () => agent.output().includes('takes no new calls'));

@@ -24,6 +24,10 @@ export const knownKeys: ReadonlySet<string> = new Set([
     ...['auto_create', 'enabled_codecs', 'max_participants', 'empty_timeout', 'departure_timeout'],
     ...['enable_remote_unmute', 'sync_streams', 'create_room_timeout', 'create_room_attempts'],
   ]),
+  ...within('limit', [
+    ...['num_tracks', 'bytes_per_sec', 'subscription_limit_video', 'subscription_limit_audio'],
+    ...['max_metadata_size', 'max_attributes_size', 'max_room_name_length'],
+  ]),
   ...within('turn', [
     ...['enabled', 'domain', 'cert_file', 'key_file', 'tls_port', 'udp_port', 'external_tls'],
     ...['relay_range_start', 'relay_range_end', 'bind_addresses', 'ttl_seconds'],
@@ -37,6 +41,7 @@ export const knownKeys: ReadonlySet<string> = new Set([
       'connect_attempts',
     ],
   ]),
+  ...within('api', ['execution_timeout', 'enable_psrpc_for_get_list_participants']),
   ...within('webhook', ['urls', 'api_key']),
   ...within('node_selector', ['kind', 'sort_by', 'algorithm', 'cpu_load_limit', 'sysload_limit', 'regions']),
   ...within('logging', ['json', 'level', 'sample', 'pion_level']),

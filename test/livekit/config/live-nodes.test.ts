@@ -14,7 +14,7 @@ const record = (updatedAt = 1_700_000_000) => {
   ]);
 };
 
-test('a record is read, fields that are not known are passed over', () => {
+test('a record is read, and unknown fields are skipped', () => {
   expect(readNode(record())).toEqual({
     id: 'ND_1',
     ip: '10.0.0.1',
@@ -24,13 +24,13 @@ test('a record is read, fields that are not known are passed over', () => {
   });
 });
 
-test('a node lives while its record is no older than five seconds', () => {
+test('a node is live while its record is no older than five seconds', () => {
   const now = 1_700_000_004_000;
   expect(liveNodes([record(), record(1_699_999_998)], now).length).toBe(1);
   expect(liveNodes([], now)).toEqual([]);
 });
 
-test('what is no record is an error, and no endless loop', () => {
+test('bytes that are no record cause an error, and no endless loop', () => {
   for (let length = 1; length < 8; length += 1) {
     expect(() => readNode(record().subarray(0, record().length - length))).toThrow(RangeError);
   }

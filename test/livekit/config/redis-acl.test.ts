@@ -12,7 +12,7 @@ test.each([
   expect(liveKitAcl(version).commands.includes('client|setinfo')).toBe(known);
 });
 
-test('commands are named one by one, and none of them can look at what is not LiveKit’s', () => {
+test('commands are named one by one, and none of them reads keys that are not LiveKit’s', () => {
   const { commands, keys } = liveKitAcl();
   expect(commands.filter((command) => !/^[a-z]+(\|[a-z]+)?$/.test(command))).toEqual([]);
   for (const dangerous of ['keys', 'scan', 'flushall', 'config', 'monitor', 'acl']) {

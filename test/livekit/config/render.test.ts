@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
+import { nodeHealthCheck } from '../../../livekit/config/container.ts';
 import { secretEnvironment } from '../../../livekit/config/environment.ts';
-import { nodeHealthCheck } from '../../../livekit/config/image.ts';
 import { liveKitPorts, portsOfNode } from '../../../livekit/config/ports.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import type { LiveKitSettings } from '../../../livekit/config/settings.ts';
@@ -30,6 +30,7 @@ test('on AWS: public ports, the address from NODE_IP, Redis as host:port, TLS fo
     redis: { address: 'cache.example.com:6379', username: 'livekit', tls: { enabled: true } },
     node_selector: { kind: 'cpuload' },
     room: { empty_timeout: 60, departure_timeout: 10, max_participants: 200 },
+    limit: { subscription_limit_video: 16, subscription_limit_audio: 40, max_metadata_size: 5_000 },
     webhook: { urls: ['https://example.com/api/livekit/webhook'], api_key: 'key' },
     turn: { enabled: true, domain: 'turn.example.com', tls_port: 5349, udp_port: 3478, external_tls: true },
   });
@@ -37,7 +38,13 @@ test('on AWS: public ports, the address from NODE_IP, Redis as host:port, TLS fo
   expect(rendered(settings).rtc).not.toHaveProperty('node_ip');
 });
 
-test('on one machine: loopback alone, two nodes with ports of their own', () => {
+test('where nothing of a section is set, there is none', () => {
+  const config = rendered({ address: { kind: 'loopback' }, room: {}, limits: {} });
+  expect(config).not.toHaveProperty('room');
+  expect(config).not.toHaveProperty('limit');
+});
+
+test('on one machine: loopback only, and each of two nodes has its own ports', () => {
   const [one, two] = [0, 1].map((index) => {
     const { port, rtc, prometheus } = rendered({ address: { kind: 'loopback' }, ports: portsOfNode(index) });
     const [first, last] = rtc.udp_port.split('-').map(Number);
@@ -50,7 +57,7 @@ test('on one machine: loopback alone, two nodes with ports of their own', () => 
   });
 });
 
-test('secrets are handed over apart: keys as YAML that the server reads, the Redis password as it is', () => {
+test('secrets are separate variables: keys as YAML that the server reads, the Redis password as it is', () => {
   const keys = [
     { key: 'one', secret: 's: 1 "#' },
     { key: 'two', secret: 's2' },
@@ -61,7 +68,7 @@ test('secrets are handed over apart: keys as YAML that the server reads, the Red
   expect(secretEnvironment(keys)).not.toHaveProperty('REDIS_PASSWORD');
 });
 
-test('a reference of the CDK passes as a host and a port', () => {
+test('a reference of the CDK is accepted as a host and a port', () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: how the CDK writes a reference
   const endpoints = [{ host: '${Token[TOKEN.12]}', port: '${Token[TOKEN.13]}' }];
   const { redis } = rendered({ address: { kind: 'environment' }, redis: { endpoints, tls: true } });
@@ -69,7 +76,7 @@ test('a reference of the CDK passes as a host and a port', () => {
   expect(redis.address).toBe('${Token[TOKEN.12]}:${Token[TOKEN.13]}');
 });
 
-describe('what can not be is refused, all faults at once', () => {
+describe('settings that are not valid are refused, with all faults at once', () => {
   const render = (settings: Partial<LiveKitSettings>) => () =>
     renderLiveKit({ address: { kind: 'loopback' }, ...settings });
 
@@ -77,7 +84,7 @@ describe('what can not be is refused, all faults at once', () => {
     const ports = { signalling: 7880, mediaTcp: 7880, mediaUdp: [7890, 7882], prometheus: 70_000 } as const;
     expect(render({ ports })).toThrow('`ports.prometheus` must be 1–65535, got: 70000');
     expect(render({ ports })).toThrow('`ports` must differ');
-    expect(render({ ports })).toThrow('`ports.mediaUdp` must end behind its start, got: 7890-7882');
+    expect(render({ ports })).toThrow('`ports.mediaUdp` must end above its start, got: 7890-7882');
   });
 
   test('a URL for a Redis host, without its password in the message', () => {
@@ -94,6 +101,6 @@ describe('what can not be is refused, all faults at once', () => {
   });
 });
 
-test('a container is alive while its port answers, whatever Redis does', () => {
+test('a container is healthy while its port accepts connections, whatever Redis does', () => {
   expect(nodeHealthCheck(liveKitPorts.signalling)).toEqual(['CMD-SHELL', 'nc -z 127.0.0.1 7880']);
 });

@@ -17,10 +17,10 @@ export const variants: readonly (readonly [name: string, settings: LiveKitSettin
       webhook: { urls: ['https://example.com/api/livekit/webhook'], apiKey: 'key' },
       turn: { domain: 'turn.example.com' },
       room: { emptyTimeoutSeconds: 60, departureTimeoutSeconds: 10, maxParticipants: 200 },
+      limits: { maxVideoSubscriptions: 16, maxAudioSubscriptions: 40, maxMetadataBytes: 5_000 },
       logLevel: 'warn',
     },
   ],
-  ['an address that is known', { address: { kind: 'fixed', ip: '203.0.113.7' } }],
   [
     'on one machine: a cache with a certificate of its own',
     { address: { kind: 'loopback' }, redis: { ...redis, database: 3, caFile: '/tmp/ca.pem' } },

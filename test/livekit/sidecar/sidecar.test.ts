@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callToken } from '../../../app/server/livekit/token.ts';
-import { nodeEntrypoint } from '../../../livekit/config/entrypoint.ts';
+import { nodeEntrypoint } from '../../../livekit/config/container.ts';
 import { liveKitEnvironment, secretEnvironment } from '../../../livekit/config/environment.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import { sidecarEnvironment as names } from '../../../livekit/sidecar/names.ts';
@@ -27,11 +27,11 @@ const root = join(import.meta.dirname, '../../..');
 interface Sidecar {
   readonly process: ChildProcess;
   output(): string;
-  /** The last line of metrics. */
+  /** The latest line of metrics. */
   metrics(): Record<string, unknown>;
 }
 
-/** Looks and reports several times a second. */
+/** A sidecar that checks and reports several times a second. */
 function startSidecar(host: EcsHost, folder: string, environment: NodeJS.ProcessEnv): Sidecar {
   const child = spawn(process.execPath, ['--import=tsx', 'livekit/sidecar/main.ts'], {
     cwd: root,
@@ -43,6 +43,8 @@ function startSidecar(host: EcsHost, folder: string, environment: NodeJS.Process
       [names.folder]: folder,
       [names.emfNamespace]: 'Test',
       [names.checkSeconds]: '0.2',
+      [names.statusSeconds]: '0.2',
+      [names.steadySeconds]: '1',
       [names.reportSeconds]: '0.2',
       ...environment,
     },
@@ -111,10 +113,10 @@ describeWithLiveKit('a real node with its sidecar', () => {
     );
 
   test('the node starts with the address of its host, and is counted in Redis', async () => {
-    await eventually('the sidecar to say what it waits for', () =>
+    await eventually('the sidecar to log what it waits for', () =>
       sidecar
         .output()
-        .includes('public address is not known yet: /latest/meta-data/public-ipv4 answered 404'),
+        .includes('public address is not known yet: /latest/meta-data/public-ipv4 responded with 404'),
     );
     expect(await isServing()).toBe(false);
     host.publicAddress = '127.0.0.1';
@@ -131,9 +133,9 @@ describeWithLiveKit('a real node with its sidecar', () => {
     await metric('Participants', 1);
     await metric('Protected', 1);
     host.primary = { id: 'ecs-svc/2', createdAt: new Date(), desiredCount: 1, runningCount: 1 };
-    await eventually('the node to be told', () => existsSync(join(folder, 'drain')));
+    await eventually('the drain file', () => existsSync(join(folder, 'drain')));
     await eventually('the node to drain', () => node.output().includes('exit requested'));
-    // What ECS sends at the end of the protection is no second one for the node.
+    // ECS sends another SIGTERM when the protection ends. The node must not receive it.
     node.process.kill('SIGTERM');
     const { room } = participant;
     expect([await isServing(), room.isConnected]).toEqual([true, true]);
@@ -144,7 +146,7 @@ describeWithLiveKit('a real node with its sidecar', () => {
   });
 });
 
-test('beside an agent it tells jobs, and no participants', async () => {
+test('for an agent it reports jobs, and no participants', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-agent-'));
   const host = await startEcsHost();
   const worker = createServer((_request, response) => {

@@ -3,23 +3,21 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentEnvironment as names } from '../../../livekit/agent/names.ts';
-import { freePort } from '../../support/ports.ts';
+import { freePort } from '../../support/network/ports.ts';
+import { skipSuite } from '../../support/skipping.ts';
 import { eventually } from '../../support/wait.ts';
-import { apiKey, describeWithLiveKit } from './livekit-server.ts';
+import { apiKey, describeWithLiveKit, liveKitBinary } from './livekit-server.ts';
 
 const folder = join(import.meta.dirname, '../../../livekit/agent');
 
 /** The set-up installs the agent's packages where there is a livekit-server. */
 const isInstalled = existsSync(join(folder, 'node_modules/@livekit/agents'));
 
-/** A suite that needs a real server and the agent's own packages; without them it is skipped, and says so. */
+/** A suite that needs a real server and the agent's own packages; without them it is skipped. */
 export function describeWithAgent(title: string, suite: () => void): void {
-  if (isInstalled) {
-    describeWithLiveKit(title, suite);
-    return;
-  }
-  process.stderr.write(`skipped: ${title} (livekit/agent has no packages: cd livekit/agent && npm ci)\n`);
-  describe.skip(`${title} (needs the packages of livekit/agent)`, suite);
+  if (liveKitBinary && !isInstalled)
+    skipSuite(title, 'livekit/agent has no packages. To have them: npm run setup', suite);
+  else describeWithLiveKit(title, suite);
 }
 
 /** Processes, detectors and codecs: on a busy machine each of them is late. It bounds a test that hangs. */
@@ -62,7 +60,7 @@ export async function startAgent(url: string, environment: NodeJS.ProcessEnv = {
       output += data;
     });
   }
-  const exited = once(child, 'exit');
+  const exited = once(child, 'close');
   const health = `http://127.0.0.1:${port}/`;
   const agent: TestAgent = {
     url: health,

@@ -15,7 +15,9 @@ export interface EcsHost {
   /** What ECS refuses from now on; it comes as 200. */
   failure: { readonly Arn: string; readonly Detail: string | null; readonly Reason: string } | undefined;
   /** The service's current deployment; the task's own is `ecs-svc/1`. */
-  primary: { id: string; createdAt: Date; desiredCount: number; runningCount: number };
+  primary: { id: string; createdAt: Date; desiredCount: number; runningCount: number; failedTasks?: number };
+  /** Is called for each DescribeServices. */
+  describedServices(): void;
   /** The task's role lacks the permission for the API. */
   isDenied: boolean;
   /** Undefined: the host has none yet. */
@@ -50,7 +52,10 @@ export async function startEcsHost(): Promise<EcsHost> {
     if (host.isDenied)
       return [400, { __type: 'AccessDeniedException', message: `not authorized: ${target}` }];
     if (target.endsWith('.DescribeTasks')) return [200, { tasks: [task], failures: [] }];
-    if (target.endsWith('.DescribeServices')) return [200, { services: [service()], failures: [] }];
+    if (target.endsWith('.DescribeServices')) {
+      host.describedServices();
+      return [200, { services: [service()], failures: [] }];
+    }
     return [404, {}];
   };
   const changeProtection = (text: string): Answer => {
@@ -81,6 +86,7 @@ export async function startEcsHost(): Promise<EcsHost> {
     asked: [],
     failure: undefined,
     primary: { id: 'ecs-svc/1', createdAt: new Date(0), desiredCount: 1, runningCount: 1 },
+    describedServices: () => undefined,
     isDenied: false,
     publicAddress: '127.0.0.1',
     stop: async () => {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { findLiveKit } from '../../../lib/local/programs.mjs';
+import { findLiveKit, installLiveKitCommand, packageManager } from '../../../lib/local/programs.mjs';
 import { type ApiKey, liveKitEnvironment, secretEnvironment } from '../../../livekit/config/environment.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import type { LiveKitSettings } from '../../../livekit/config/settings.ts';
-import { freePort } from '../../support/ports.ts';
+import { freePort } from '../../support/network/ports.ts';
+import { skipSuite } from '../../support/skipping.ts';
 import { eventually } from '../../support/wait.ts';
 
 /** The server that this machine has, if it has one: npm and Debian don't. */
@@ -12,14 +13,15 @@ export const liveKitBinary = findLiveKit();
 
 export const apiKey: ApiKey = { key: 'test-key', secret: 'a secret of the test, of forty characters' };
 
-/** A suite that needs a real server; without one it is skipped, and says so. */
+/** A suite that needs a real server; without one it is skipped. */
 export function describeWithLiveKit(title: string, suite: () => void): void {
   if (liveKitBinary) {
     describe(title, suite);
     return;
   }
-  process.stderr.write(`skipped: ${title} (no livekit-server on the PATH or in LIVEKIT_SERVER_BIN)\n`);
-  describe.skip(`${title} (needs livekit-server)`, suite);
+  const install = installLiveKitCommand(packageManager(process.env));
+  const reason = `no livekit-server. To have it: ${install}, or name one in LIVEKIT_SERVER_BIN`;
+  skipSuite(title, reason, suite);
 }
 
 export interface TestNode {
@@ -36,9 +38,12 @@ export interface TestNode {
 }
 
 /** A node on loopback, with ports of its own. */
-export async function startLiveKit(settings: Partial<LiveKitSettings> = {}): Promise<TestNode> {
+export async function startLiveKit(
+  settings: Partial<LiveKitSettings> = {},
+  environment: NodeJS.ProcessEnv = {},
+): Promise<TestNode> {
   const ports = settings.ports ?? (await freePorts());
-  const node = spawnLiveKit({ address: { kind: 'loopback' }, ...settings, ports });
+  const node = spawnLiveKit({ address: { kind: 'loopback' }, ...settings, ports }, environment);
   await eventually(`a LiveKit node at ${node.url}`, async () => {
     if (node.process.exitCode !== null) throw new Error(`livekit-server ended at start:\n${node.output()}`);
     return answers(node.url);
@@ -70,7 +75,7 @@ export function nodeOf(child: ChildProcess, ports: NonNullable<LiveKitSettings['
       output += data;
     });
   }
-  const exited = once(child, 'exit');
+  const exited = once(child, 'close');
   return {
     url: `http://127.0.0.1:${ports.signalling}`,
     wsUrl: `ws://127.0.0.1:${ports.signalling}`,

@@ -89,7 +89,7 @@ function transcribe(response: ServerResponse, text: string): void {
   response.end(JSON.stringify({ text, usage }));
 }
 
-/** As OpenAI's errors are, with more of the key than OpenAI tells. */
+/** As OpenAI's errors are, with more of the key than OpenAI shows. */
 function refuse(response: ServerResponse, status: number, authorization: string): void {
   const message =
     status === 401 ? `Incorrect API key provided: ${authorization}.` : 'The server had an error.';

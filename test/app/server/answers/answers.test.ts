@@ -1,15 +1,15 @@
 import type { Socket } from 'socket.io-client';
 import type { ModelProvider, ModelRequest } from '../../../../app/server/models/provider.ts';
 import { ModelError } from '../../../../app/server/models/provider.ts';
+import { Asker, counted } from '../../../support/clients/asker.ts';
+import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { onRedis } from '../../../support/redis/redis-client.ts';
 import {
   type AnswersInstance,
   type AnswersInstanceOptions,
   startAnswers,
-} from '../../../support/answers-instance.ts';
-import { Asker, counted } from '../../../support/asker.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { onRedis } from '../../../support/redis-client.ts';
-import { TcpForwarder } from '../../../support/tcp-forwarder.ts';
+} from '../../../support/servers/answers-instance.ts';
 import { eventually } from '../../../support/wait.ts';
 
 let redis: TestRedis;

@@ -1,8 +1,8 @@
 import { openCache } from '../../../../app/server/cache/open-cache.ts';
-import type { RedisLink } from '../../../../app/server/redis/link.ts';
-import { linkTo } from '../../../support/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { connectRedis } from '../../../support/redis-client.ts';
+import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
+import { linkTo } from '../../../support/redis/link.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 let server: TestRedis;

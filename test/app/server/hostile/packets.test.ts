@@ -88,8 +88,8 @@ test.each([
 test('rooms with names of the prototype are rooms like others', async () => {
   const raw = target.connect({ rooms: ['chat/*'].map((room) => room) });
   for (const room of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']) {
-    expect(await raw.timeout(5_000).emitWithAck('join', { room })).toMatchObject({ ok: true, offset: 0 });
-    expect(await raw.timeout(5_000).emitWithAck('publish', { room, body: room })).toMatchObject({
+    expect(await raw.timeout(60_000).emitWithAck('join', { room })).toMatchObject({ ok: true, offset: 0 });
+    expect(await raw.timeout(60_000).emitWithAck('publish', { room, body: room })).toMatchObject({
       ok: true,
       offset: 1,
     });
@@ -250,4 +250,4 @@ test('frames with bytes changed, left out, doubled and swapped, by chance', asyn
     if (n % 4 === 0) await delay(1);
   }
   raw.close();
-}, 30_000);
+});

@@ -10,7 +10,7 @@ export class RawSocket {
   readonly ws: WebSocket;
   readonly frames: string[] = [];
 
-  constructor(target: Target, headers: Record<string, string> = {}) {
+  constructor(target: Pick<Target, 'url'>, headers: Record<string, string> = {}) {
     this.ws = new WebSocket(`${target.url.replace('http', 'ws')}${engine}websocket`, {
       headers: { 'x-forwarded-for': '192.0.2.77', ...headers },
       maxPayload: 10_000_000,
@@ -24,7 +24,7 @@ export class RawSocket {
   }
 
   /** In the hub, as the one whose token this is. */
-  static async open(target: Target, token: string): Promise<RawSocket> {
+  static async open(target: Pick<Target, 'url'>, token = ''): Promise<RawSocket> {
     const raw = new RawSocket(target);
     await once(raw.ws, 'open');
     raw.ws.send(`40/chat,${JSON.stringify({ token })}`);
@@ -41,7 +41,10 @@ export class RawSocket {
       const found = this.frames.find(matches);
       if (found !== undefined) return found;
       if (this.ws.readyState > WebSocket.OPEN) throw new Error(`closed after: ${this.frames.join(' ')}`);
-      await Promise.race([once(this.ws, 'message'), once(this.ws, 'close')]);
+      const heard = new AbortController();
+      const { signal } = heard;
+      await Promise.race([once(this.ws, 'message', { signal }), once(this.ws, 'close', { signal })]);
+      heard.abort();
     }
   }
 

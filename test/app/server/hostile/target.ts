@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { io, type Socket } from 'socket.io-client';
 import { environmentNames as names } from '../../../../app/names.ts';
-import { signToken, type TokenClaims } from '../../../../app/server/auth/hs256.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { startInstance, type TestInstance } from '../../../support/service.ts';
+import { signToken, type TokenClaims } from '../../../../app/server/auth/hmac.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 export const secret = 'a secret of thirty-two characters';
@@ -92,7 +92,7 @@ export class Target {
     this.#said += 1;
     const said = { honest: this.#said };
     expect(
-      await this.#speaker.timeout(5_000).emitWithAck('publish', { room: privateRoom, body: said }),
+      await this.#speaker.timeout(60_000).emitWithAck('publish', { room: privateRoom, body: said }),
     ).toMatchObject({
       ok: true,
     });
@@ -112,7 +112,7 @@ export class Target {
     const listener = this.connect({ sub: 'bob', ...honest }, this.instances.at(-1)?.url);
     listener.on('message', ({ body }) => this.#heard.push(body));
     for (const socket of [this.#speaker, listener]) {
-      expect(await socket.timeout(5_000).emitWithAck('join', { room: privateRoom })).toMatchObject({
+      expect(await socket.timeout(60_000).emitWithAck('join', { room: privateRoom })).toMatchObject({
         ok: true,
       });
     }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
-import { allowRequest } from '../../../../app/server/http/gate.ts';
 import { originGate, rateGate, readinessGate } from '../../../../app/server/http/gates.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
-import { openMemoryStore } from '../../../../app/server/rooms/store.ts';
-import { type RoomsServer, startRoomsServer } from '../../../support/rooms-server.ts';
+import { openMemoryStore } from '../../../../app/server/rooms/store/store.ts';
+import { allowRequest } from '../../../../app/server/socketio/allow-request.ts';
+import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
 
 /** Ten handshakes of an address, and none more while the test lasts. */
 const limits = openLimits({
@@ -23,7 +23,7 @@ beforeAll(async () => {
           () => 'draining',
         ),
         originGate({ corsOrigins: [], trustedProxyHops: 1 }),
-        rateGate(limits, 1),
+        rateGate(limits.handshake, 1),
       ]),
     },
   );

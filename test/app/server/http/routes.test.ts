@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { signToken, verifyToken } from '../../../../app/server/auth/hs256.ts';
+import { createAuthenticator } from '../../../../app/server/auth/authenticator.ts';
+import { signToken, verifyToken } from '../../../../app/server/auth/hmac.ts';
+import { openDenials } from '../../../../app/server/deny-list/open-denials.ts';
 import { serveBans } from '../../../../app/server/http/bans.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
 import { serveMessages } from '../../../../app/server/http/messages.ts';
 import { serveSession } from '../../../../app/server/http/session.ts';
-import { RefusedError, UncertainError } from '../../../../app/server/rooms/log.ts';
-import { openSessions } from '../../../../app/server/sessions/open-sessions.ts';
-import { silent } from '../../../support/link.ts';
+import { RefusedError, UncertainError } from '../../../../app/server/rooms/log/log.ts';
+import { silent } from '../../../support/redis/link.ts';
 
 const service = 'a service token of 32 characters!';
 const former = 'the service token from before it was';
@@ -21,12 +22,18 @@ let fault: Error | undefined;
 let waitMs: number | undefined;
 const open = () => createHttp({ log: silent, trustedProxyHops: 1, idleTimeoutSeconds: 60 });
 let http: Awaited<ReturnType<typeof open>>;
-const sessions = openSessions({ links: undefined, deployment: 'test', log: silent, hubs: () => [] });
+const denials = openDenials({
+  links: undefined,
+  deployment: 'test',
+  servesAlone: false,
+  log: silent,
+  hubs: () => [],
+});
 const hubs = new Map([
   [
     'bots',
     {
-      publish: async (...call: unknown[]) => {
+      publishJson: async (...call: unknown[]) => {
         if (fault) throw fault;
         published.push(call);
         return { epoch: 'E', offset: published.length };
@@ -38,13 +45,13 @@ const hubs = new Map([
 beforeAll(async () => {
   http = await open();
   serveMessages(http, { hubs, serviceTokens: [service, former] });
-  serveBans(http, { sessions, hubs, serviceTokens: [service, former] });
+  serveBans(http, { denials, hubs, serviceTokens: [service, former] });
   serveSession(http, {
     auth: { secrets: [secret], jwksUrl: undefined, issuer: 'us', audience: 'app', guests: true, none: false },
     corsOrigins: ['https://app.example.com'],
     trustedProxyHops: 1,
     limit: () => waitMs,
-    isRevoked: (identity) => sessions.revocations.isRevoked(identity),
+    admit: (identity) => denials.revocations.admit(identity),
   });
   http.get('/broken', async () => {
     throw new Error('the password is hunter2');
@@ -72,8 +79,8 @@ describe('publishing over HTTP', () => {
     expect([answer.statusCode, answer.json()]).toEqual([201, { epoch: 'E', offset: 1 }]);
     await post(url, { body: 2 }, { authorization: `bearer ${former}`, 'idempotency-key': 'i2' });
     expect(published).toEqual([
-      ['bot/7', { n: 1 }, { id: 'i1', from: 'backend' }],
-      ['bot/7', 2, { id: 'i2' }],
+      ['bot/7', '{"n":1}', { id: 'i1', from: 'backend' }],
+      ['bot/7', '2', { id: 'i2' }],
     ]);
   });
 
@@ -146,11 +153,33 @@ describe('guests', () => {
     expect((await session({})).json().subject).not.toBe(first.subject);
   });
 
+  test("are named where the handshake looks, and by `sub` where those claims are an identity provider's", async () => {
+    const claims = { subjectClaim: 'nameid', nameClaim: 'unique_name' };
+    const given = async (jwksUrl: string | undefined) => {
+      const app = await open();
+      const auth = { secrets: [secret], issuer: undefined, audience: undefined, guests: true, none: false };
+      serveSession(app, {
+        auth: { ...auth, ...claims, jwksUrl },
+        corsOrigins: [],
+        trustedProxyHops: 0,
+        limit: () => undefined,
+        admit: () => undefined,
+      });
+      const answer = await app.inject({ method: 'POST', url: '/api/session', payload: { name: 'Ada' } });
+      return createAuthenticator({ ...auth, ...claims, jwksUrl })?.(answer.json().token);
+    };
+    expect(await given(undefined)).toMatchObject({ subject: expect.stringMatching(/^guest:/), name: 'Ada' });
+    expect(await given('https://id.example/keys')).toMatchObject({
+      subject: expect.stringMatching(/^guest:/),
+      name: 'Ada',
+    });
+  });
+
   test("with a token that has ended, is revoked, or is no guest's: 401", async () => {
     const bearer = (claims: object) => ({
       authorization: `Bearer ${signToken({ sub: 'guest:x', exp: hourLater(), guest: true, ...claims }, secret)}`,
     });
-    await sessions.revocations.revoke({ tokenId: 'gone' }, 60_000);
+    await denials.revocations.revoke({ tokenId: 'gone' }, 60_000);
     for (const headers of [
       bearer({ exp: 1 }),
       bearer({ sub: 'ada' }),
@@ -187,19 +216,19 @@ describe('bans over HTTP', () => {
   test('hold and are lifted', async () => {
     const ban = { hub: 'bots', room: 'r/1', subject: 'eve' };
     expect((await post('/api/bans', { ...ban, forSeconds: 60 }, authorized)).statusCode).toBe(204);
-    expect(sessions.bans.isBanned(ban)).toBe(true);
-    expect(sessions.bans.isBanned({ ...ban, room: 'r' })).toBe(false);
+    expect(denials.bans.isBanned(ban)).toBe(true);
+    expect(denials.bans.isBanned({ ...ban, room: 'r' })).toBe(false);
     const lifted = await http.inject({
       method: 'DELETE',
       url: '/api/bans/bots/r%2F1/eve',
       headers: authorized,
     });
     expect(lifted.statusCode).toBe(204);
-    expect(sessions.bans.isBanned(ban)).toBe(false);
+    expect(denials.bans.isBanned(ban)).toBe(false);
     expect((await post('/api/revocations', { subject: 'eve', forSeconds: 60 }, authorized)).statusCode).toBe(
       204,
     );
-    expect(sessions.revocations.isRevoked({ subject: 'eve', guest: false })).toBe(true);
+    expect(denials.revocations.isRevoked({ subject: 'eve' })).toBe(true);
   });
 
   test.each([
@@ -250,7 +279,7 @@ describe('every answer', () => {
 test('without a service token nothing of it is served', async () => {
   const closed = await open();
   serveMessages(closed, { hubs, serviceTokens: [] });
-  serveBans(closed, { sessions, hubs, serviceTokens: [] });
+  serveBans(closed, { denials, hubs, serviceTokens: [] });
   for (const path of [url, '/api/bans']) {
     expect((await closed.inject({ method: 'POST', url: path, headers: authorized })).statusCode).toBe(404);
   }

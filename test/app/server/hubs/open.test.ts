@@ -2,12 +2,13 @@ import type { Socket } from 'socket.io-client';
 import { z } from 'zod';
 import { defineHub, type HubDefinition, method } from '../../../../app/server/hubs/define.ts';
 import { type OpenHub, openHub } from '../../../../app/server/hubs/open.ts';
-import type { createLog } from '../../../../app/server/log.ts';
+import type { createLog } from '../../../../app/server/process/log.ts';
 import { openBackplane } from '../../../../app/server/redis/backplane.ts';
-import { MethodRefusal } from '../../../../app/server/rooms/answer.ts';
-import { openMemoryStore } from '../../../../app/server/rooms/store.ts';
-import { silent } from '../../../support/link.ts';
-import { openServer, type TestServer } from '../../../support/socket-server.ts';
+import { RpcError } from '../../../../app/server/rooms/rpc.ts';
+import { openMemoryStore } from '../../../../app/server/rooms/store/store.ts';
+import { serveHub } from '../../../../app/server/socketio/serve-hub.ts';
+import { silent } from '../../../support/redis/link.ts';
+import { openServer, type TestServer } from '../../../support/servers/socket-server.ts';
 import { eventually } from '../../../support/wait.ts';
 
 type Logger = ReturnType<typeof createLog>;
@@ -20,14 +21,12 @@ async function open(definition: HubDefinition): Promise<void> {
   server = await openServer();
   const log = listeningTo(lines);
   hub = openHub(definition, {
-    io: server.io,
     store: openMemoryStore(),
     backplane: await openBackplane({ sources: {}, deployment: 'd', instance: 'i', log }),
     instance: 'i',
     log,
-    authenticate: undefined,
-    admit: () => undefined,
   });
+  serveHub(server.io, hub, { authenticate: undefined });
 }
 beforeEach(() => {
   lines.length = 0;
@@ -52,15 +51,15 @@ const games = defineHub({
   authorize: (_identity, action, room) => (room === 'closed' || action === 'publish' ? undefined : {}),
   methods: {
     move: method(z.object({ room: z.string(), square: z.string().max(2) }), (call, { room, square }) => {
-      if (!call.isMember(room)) throw new MethodRefusal('forbidden', 'join first');
-      call.tell(room, 'moved', { room, square });
+      if (!call.isMember(room)) throw new RpcError('forbidden', 'join first');
+      call.broadcast(room, 'moved', { room, square });
       return { by: call.identity.subject };
     }),
     break: method(z.object({}), () => {
       throw new Error('a bug of the hub');
     }),
     misname: method(z.object({}), (call) => {
-      call.tell('board', 'toString', {});
+      call.broadcast('board', 'toString', {});
       return {};
     }),
   },
@@ -68,7 +67,7 @@ const games = defineHub({
 
 const ask = (socket: Socket, name: string, request: unknown) => socket.emitWithAck(name, request);
 
-test('a method answers its caller, and what it tells reaches the members', async () => {
+test('a method replies to its caller, and what it broadcasts reaches the members', async () => {
   await open(games);
   const [ann, ben] = await Promise.all([server.connect('games'), server.connect('games')]);
   const heard: unknown[] = [];

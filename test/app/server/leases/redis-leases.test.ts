@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { leaseKeys } from '../../../../app/server/leases/keys.ts';
 import type { Leases } from '../../../../app/server/leases/leases.ts';
-import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
-import type { LeaseTimes } from '../../../../app/server/leases/times.ts';
-import type { RedisLink } from '../../../../app/server/redis/link.ts';
-import { linkTo, silent } from '../../../support/link.ts';
-import { freePort } from '../../../support/ports.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { onRedis } from '../../../support/redis-client.ts';
-import { TcpForwarder } from '../../../support/tcp-forwarder.ts';
+import { type LeaseTimes, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
+import { freePort } from '../../../support/network/ports.ts';
+import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
+import { linkTo, silent } from '../../../support/redis/link.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { onRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const quick: Partial<LeaseTimes> = {
@@ -49,7 +48,7 @@ async function open(port: number, times = quick): Promise<Member> {
     times,
   });
   const member: Member = { leases, link, dead: [], renewals: 0 };
-  leases.onDead(async (owner) => {
+  leases.onExpired(async (owner) => {
     member.dead.push(owner);
   });
   leases.onRenewed(() => {
@@ -102,7 +101,7 @@ test('a handler that throws is called again', async () => {
   const a = await open(port);
   const doomed = await open(port);
   let calls = 0;
-  a.leases.onDead(async () => {
+  a.leases.onExpired(async () => {
     calls += 1;
     if (calls < 3) throw new Error('not now');
   });
@@ -121,7 +120,7 @@ test('one that was cut off is told that it was given up, behind the handling of 
   opened.push({ close: () => network.close() });
   const cutOff = await open(network.port, times);
   let finish: () => void = () => undefined;
-  a.leases.onDead(() => new Promise((resolve) => (finish = resolve)));
+  a.leases.onExpired(() => new Promise((resolve) => (finish = resolve)));
   network.refuse(true);
   await eventually('its death to be handled', () => a.dead.length === 1);
   network.refuse(false);

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { leaseKeys } from '../../../../app/server/leases/keys.ts';
 import { scriptText } from '../../../../app/server/redis/script.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { connectRedis } from '../../../support/redis-client.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { connectRedis } from '../../../support/redis/redis-client.ts';
 
 const scripts = new URL('../../../../app/server/leases/scripts/', `file://${__filename}`);
 const script = (name: string) => scriptText(new URL(name, scripts));
@@ -64,9 +64,9 @@ describe('beat.lua', () => {
   test('after a gap between the beats of all, nobody is swept for a while', async () => {
     await beat('silent', { lease: 50 });
     await delay(200);
-    expect(await beat('a', { gap: 100, quiet: 300 })).toEqual(['taken']);
+    expect(await beat('a', { gap: 100, quiet: long })).toEqual(['taken']);
     expect(await beat('a')).toEqual(['held']);
-    await delay(320);
+    await redis.hset(keys().beat, 'quiet', 0);
     expect(await beat('a')).toEqual(['held', 'silent']);
   });
 

@@ -9,9 +9,9 @@ import {
   type TestNode,
 } from '../../../livekit/support/livekit-server.ts';
 import { endCalls, joinCall } from '../../../livekit/support/participant.ts';
-import { freePort } from '../../../support/ports.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { startInstance, type TestInstance } from '../../../support/service.ts';
+import { freePort } from '../../../support/network/ports.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 describeWithLiveKit('calls of two instances and a real LiveKit node', () => {
@@ -90,7 +90,7 @@ describeWithLiveKit('calls of two instances and a real LiveKit node', () => {
     sockets.push(socket);
     const messages: Message[] = [];
     socket.on('message', (message) => messages.push(message));
-    expect(await socket.timeout(5_000).emitWithAck('join', { room })).toMatchObject({ ok: true });
+    expect(await socket.timeout(60_000).emitWithAck('join', { room })).toMatchObject({ ok: true });
     return messages;
   };
 });

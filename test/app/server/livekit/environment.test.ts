@@ -31,7 +31,21 @@ test('half of it is an error that says what is missing', () => {
 
 test('all faults at once, and the secret is not told', () => {
   const faulty = () => read({ ...livekit, LIVEKIT_URL: 'https://livekit', LIVEKIT_API_SECRET: 'hunter2' });
-  expect(faulty).toThrow('LIVEKIT_URL must be a ws(s) URL, got: https://livekit');
+  expect(faulty).toThrow('LIVEKIT_URL must be a URL of ws:// or wss://, got: https://livekit');
   expect(faulty).toThrow('LIVEKIT_API_SECRET must have 32 characters or more, got: 7 characters');
   expect(faulty).not.toThrow('hunter2');
+});
+
+test('the key before is optional, and complete', () => {
+  const previous = { LIVEKIT_PREVIOUS_API_KEY: 'key-0', LIVEKIT_PREVIOUS_API_SECRET: 'p'.repeat(40) };
+  expect(read(livekit).livekit).not.toHaveProperty('previous');
+  expect(read({ ...livekit, ...previous }).livekit).toMatchObject({
+    previous: { apiKey: 'key-0', apiSecret: 'p'.repeat(40) },
+  });
+  expect(() => read({ ...livekit, LIVEKIT_PREVIOUS_API_KEY: 'key-0' })).toThrow(
+    'LIVEKIT_PREVIOUS_API_KEY and LIVEKIT_PREVIOUS_API_SECRET must both be set, or neither',
+  );
+  const short = () => read({ ...livekit, ...previous, LIVEKIT_PREVIOUS_API_SECRET: 'hunter2' });
+  expect(short).toThrow('got: 7 characters');
+  expect(short).not.toThrow('hunter2');
 });

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createAuthenticator } from '../../../../app/server/auth/authenticator.ts';
-import { signToken, type TokenClaims } from '../../../../app/server/auth/hs256.ts';
+import { signToken, type TokenClaims } from '../../../../app/server/auth/hmac.ts';
+import { openDenials } from '../../../../app/server/deny-list/open-denials.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
 import { serveLivekit } from '../../../../app/server/livekit/serve.ts';
-import { RefusedError } from '../../../../app/server/rooms/log.ts';
-import { openSessions } from '../../../../app/server/sessions/open-sessions.ts';
-import { silent } from '../../../support/link.ts';
+import { RefusedError } from '../../../../app/server/rooms/log/log.ts';
+import { silent } from '../../../support/redis/link.ts';
 
 type Http = Awaited<ReturnType<typeof createHttp>>;
 
@@ -17,6 +17,7 @@ const access = {
   apiUrl: 'http://127.0.0.1:9',
   apiKey: 'key',
   apiSecret: 'the secret of LiveKit, of forty characters',
+  previous: { apiKey: 'key-before', apiSecret: 'the secret before that one, of as many' },
 };
 const nowSeconds = () => Math.floor(Date.now() / 1_000);
 
@@ -29,9 +30,10 @@ const rooms = {
     return { epoch: 'E', offset: published.length };
   },
 };
-const sessions = openSessions({
+const denials = openDenials({
   links: undefined,
   deployment: 'test',
+  servesAlone: false,
   log: silent,
   hubs: () => [],
 });
@@ -49,9 +51,10 @@ async function open(configured: boolean, none = false): Promise<Http> {
     hubs: new Map([['chat', rooms]]),
     corsOrigins: ['https://app.example.com'],
     trustedProxyHops: 0,
-    sessions,
+    denials,
     limits,
     log: silent,
+    watch: { isOnDuty: async () => true },
   });
   return http;
 }
@@ -67,7 +70,7 @@ afterEach(() => {
 afterAll(async () => {
   await http.close();
   limits.close();
-  sessions.close();
+  denials.close();
 });
 
 const userToken = (claims: Partial<TokenClaims> = {}) =>
@@ -134,8 +137,8 @@ describe('a token for a call', () => {
   });
 
   test('who is banned from the chat room, or revoked, gets none', async () => {
-    await sessions.bans.ban({ hub: 'chat', room: 'r', subject: 'eve' }, 60_000);
-    await sessions.revocations.revoke({ subject: 'mallory' }, 60_000);
+    await denials.bans.ban({ hub: 'chat', room: 'r', subject: 'eve' }, 60_000);
+    await denials.revocations.revoke({ subject: 'mallory' }, 60_000);
     expect((await ask({ room: 'r' }, userToken({ sub: 'eve' }))).statusCode).toBe(403);
     expect((await ask({ room: 'r' }, userToken({ sub: 'mallory' }))).json().error.code).toBe('revoked');
   });
@@ -255,10 +258,21 @@ describe('the webhook', () => {
     expect(published).toEqual([]);
   });
 
+  test('a node that is being replaced signs with the key before', async () => {
+    const { apiKey, apiSecret } = access.previous;
+    expect((await send(event(), signed(event(), apiSecret, apiKey))).statusCode).toBe(204);
+    expect(published).toHaveLength(1);
+  });
+
   test.each([
     ['no signature', event(), ''],
     ['one of another secret', event(), signed(event(), 'x'.repeat(40))],
     ['one of another key', event(), signed(event(), access.apiSecret, 'other')],
+    [
+      'one of the key before, with this one’s secret',
+      event(),
+      signed(event(), access.apiSecret, 'key-before'),
+    ],
     ['one of another body', event({ id: 'EV_forged' }), signed(event())],
     ['no JSON', '{', signed('{')],
   ])('%s is refused', async (_case, body, authorization) => {

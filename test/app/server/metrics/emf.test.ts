@@ -10,7 +10,7 @@ import { emfDocument } from '../../../../app/server/metrics/emf.ts';
 import { EmfReporter, untilMiddleOfMinute } from '../../../../app/server/metrics/emf-reporter.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
 import { linesOf } from '../../../support/log-lines.ts';
-import { startInstance } from '../../../support/service.ts';
+import { startInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const units = ['Seconds', 'Milliseconds', 'Bytes', 'Count', 'None'];

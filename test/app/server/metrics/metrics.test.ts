@@ -1,9 +1,14 @@
 import { io, type Socket } from 'socket.io-client';
-import { signToken } from '../../../../app/server/auth/hs256.ts';
-import type { Inspection } from '../../../../app/server/http/inspection.ts';
-import { freePort } from '../../../support/ports.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { readiness, spawnInstance, startInstance, type TestInstance } from '../../../support/service.ts';
+import { signToken } from '../../../../app/server/auth/hmac.ts';
+import type { Inspection } from '../../../../app/server/http/admin/inspection.ts';
+import { freePort } from '../../../support/network/ports.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import {
+  readiness,
+  spawnInstance,
+  startInstance,
+  type TestInstance,
+} from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const secret = 's'.repeat(32);

@@ -1,16 +1,15 @@
-import { createServer } from 'node:http';
-import { Connections } from '../../../../app/server/connections.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
 import { summarizeConnections } from '../../../../app/server/metrics/summary.ts';
+import { Connections } from '../../../../app/server/socketio/engine/connections.ts';
 import { linesOf } from '../../../support/log-lines.ts';
-import { openServer } from '../../../support/socket-server.ts';
+import { openServer } from '../../../support/servers/socket-server.ts';
 import { eventually } from '../../../support/wait.ts';
 
 test('many connections that come and go are one line for each period, and none where nothing changed', async () => {
   const server = await openServer();
   const all = new Metrics();
   const metrics = all.connections;
-  metrics.watch(server.io, createServer(), new Connections(server.io, metrics));
+  metrics.watch(new Connections(server.io, metrics));
   const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect('')));
   const { log, lines } = linesOf();
   const end = summarizeConnections(metrics, log, 100);

@@ -7,7 +7,7 @@ import {
   delta,
   saying,
   startBedrock,
-} from '../../../support/bedrock-server.ts';
+} from '../../../support/servers/bedrock-server.ts';
 
 const modelId = 'eu.amazon.nova-lite-v1:0';
 const secret = 'the words of the prompt';

@@ -13,13 +13,13 @@ import { openPresence, type Presence } from '../../../../app/server/presence/pre
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { PresenceStore } from '../../../../app/server/presence/store.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
-import { listener } from '../../../../app/server/rooms/answer.ts';
-import { openMemoryStore, openRedisStore, type RoomStore } from '../../../../app/server/rooms/store.ts';
-import { silent } from '../../../support/link.ts';
-import { freePort } from '../../../support/ports.ts';
-import { startRedis } from '../../../support/redis.ts';
-import { onRedis } from '../../../support/redis-client.ts';
-import { type RoomsServer, startRoomsServer } from '../../../support/rooms-server.ts';
+import type { MembershipListener } from '../../../../app/server/rooms/rooms.ts';
+import { openMemoryStore, openRedisStore, type RoomStore } from '../../../../app/server/rooms/store/store.ts';
+import { freePort } from '../../../support/network/ports.ts';
+import { silent } from '../../../support/redis/link.ts';
+import { startRedis } from '../../../support/redis/redis.ts';
+import { onRedis } from '../../../support/redis/redis-client.ts';
+import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const graceMs = 1_500;
@@ -49,24 +49,19 @@ async function start(
   leases: Leases,
 ): Promise<Omit<Instance, 'kill'>> {
   let presence: Presence | undefined;
-  const membership = {
-    joined: (socket: ServerSocket, room: string) => presence?.joined(socket, room),
-    left: (socket: ServerSocket, room: string) => presence?.left(socket, room),
+  const membership: MembershipListener = {
+    joined: (member, room) => presence?.joined(member, room),
+    left: (member, room) => presence?.left(member, room),
   };
   const server = await startRoomsServer({ store, subjectOf, membership });
-  const { whisper, isMember } = server.rooms;
-  presence = openPresence({
-    store: presences,
-    hub: 'chat',
-    leases,
-    subjectOf,
-    whisper,
-    log: silent,
-    graceMs,
+  const { broadcast, isMember } = server.rooms;
+  presence = openPresence({ store: presences, hub: 'chat', leases, broadcast, log: silent, graceMs });
+  const method = presenceMethod(presence, isMember);
+  server.io.of('/chat').on('connection', (socket) => {
+    socket.on('presence', async (request, reply) =>
+      reply(await method(socket, presenceRequest.parse(request))),
+    );
   });
-  const answer = presenceMethod(presence, isMember);
-  const onPresence = listener(presenceRequest, answer, (error) => console.error(error));
-  server.io.of('/chat').on('connection', (socket) => socket.on('presence', onPresence));
   return { server, presence, leases };
 }
 
@@ -205,7 +200,7 @@ test('Redis restarts empty: nobody is told to have left', async () => {
   opened.push({ close: () => second.stop() });
   await untilAllSee([...people, late], ['ann', 'bob', 'dan']);
   expect(new Set(leftOf(people))).toEqual(new Set(['cid']));
-}, 40_000);
+});
 
 test('what Redis has lost of it is registered again when the connection is', async () => {
   const redis = await startRedis();

@@ -8,10 +8,10 @@ import { openRedisPresence } from '../../../../app/server/presence/redis-presenc
 import { testPresencePermissions } from '../../../../app/server/presence/self-test.ts';
 import type { HubPresence } from '../../../../app/server/presence/store.ts';
 import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
-import type { RedisLink } from '../../../../app/server/redis/link.ts';
-import { linkTo, silent } from '../../../support/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { connectRedis } from '../../../support/redis-client.ts';
+import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
+import { linkTo, silent } from '../../../support/redis/link.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** What only Redis can do to presence. */
@@ -43,7 +43,7 @@ beforeEach(async () => {
   const links = { commands: link, available: () => true };
   presence = openRedisPresence({ links, deployment, settleMs }).open({
     hub: 'chat',
-    whisper: () => undefined,
+    broadcast: () => undefined,
     graceMs: 0,
   });
 });
@@ -65,11 +65,11 @@ test('Redis came back empty: nobody is told, and nobody is answered, before all 
   await presence.change('r', ann);
   await expect(presence.members('r')).rejects.toThrow('came back empty');
   await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
-  await presence.tellDue();
+  await presence.publishDue();
   expect(told).toEqual([]);
   await delay(settleMs);
   await eventually('an empty difference', async () => {
-    await presence.tellDue();
+    await presence.publishDue();
     return told.length === 1;
   });
   listener.disconnect();
@@ -92,7 +92,7 @@ test('one caller in a beat looks after what is due', async () => {
   await presence.change('r', ann);
   await presence.change('r', { owner: 'a', joined: [], left: ['ann'] });
   await delay(20);
-  await Promise.all(Array.from({ length: 20 }, () => presence.tellDue()));
+  await Promise.all(Array.from({ length: 20 }, () => presence.publishDue()));
   expect(await presence.members('r')).toMatchObject({ version: 2, members: [] });
 });
 
@@ -105,12 +105,14 @@ test('every key has an age, and a room that is left leaves only its state', asyn
   }
   await presence.release('a', 0, 'own');
   await eventually('all to be told', async () => {
-    await presence.tellDue();
+    await presence.publishDue();
     return (await presence.members('r')).members?.length === 0;
   });
   const { state } = presenceKeys(deployment, 'chat', 'r');
   const left = (await redis.keys(`${deployment}:*presence*`)).filter((key) => !key.endsWith(':beat'));
   expect(left).toEqual([state]);
+  // An hour of joins and leaves would stay otherwise.
+  expect(await redis.pttl(state)).toBeLessThanOrEqual(5_000);
 });
 
 /** A connection as a user with these rules. */
@@ -125,7 +127,7 @@ test('the permissions of the service suffice', async () => {
   const links = { commands: limited, available: () => true };
   const its = openRedisPresence({ links, deployment, settleMs: 0 }).open({
     hub: 'chat',
-    whisper: () => undefined,
+    broadcast: () => undefined,
     graceMs: 0,
   });
   const leases = openRedisLeases({ links, deployment, instance: 'i', log: silent });
@@ -137,7 +139,7 @@ test('the permissions of the service suffice', async () => {
   expect(await its.registered('r', leases.owner)).toHaveLength(2);
   await its.release(leases.owner, 0, 'all');
   await eventually('both to be told', async () => {
-    await its.tellDue();
+    await its.publishDue();
     return (await its.members('r')).members?.length === 0;
   });
   await leases.close();

@@ -4,11 +4,11 @@ import { leaseKeys } from '../../../../app/server/leases/keys.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { HubPresence, PresenceStore } from '../../../../app/server/presence/store.ts';
-import type { RedisLink } from '../../../../app/server/redis/link.ts';
+import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
-import { linkTo } from '../../../support/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { connectRedis } from '../../../support/redis-client.ts';
+import { linkTo } from '../../../support/redis/link.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** One hub's presence, and what the members of a room `r` were told. */
@@ -50,13 +50,13 @@ async function inRedis(): Promise<Stage> {
     links: { commands: link, available: () => true },
     deployment,
   });
-  return { presence: store.open({ hub: 'chat', whisper: () => undefined, graceMs }), told };
+  return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), told };
 }
 
 async function inMemory(): Promise<Stage> {
   const told: PresenceChange[] = [];
-  const whisper = (_room: string, _event: string, payload: unknown) => told.push(payload as PresenceChange);
-  return { presence: openMemoryPresence().open({ hub: 'chat', whisper, graceMs }), told };
+  const broadcast = (_room: string, _event: string, payload: unknown) => told.push(payload as PresenceChange);
+  return { presence: openMemoryPresence().open({ hub: 'chat', broadcast, graceMs }), told };
 }
 
 const joined = (owner: string, ...subjects: string[]) => ({ owner, joined: subjects, left: [] });
@@ -73,7 +73,7 @@ describe.each([
   /** Beats, as instances do, until the room was told so often. */
   async function beatUntilTold({ presence, told }: Stage, times: number): Promise<void> {
     await eventually(`${times} differences`, async () => {
-      await presence.tellDue();
+      await presence.publishDue();
       return told.length >= times;
     });
   }
@@ -98,7 +98,7 @@ describe.each([
     await presence.change('r', joined('a', 'ann', 'bob', 'cid'));
     await presence.change('r', left('a', 'ann'));
     await presence.change('r', left('a', 'bob'));
-    await presence.tellDue();
+    await presence.publishDue();
     expect(await members(presence)).toEqual(['ann', 'bob', 'cid']);
     await delay(graceMs + 50);
     await beatUntilTold(stage, 2);
@@ -115,7 +115,7 @@ describe.each([
     await presence.change('r', joined('a', 'returns'));
     for (let beat = 0; beat < 10; beat += 1) {
       await delay(120);
-      await presence.tellDue();
+      await presence.publishDue();
     }
     expect(told).toHaveLength(1);
     expect(await members(presence)).toEqual(['moves', 'returns', 'stays']);
@@ -132,7 +132,7 @@ describe.each([
     const before = told.length;
     await Promise.all([presence.release('a', 0, 'all'), presence.release('a', 0, 'all')]);
     await eventually('all to be told', async () => {
-      await presence.tellDue();
+      await presence.publishDue();
       return told.slice(before).reduce((sum, each) => sum + each.left.length, 0) === 1_199;
     });
     expect(await members(presence)).toEqual(['other', 'user 7']);

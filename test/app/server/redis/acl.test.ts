@@ -6,8 +6,13 @@ import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
 import { environmentNames } from '../../../../app/names.ts';
 import { type AclRules, renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
-import { startRedis, type TestRedis } from '../../../support/redis.ts';
-import { readiness, spawnInstance, startInstance, type TestInstance } from '../../../support/service.ts';
+import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import {
+  readiness,
+  spawnInstance,
+  startInstance,
+  type TestInstance,
+} from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const deployment = 'here';
@@ -83,11 +88,11 @@ describe('a server with this user alone', () => {
     try {
       const received = sockets.map((socket) => messagesOf(socket));
       for (const socket of sockets)
-        expect(await socket.timeout(5_000).emitWithAck('join', { room: 'acl' })).toMatchObject({ ok: true });
+        expect(await socket.timeout(60_000).emitWithAck('join', { room: 'acl' })).toMatchObject({ ok: true });
       for (const [index, socket] of sockets.entries())
         expect(
           await socket
-            .timeout(5_000)
+            .timeout(60_000)
             .emitWithAck('publish', { room: 'acl', id: `m${index}`, body: { index } }),
         ).toMatchObject({ ok: true });
       await eventually('both to have both messages', () =>
@@ -104,7 +109,7 @@ describe('a server with this user alone', () => {
       io(`${url}/llm`, { transports: ['websocket'], forceNew: true }),
     ) as [Socket, Socket];
     const ask = (socket: Socket, event: string, request: object) =>
-      socket.timeout(5_000).emitWithAck(event, request);
+      socket.timeout(60_000).emitWithAck(event, request);
     try {
       const received = messagesOf(reader);
       for (const socket of [asker, reader])

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import {
+  assertAvailable,
+  assertConnected,
+  availableRedis,
+  RedisAwayError,
+} from '../../../../app/server/redis/access.ts';
+
+const connection = { status: 'ready' } as unknown as Redis;
+const access = (of: { connection?: Redis; isAvailable: boolean }) => ({
+  commands: { connection: of.connection },
+  available: () => of.isAvailable,
+});
+
+test('Redis is available where a connection stands and a message goes round', () => {
+  const up = access({ connection, isAvailable: true });
+  expect(availableRedis(up)).toBe(connection);
+  expect(assertAvailable(up)).toBe(connection);
+});
+
+test.each([
+  ['there is none', undefined],
+  ['no connection stands', access({ isAvailable: true })],
+  ['a server stalls', access({ connection, isAvailable: false })],
+])('it is away where %s', (_case, down) => {
+  expect(availableRedis(down)).toBeUndefined();
+  expect(() => assertAvailable(down)).toThrow(RedisAwayError);
+});
+
+test('a connection stands though Redis stalls on it', () => {
+  expect(assertConnected(access({ connection, isAvailable: false }))).toBe(connection);
+  expect(() => assertConnected(access({ isAvailable: true }))).toThrow(RedisAwayError);
+});
+
+test('nothing else in the service decides whether Redis is away', () => {
+  const folder = 'app/server';
+  const own = ['redis/access.ts', 'redis/backplane.ts'];
+  const guards = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !own.includes(file))
+    .filter((file) =>
+      /\.available\(\)|Error\(['`]Redis is away/.test(readFileSync(join(folder, file), 'utf8')),
+    );
+  expect(guards).toEqual([]);
+});

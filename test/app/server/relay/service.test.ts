@@ -1,0 +1,108 @@
+import { io, type Socket } from 'socket.io-client';
+import { openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
+import { freePort } from '../../../support/network/ports.ts';
+import { startRedis } from '../../../support/redis/redis.ts';
+import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
+import { eventually } from '../../../support/wait.ts';
+
+const opened: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+async function cluster() {
+  const redis = await startRedis();
+  opened.push(() => redis.stop());
+  const start = async (id: string) => {
+    const adminPort = await freePort();
+    const environment = {
+      REDIS_URL: redis.url,
+      ADMIN_PORT: String(adminPort),
+      DRAIN_SECONDS: '1',
+    };
+    const instance = await startInstance(id, environment);
+    opened.push(() => instance.kill('SIGKILL'));
+    const metrics = async () => (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    return { ...instance, metrics };
+  };
+  const instances = await Promise.all(['one', 'two'].map(start));
+  let next = 0;
+  const proxy = await openCookielessProxy(
+    instances.map(({ url }) => url),
+    (count) => next++ % count,
+  );
+  opened.push(() => proxy.close());
+  const connect = (transports: string[]): Socket => {
+    const socket = io(`${proxy.url}/chat`, {
+      transports,
+      forceNew: true,
+      reconnectionDelay: 20,
+    });
+    opened.push(() => socket.close());
+    return socket;
+  };
+  return { instances, proxy, connect };
+}
+
+async function sumOf(instances: readonly { metrics(): Promise<string> }[], series: string): Promise<number> {
+  const texts = await Promise.all(instances.map(({ metrics }) => metrics()));
+  return texts.reduce(
+    (sum, text) => sum + Number(new RegExp(`^${series} (.+)$`, 'm').exec(text)?.[1] ?? 0),
+    0,
+  );
+}
+
+test('clients that poll and upgrade join rooms behind a proxy without cookies, and are counted once', async () => {
+  const { instances, connect } = await cluster();
+  const clients = Array.from({ length: 6 }, () => connect(['polling', 'websocket']));
+  const faults: string[] = [];
+  const heard = clients.map((socket) => {
+    const bodies: unknown[] = [];
+    socket.on('message', ({ body }) => bodies.push(body));
+    socket.on('connect_error', ({ message }) => faults.push(message));
+    return bodies;
+  });
+  for (const socket of clients) {
+    expect(await socket.emitWithAck('join', { room: 'lobby' })).toMatchObject({ ok: true });
+  }
+  for (const [body, socket] of clients.entries()) {
+    expect(await socket.emitWithAck('publish', { room: 'lobby', body })).toMatchObject({ ok: true });
+  }
+  await eventually('all to have heard all', () => heard.every((bodies) => bodies.length === 6));
+  expect(heard.every((bodies) => bodies.join() === '0,1,2,3,4,5')).toBe(true);
+  expect(faults).toEqual([]);
+  await eventually('all to be upgraded', () =>
+    clients.every((socket) => socket.io.engine.transport.name === 'websocket'),
+  );
+  const series = (name: string) => sumOf(instances, name);
+  expect(await series('realtime_connects_total')).toBe(6);
+  expect(await series('realtime_connections\\{transport="websocket"\\}')).toBe(6);
+  expect(await series('realtime_upgrade_failures_total\\{reason="\\w+"\\}')).toBe(0);
+  const relayed = await series('realtime_relayed\\{kind="connection"\\}');
+  expect(relayed).toBeGreaterThan(0);
+  expect(await series('realtime_relayed_total\\{kind="connection"\\}')).toBe(relayed);
+});
+
+test('an instance that leaves sends away what it relays, and everyone hears everyone again', async () => {
+  const { instances, proxy, connect } = await cluster();
+  const leaving = instances[1] as TestInstance;
+  const clients = Array.from({ length: 4 }, () => connect(['polling', 'websocket']));
+  for (const socket of clients) {
+    socket.on('connect', () => void socket.emit('join', { room: 'lobby' }, () => undefined));
+  }
+  await eventually('all to be upgraded', () =>
+    clients.every((socket) => socket.connected && socket.io.engine.transport.name === 'websocket'),
+  );
+  leaving.process.kill('SIGTERM');
+  expect(await leaving.ended()).toBe(0);
+  proxy.targets = proxy.targets.filter((url) => url !== leaving.url);
+  await eventually('all to be back', () => clients.every((socket) => socket.connected));
+  const [first, ...others] = clients as [Socket, ...Socket[]];
+  const heard = others.map((socket) => new Promise((resolve) => socket.on('message', resolve)));
+  await eventually('all to be members', async () => {
+    const { members } = await first.emitWithAck('presence', { room: 'lobby' });
+    return members?.length === clients.length;
+  });
+  await first.emitWithAck('publish', { room: 'lobby', body: 1 });
+  await Promise.all(heard);
+});

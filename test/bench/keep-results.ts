@@ -1,0 +1,90 @@
+import {
+  type Column,
+  type Deliveries,
+  type Losses,
+  type Measured,
+  writeMeasured,
+} from '../../lib/cost/measured.ts';
+import type { LossFigures } from './load/loss.ts';
+import type { Machine } from './machine.ts';
+import { oneRoomLoad } from './measures/cpu-room.ts';
+import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
+import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
+import type { ConnectionFigures } from './measures/memory.ts';
+import type { BenchResults } from './results.ts';
+import { compare, type Rounds, spreadOf } from './rounds.ts';
+
+/** Keeps a complete bench: `npm run cost` plans with it, and the README shows it. */
+export function keepResults(results: BenchResults, run: { machine: Machine; rounds: number }): void {
+  writeMeasured(measuredOf(results, run));
+}
+
+export function measuredOf(
+  { oneRoom, smallRooms, connections, redis, sigterm, sigkill }: BenchResults,
+  { machine, rounds }: { machine: Machine; rounds: number },
+): Measured {
+  if (!oneRoom || !smallRooms || !connections || !redis || !sigterm || !sigkill)
+    throw new Error('only a complete bench can be kept: run it without --only');
+  const server = `${machine.redis[0]?.toUpperCase()}${machine.redis.slice(1)}`;
+  return {
+    date: machine.date,
+    machine: `${machine.processor}, Node ${machine.node}, ${server}`,
+    rounds,
+    sigterm: columns(sigterm, (_, figures) => lossesOf(figures)),
+    sigkill: columns(sigkill, (_, figures) => lossesOf(figures)),
+    oneRoom: deliveriesOf(oneRoomLoad(false), oneRoom),
+    smallRooms: deliveriesOf(smallRoomsLoad(false), smallRooms),
+    connections: {
+      count: [...connections.values()].flat()[0]?.connections ?? 0,
+      variants: columns(connections, (column) => connectionOf(connections, column)),
+    },
+    redis: { publishMicroseconds: round(spreadOf(redis.map(({ cpuPerAppend }) => cpuPerAppend)).median, 1) },
+  };
+}
+
+function columns<T, R>(rounds: Rounds<T>, cell: (column: Column, figures: readonly T[]) => R) {
+  return Object.fromEntries(
+    [...rounds].map(([column, figures]) => [column, cell(column, figures)]),
+  ) as Partial<Record<Column, R>>;
+}
+
+function lossesOf(figures: readonly LossFigures[]): Losses {
+  const sum = (of: keyof Losses) => figures.reduce((total, each) => total + each[of], 0);
+  return { lost: sum('lost'), duplicated: sum('duplicated'), expected: sum('expected') };
+}
+
+function deliveriesOf(load: DeliveryLoad, rounds: Rounds<DeliveryFigures>): Deliveries {
+  const { instances, rooms, membersPerRoom } = load;
+  const variants = columns(rounds, (column) => {
+    const cpu = median(rounds, column, ({ cpuPerDelivery }) => cpuPerDelivery);
+    return {
+      cpuMicroseconds: round(cpu.value, 1),
+      ...(cpu.ratio !== undefined && { ratio: round(cpu.ratio, 2) }),
+      p50: round(median(rounds, column, ({ p50 }) => p50).value, 1),
+      p99: round(median(rounds, column, ({ p99 }) => p99).value, 1),
+    };
+  });
+  return { instances, rooms, membersPerRoom, variants };
+}
+
+function connectionOf(rounds: Rounds<ConnectionFigures>, column: Column) {
+  const memory = median(rounds, column, ({ rss }) => rss / 1_000);
+  const handshake = median(rounds, column, ({ handshakeCpu }) => handshakeCpu / 1_000);
+  return {
+    kilobytes: round(memory.value, 1),
+    ...(memory.ratio !== undefined && { ratio: round(memory.ratio, 2) }),
+    handshakeMs: round(handshake.value, 2),
+    ...(handshake.ratio !== undefined && { handshakeRatio: round(handshake.ratio, 2) }),
+  };
+}
+
+/** The median, and the median ratio to the floor unless this is the floor. */
+function median<T>(rounds: Rounds<T>, column: Column, figure: (figures: T) => number) {
+  const compared = compare(rounds, column, figure);
+  return {
+    value: compared?.value.median ?? Number.NaN,
+    ratio: column === 'floor' ? undefined : compared?.ratio?.median,
+  };
+}
+
+const round = (value: number, digits: number) => Number(value.toFixed(digits));

@@ -1,0 +1,60 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { skipSuite } from '../support/skipping.ts';
+
+const run = promisify(execFile);
+
+/** Docker, podman, or what stands in for one of them: the first that answers. */
+const engine = [process.env.CONTAINER_ENGINE, 'docker', 'podman'].find(
+  (command) => command !== undefined && spawnSync(command, ['info']).status === 0,
+);
+
+const moto = process.env.MOTO_SERVER ?? 'moto_server';
+
+/** The server that stands in for SSM and Secrets Manager. */
+export const motoServer = moto;
+
+/** A suite that runs containers, if this run is for that and the machine has what it takes. */
+export function describeWithContainers(title: string, suite: () => void): void {
+  const lacking = lack();
+  if (lacking) skipSuite(title, lacking, suite);
+  else describe(title, suite);
+}
+
+function lack(): string | undefined {
+  if (process.env.CONTAINERS !== 'run') return '`npm run test:containers` runs them';
+  if (!engine) return 'no container engine: install Docker or podman, or name one in CONTAINER_ENGINE';
+  if (spawnSync(moto, ['--help']).status !== 0)
+    return "no moto_server: `pip install 'moto[server]'`, or name it in MOTO_SERVER";
+  return undefined;
+}
+
+/** podman gives a container with a read-only root folders that it may write, and ECS gives none. */
+const isPodman = engine !== undefined && /podman/.test(spawnSync(engine, ['--version']).stdout.toString());
+export const readOnlyFlags = isPodman ? ['--read-only', '--read-only-tmpfs=false'] : ['--read-only'];
+
+/** @throws Error with what the engine says, and not with the command, whose variables are secrets */
+export async function engineCommand(...words: readonly string[]): Promise<string> {
+  const { stdout } = await run(engine as string, [...words], { maxBuffer: 64 * 1024 * 1024 }).catch(
+    (error) => {
+      throw new Error(`${words[0]}: ${String(error.stderr).trim()}`);
+    },
+  );
+  return stdout.trim();
+}
+
+/** What a container has written so far, on both outputs. */
+export async function logsOf(container: string): Promise<string> {
+  const { stdout, stderr } = await run(engine as string, ['logs', container], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout + stderr;
+}
+
+/** The exit code of a command in a container. */
+export async function exitCodeIn(container: string, command: readonly string[]): Promise<number> {
+  return run(engine as string, ['exec', container, ...command]).then(
+    () => 0,
+    (error) => (typeof error.code === 'number' ? error.code : Number.NaN),
+  );
+}

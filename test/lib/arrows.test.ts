@@ -1,0 +1,45 @@
+import { arrowsOf, FolderMap, filesIn, testMap } from '../support/arrows.ts';
+
+const map = new FolderMap(/^(lib|livekit)\//);
+const { places } = map;
+const files = ['lib/aws', 'lib/config', 'lib/cost', 'livekit']
+  .flatMap(filesIn)
+  .concat('lib/realtime-stack.ts');
+const arrows = files.flatMap(arrowsOf);
+
+test('the table has a row for every folder of the AWS half, and no row without a folder', () => {
+  expect(places.length).toBeGreaterThan(10);
+  expect([...new Set(files.map((file) => map.placeOf(file)))].sort()).toEqual([...places].sort());
+});
+
+testMap(map, arrows);
+
+test('what lib takes from app and livekit needs no package', () => {
+  const taken = arrows
+    .filter(
+      ({ from, to, isPackage, isType }) =>
+        !isPackage && !isType && from.startsWith('lib/') && /^(app|livekit)\//.test(to),
+    )
+    .map(({ to }) => to);
+  expect(taken.length).toBeGreaterThan(0);
+  const packagesOf = (file: string): string[] =>
+    arrowsOf(file)
+      .filter(({ isType }) => !isType)
+      .flatMap(({ to, isPackage }) => (isPackage ? [`${file}: ${to}`] : packagesOf(to)));
+  expect([...new Set(taken)].flatMap(packagesOf)).toEqual([]);
+});
+
+test('livekit imports nothing outside itself', () => {
+  const outside = arrows.filter(
+    ({ from, to, isPackage }) => !isPackage && from.startsWith('livekit/') && !to.startsWith('livekit/'),
+  );
+  expect(outside).toEqual([]);
+});
+
+test('observability sees services only through their metrics', () => {
+  const services = arrows.filter(
+    ({ from, to }) =>
+      from.startsWith('lib/aws/observability/') && /^aws-cdk-lib\/aws-(ecs|elast|ec2|auto|logs)/.test(to),
+  );
+  expect(services).toEqual([]);
+});

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff';
+import type { KnobInput } from '../../../lib/config/config.ts';
+import { type Json, withoutHash } from '../aws/synthesis.ts';
+import { namesIn, refersToResource } from './names.ts';
+import { protectedIn } from './protection.ts';
+import { resourcesById, templateOf, variants } from './templates.ts';
+
+interface Transition {
+  readonly before: KnobInput;
+  readonly after: KnobInput;
+  /** What CloudFormation replaces, beside task definitions, of which each change is a new version. @default - nothing */
+  readonly replaces?: readonly string[];
+  /** Article of RUNBOOK.md that says what the change takes. @default - a deployment like any other */
+  readonly article?: string;
+}
+
+const { prod, dev, 'own domain': calls } = variants;
+const existingRedis = { backplane: 'existing', redisAddress: 'redis.internal' };
+const { domainName, hostedZoneId, hostedZoneName } = calls;
+const domain = { ...prod, domainName, hostedZoneId, hostedZoneName };
+const bypassed = { ...calls, backplane: 'bypassed' };
+const withoutCalls = { ...calls, liveKitNodes: 0 };
+const withoutTurn = { ...calls, turn: false };
+const onFargate = { ...calls, liveKitCapacity: 'fargate' };
+const targetsOfNodes = [
+  'EdgeBalancerPublicLiveKitTargets',
+  'EdgeInternalPrivateLiveKitTargets',
+  'LiveKitService',
+  'TurnTargets',
+];
+const protection = 'Change what is protected';
+const replicas = 'Add replicas, or remove them all';
+
+/** Every change of knobs of a deployed stack that the documents mention. */
+const transitions: Record<string, Transition> = {
+  'CloudFront to a domain': { before: prod, after: domain, replaces: ['EdgeWebAcl'], article: protection },
+  'a domain to CloudFront': { before: domain, after: prod, replaces: ['EdgeWebAcl'], article: protection },
+  'the cache to an existing Redis': { before: dev, after: existingRedis },
+  'an existing Redis to the cache': { before: existingRedis, after: dev },
+  'the cache, bypassed': { before: calls, after: bypassed },
+  'the cache, used again': { before: bypassed, after: calls },
+  'the cache to none': { before: dev, after: variants['no backplane'] },
+  'none to the cache': { before: variants['no backplane'], after: dev },
+  'a key of the customer’s own': {
+    before: calls,
+    after: { ...calls, kmsKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/0123' },
+    replaces: ['RedisCache'],
+    article: 'Encrypt with a key of your own',
+  },
+  'a bigger cache': { before: dev, after: { cacheNodeType: 'cache.m7g.large' } },
+  'a newer Valkey': {
+    before: { cacheEngineVersion: '7.2' },
+    after: dev,
+    // A parameter group is of one major version; the new one exists before the cache takes it.
+    replaces: ['RedisParameters'],
+    article: 'Upgrade',
+  },
+  'the first replica, added': {
+    before: dev,
+    after: { cacheReplicas: 1, cacheFailover: false },
+    article: replicas,
+  },
+  'the first replica, which takes over': {
+    before: { cacheReplicas: 1, cacheFailover: false },
+    after: { cacheReplicas: 1 },
+    article: replicas,
+  },
+  'one more replica': { before: prod, after: { ...prod, cacheReplicas: 2 } },
+  'LiveKit, added': { before: withoutCalls, after: calls },
+  'LiveKit, removed': { before: calls, after: withoutCalls, article: protection },
+  'one more node': { before: calls, after: { ...calls, liveKitNodes: 3 } },
+  'hosts to Fargate': {
+    before: calls,
+    after: onFargate,
+    replaces: targetsOfNodes,
+    article: protection,
+  },
+  'Fargate to hosts': {
+    before: onFargate,
+    after: calls,
+    replaces: targetsOfNodes,
+    article: protection,
+  },
+  'other hosts': { before: calls, after: { ...calls, liveKitInstanceType: 'c7i.xlarge' } },
+  'TURN, removed': { before: calls, after: withoutTurn, article: protection },
+  'TURN, added': { before: withoutTurn, after: calls },
+  'one more zone': { before: dev, after: { availabilityZoneCount: 3 } },
+  'the first NAT gateways': { before: dev, after: { natGateways: 2 } },
+  'no NAT gateways': { before: { natGateways: 2 }, after: dev },
+  'another image': { before: dev, after: { imageUri: 'public.ecr.aws/team/app:2' } },
+  'another processor': { before: dev, after: { cpuArchitecture: 'x86_64' } },
+  'a rotation of LiveKit’s key': {
+    before: calls,
+    after: { ...calls, liveKitKeyVersion: 2 },
+    article: "Rotate LiveKit's key",
+  },
+  'a rotation': { before: calls, after: { ...calls, passwordVersion: 2 } },
+  'protection, turned on': { before: { ...calls, deletionProtection: false }, after: calls },
+  teardown: { before: calls, after: { ...calls, deletionProtection: false }, article: 'Tear down' },
+};
+
+const runbook = readFileSync('RUNBOOK.md', 'utf8');
+
+/** What CloudFormation does with each resource that changes, by logical id. */
+function impactsOf({ before, after }: Transition): Map<string, ResourceImpact> {
+  const impacts = new Map<string, ResourceImpact>();
+  const { resources } = fullDiff(templateOf(before).toJSON(), templateOf(after).toJSON());
+  resources.forEachDifference((id, { changeImpact }) => impacts.set(id, changeImpact));
+  return impacts;
+}
+
+const { WILL_REPLACE, MAY_REPLACE, WILL_CREATE, WILL_DESTROY, WILL_ORPHAN } = ResourceImpact;
+
+/** Names within the account that a resource claims by their text, each with its type. */
+const claimedBy = (resource: Json): string[] =>
+  namesIn(resource)
+    // Two web ACLs may count under one name for the minutes in which there are two.
+    .filter(({ path, value }) => !path.endsWith('MetricName') && !refersToResource(value))
+    .map(({ path, value }) => `${path} ${JSON.stringify(value)}`);
+
+describe.each(Object.entries(transitions))('%s', (name, transition) => {
+  const [before, after] = [transition.before, transition.after].map((knobs) => resourcesById(knobs)) as [
+    Record<string, Json>,
+    Record<string, Json>,
+  ];
+  const impacts = impactsOf(transition);
+  const affected = (...kinds: ResourceImpact[]) =>
+    [...impacts].flatMap(([id, impact]) => (kinds.includes(impact) ? [id] : []));
+  const isVersion = (id: string) => before[id]?.Type === 'AWS::ECS::TaskDefinition';
+  const replaced = affected(WILL_REPLACE, MAY_REPLACE).filter((id) => !isVersion(id));
+
+  test('replaces what the table says, and nothing else', () => {
+    expect(replaced.map(withoutHash).sort()).toEqual([...(transition.replaces ?? [])].sort());
+  });
+
+  test('creates nothing under a name that something still has', () => {
+    // CloudFormation creates first and deletes afterwards.
+    const created = [...affected(WILL_CREATE), ...replaced].flatMap((id) => claimedBy(after[id]));
+    const taken = new Set(Object.values(before).flatMap(claimedBy));
+    expect(created.filter((name) => taken.has(name))).toEqual([]);
+  });
+
+  test('removes nothing that is protected, unless an article has turned protection off before', () => {
+    const gone = [...affected(WILL_DESTROY, WILL_ORPHAN), ...replaced].map(withoutHash);
+    const stuck = protectedIn(transition.before).filter((id) => gone.includes(id));
+    if (transition.article === protection) {
+      const first = { ...transition.before, deletionProtection: false };
+      expect(protectedIn(first)).toEqual([]);
+    } else expect(stuck).toEqual([]);
+  });
+
+  test('asks the cache for nodes or for failover, not for both', () => {
+    const cacheOf = (template: Record<string, Json>) =>
+      Object.values(template).find(({ Type }) => Type === 'AWS::ElastiCache::ReplicationGroup')?.Properties;
+    const [old, now] = [cacheOf(before), cacheOf(after)];
+    if (!old || !now) return;
+    const changed = (...names: string[]) => names.some((name) => old[name] !== now[name]);
+    expect(changed('NumCacheClusters') && changed('AutomaticFailoverEnabled', 'MultiAZEnabled')).toBe(false);
+  });
+
+  test('leaves the cache’s data alone, unless it is about the cache', () => {
+    const caches = (template: Record<string, Json>) =>
+      Object.keys(template).filter((id) => template[id].Type === 'AWS::ElastiCache::ReplicationGroup');
+    if (/Redis|none/.test(name)) return;
+    expect(caches(after)).toEqual(caches(before));
+  });
+
+  test('has its article in the RUNBOOK, if it takes more than a deployment', () => {
+    if (transition.article) expect(runbook).toContain(`\n### ${transition.article}\n`);
+    if (replaced.length > 0) expect(transition.article).toBeDefined();
+  });
+});

@@ -1,0 +1,161 @@
+import { CheckFailure, type Context } from '../../../../lib/verify/check.ts';
+import { stackChecks } from '../../../../lib/verify/registry.ts';
+import { openClients } from '../../../../lib/verify/stack/aws-clients.ts';
+import { openStack, readStack } from '../../../../lib/verify/stack/deployed-stack.ts';
+import { clientsOf } from './answering-clients.ts';
+import { lookAt } from './look-at.ts';
+import { type Answers, wellAnswers } from './recorded.ts';
+
+const group = (answers: Answers) => answers.DescribeReplicationGroupsCommand.ReplicationGroups[0];
+
+test('a stack that is well passes every check, in numbers', async () => {
+  expect(await lookAt()).toEqual({
+    'cache-available': '✓ 2 of 2 nodes: rea1abc-001 primary, rea1abc-002 replica',
+    'cache-endpoint':
+      '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379',
+    'cache-settings': expect.stringContaining('✓ MultiAZEnabled enabled, AutomaticFailoverEnabled enabled'),
+    'cache-users': '✓ users with their passwords: default (1), app (2)',
+    'tasks-after-rotation': '✓ 5 tasks, all started after 2026-11-20T10:00:00.000Z',
+    'livekit-deployments': '✓ LiveKit: 2 of 2 tasks run; the agent: 2 of 2 tasks run',
+    'livekit-tasks':
+      '✓ 2 tasks of LiveKit run, and each sidecar saw 2 nodes alive in Redis (3 minutes until 2026-11-20T12:00Z)',
+    'livekit-turn': '– the stack has no TURN',
+  });
+});
+
+test.each<[string, (answers: Answers) => void, string]>([
+  ['cache-available', (a) => Object.assign(group(a), { Status: 'modifying' }), 'rea1abc is modifying'],
+  [
+    'cache-available',
+    (a) => {
+      group(a).NodeGroups[0].NodeGroupMembers[0].CurrentRole = 'replica';
+    },
+    '0 primary nodes: rea1abc-001 replica, rea1abc-002 replica',
+  ],
+  [
+    'cache-available',
+    (a) => {
+      a.DescribeReplicationGroupsCommand.ReplicationGroups = [];
+    },
+    'no replication group rea1abc',
+  ],
+  [
+    'cache-endpoint',
+    (a) => {
+      a.GetParameterCommand.Parameter.Value = 'rediss://old.example.com:6379';
+    },
+    'says rediss://old.example.com:6379, the primary is rediss://master.rea1abc',
+  ],
+  [
+    'cache-settings',
+    (a) => Object.assign(group(a), { MultiAZ: 'disabled', AutomaticFailover: 'disabled' }),
+    'MultiAZEnabled is disabled, the template says enabled; AutomaticFailoverEnabled is disabled',
+  ],
+  [
+    'cache-settings',
+    (a) => Object.assign(group(a), { TransitEncryptionMode: 'preferred' }),
+    'TransitEncryptionMode is preferred, the template says required',
+  ],
+  [
+    'cache-users',
+    (a) => {
+      a.DescribeUserGroupsCommand.UserGroups[0].Status = 'modifying';
+    },
+    'the group is modifying',
+  ],
+  ['cache-users', (a) => Object.assign(group(a), { UserGroupIds: [] }), 'the cache does not take the group'],
+  [
+    'cache-users',
+    (a) => {
+      a.DescribeUsersCommand.Users[0].AccessString = 'on ~* +@all';
+    },
+    'default is not off: on ~* +@all',
+  ],
+  [
+    'tasks-after-rotation',
+    (a) => {
+      a.DescribeTasksCommand.tasks[0].startedAt = new Date('2026-11-20T09:59:00Z');
+    },
+    '1 of 5 tasks were started before 2026-11-20T10:00:00.000Z: new',
+  ],
+])('%s says what is wrong, why, and what to do', async (name, change, found) => {
+  const result = (await lookAt(change))[name];
+  expect(result).toContain(`✗ `);
+  expect(result).toContain(found);
+  expect(result?.split(' | ')).toHaveLength(3);
+});
+
+test('a password that was put into the parameter is not repeated', async () => {
+  const results = await lookAt((answers) => {
+    answers.GetParameterCommand.Parameter.Value = 'rediss://app:hunter2@master.rea1abc:6379';
+  });
+  expect(results['cache-endpoint']).toContain('with a password');
+  expect(JSON.stringify(results)).not.toContain('hunter2');
+});
+
+test('a stack without a cache and without LiveKit has nothing to prove', async () => {
+  const results = await lookAt((answers) => {
+    const { StackResourceSummaries: all } = answers.ListStackResourcesCommand;
+    answers.ListStackResourcesCommand.StackResourceSummaries = all.slice(0, 1);
+  });
+  expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual([
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+    '–',
+  ]);
+});
+
+test.each([
+  ['CredentialsProviderError', 'Could not load credentials from any providers', /aws sso login/],
+  ['ExpiredTokenException', 'The security token included in the request is expired', /aws sso login/],
+  ['AccessDeniedException', 'User is not authorized to perform', /ReadOnlyAccess/],
+  ['ValidationError', 'Stack with id realtime-prod does not exist', /AWS_REGION/],
+  ['TimeoutError', 'connect ETIMEDOUT', /try again/],
+])('%s is explained', async (name, message, fix) => {
+  const error = Object.assign(new Error(message), { name });
+  const failure = await readStack('realtime-prod', clientsOf({ DescribeStacksCommand: error })).catch(
+    (reason: CheckFailure) => reason,
+  );
+  expect(failure).toBeInstanceOf(CheckFailure);
+  expect((failure as CheckFailure).fault).toMatchObject({
+    found: `the stack realtime-prod: ${name}: ${message}`,
+    fix: expect.stringMatching(fix),
+  });
+});
+
+test('a stack brings its URL and its checks to a run, and one that can’t be read says why', async () => {
+  const opened = await openStack('realtime-prod', stackChecks, clientsOf(wellAnswers()));
+  expect(opened.url).toBe('https://d111111abcdef8.cloudfront.net');
+  expect(opened.checks.map(({ name }) => name)).toEqual(stackChecks.map(({ name }) => name));
+  expect(await opened.checks[0]?.run({} as Context)).toMatchObject({
+    proved: expect.stringContaining('2 of 2'),
+  });
+  const error = Object.assign(new Error('Stack with id x does not exist'), { name: 'ValidationError' });
+  await expect(openStack('x', stackChecks, clientsOf({ DescribeStacksCommand: error }))).rejects.toThrow(
+    /^the stack x: ValidationError: .+\n.+AWS_REGION/,
+  );
+});
+
+test('without credentials the real SDK says so, and the answer what to do', async () => {
+  const saved = { ...process.env };
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  Object.assign(process.env, {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+    AWS_CONFIG_FILE: '/nowhere',
+  });
+  try {
+    const clients = await openClients('us-east-1');
+    await expect(readStack('realtime-prod', clients)).rejects.toMatchObject({
+      fault: { cause: 'no AWS credentials that are valid now' },
+    });
+  } finally {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+    Object.assign(process.env, saved);
+  }
+});

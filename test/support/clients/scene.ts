@@ -1,0 +1,102 @@
+import type { ConnectionState } from '../../../app/client/hub.ts';
+import type { Audit, Statistics } from '../../../lib/verify/accounting/audit.ts';
+import type { Receiver } from '../../../lib/verify/accounting/ledger.ts';
+import type { RoomLog } from '../../../lib/verify/accounting/room-log.ts';
+import { readHistories } from '../redis/room-history.ts';
+import { members as defaultMembers } from '../scale.ts';
+import { Cluster, type ClusterOptions } from '../servers/cluster.ts';
+import type { TestInstance } from '../servers/service.ts';
+import { eventually } from '../wait.ts';
+import { Audience } from './audience.ts';
+
+export interface SceneOptions extends ClusterOptions {
+  /** @default 3 */
+  readonly rooms?: number;
+  /** Clients of `app/client` in each room, spread over the instances. @default `scale.ts` has it */
+  readonly members?: number;
+}
+
+/** Instances, and rooms with clients of both kinds in them: what a fault is then done to. */
+export class Scene {
+  readonly cluster: Cluster;
+  readonly audience = new Audience();
+  readonly rooms: readonly string[];
+  /** What each client of `app/client` heard of its connection, after it was first there. */
+  readonly states: ConnectionState[][] = [];
+
+  private constructor(cluster: Cluster, rooms: readonly string[]) {
+    this.cluster = cluster;
+    this.rooms = rooms;
+  }
+
+  static async open({ rooms = 3, members = defaultMembers, ...options }: SceneOptions): Promise<Scene> {
+    const cluster = await Cluster.start(options);
+    const names = Array.from({ length: rooms }, (_, index) => `room ${index + 1}`);
+    const scene = new Scene(cluster, names);
+    await Promise.all(Array.from({ length: rooms * members }, (_, index) => scene.addMember(index)));
+    return scene;
+  }
+
+  /** A client with the delivery contract, in the room whose turn it is. */
+  async addMember(turn: number): Promise<void> {
+    const hub = this.cluster.openHub();
+    await this.audience.join(hub, this.rooms[turn % this.rooms.length] as string);
+    const states: ConnectionState[] = [];
+    hub.watch((state) => states.push(state));
+    this.states.push(states);
+  }
+
+  /** A plain `socket.io-client` in each room on each of these instances. */
+  async addPlain(instances: readonly TestInstance[]): Promise<Receiver[]> {
+    const joins = instances.flatMap((instance) =>
+      this.rooms.map((room) => this.audience.joinPlain(this.cluster.connect(instance), room)),
+    );
+    return Promise.all(joins);
+  }
+
+  /** Resolves when each client's connection is so now. */
+  async untilAll(state: ConnectionState, members = this.audience.members): Promise<void> {
+    await eventually(`every client to be ${state}`, () => members.every(({ hub }) => hub.state === state));
+  }
+
+  async histories(redisPort: number): Promise<Map<string, RoomLog>> {
+    return readHistories(redisPort, this.rooms);
+  }
+
+  /** One more message in each room, and then what the contract says of all that happened. */
+  async finish(redisPort: number): Promise<Audit> {
+    await this.audience.level();
+    return this.audience.audit(await this.histories(redisPort));
+  }
+
+  async stop(): Promise<void> {
+    await this.cluster.stop();
+  }
+}
+
+/** So many messages, each delivered once and in order, and nothing else to report. */
+export function flawless(messages: number): Statistics {
+  return {
+    expected: messages,
+    delivered: messages,
+    lostUnsaid: 0,
+    goneUnsaid: 0,
+    duplicated: 0,
+    outOfOrder: 0,
+    notified: 0,
+  };
+}
+
+/** Each of so many publishes acknowledged and once in the log; so many messages delivered to each kind. */
+export function nothingLost(acknowledged: number, client: number, plain: number): Audit {
+  return {
+    acknowledged,
+    refused: 0,
+    uncertain: 0,
+    dropped: 0,
+    droppedUnsaid: 0,
+    appendedTwice: 0,
+    client: flawless(client),
+    plain: flawless(plain),
+  };
+}

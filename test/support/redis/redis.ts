@@ -1,0 +1,71 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../network/ports.ts';
+import { eventually } from '../wait.ts';
+
+/** A real Redis server of a test's own. */
+export interface TestRedis {
+  readonly port: number;
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** SIGKILL, and its folder removed. */
+  stop(): Promise<void>;
+}
+
+/** The server that the set-up found or installed. */
+export const redisBinary = ['valkey-server', 'redis-server'].find(isOnPath) ?? missing();
+
+/** @param options passed as they are, for example `['--requirepass', 'x']` */
+export async function startRedis(options: readonly string[] = [], port?: number): Promise<TestRedis> {
+  const chosen = port ?? (await freePort());
+  const folder = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
+  const fixed = [
+    '--port',
+    String(chosen),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ];
+  const child = spawn(redisBinary, [...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout?.on('data', (data) => {
+    output += data;
+  });
+  await eventually(`Redis on ${chosen} to accept connections`, () => {
+    if (child.exitCode !== null) throw new Error(`Redis ended at start:\n${output}`);
+    return output.includes('Ready to accept connections');
+  });
+  return {
+    port: chosen,
+    url: `redis://127.0.0.1:${chosen}`,
+    process: child,
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function isOnPath(binary: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${binary}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function missing(): never {
+  throw new Error('no valkey-server or redis-server on the PATH: run `npm run setup`, which installs one');
+}

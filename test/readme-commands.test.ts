@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './support/network/ports.ts';
+import { freePort } from '../lib/local/processes/ports.ts';
 import { eventually } from './support/wait.ts';
 
 const root = join(import.meta.dirname, '..');

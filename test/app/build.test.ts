@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environmentNames as names } from '../../app/names.ts';
-import { freePort } from '../support/network/ports.ts';
+import { freePort } from '../../lib/local/processes/ports.ts';
 import { eventually } from '../support/wait.ts';
 
 const app = join(import.meta.dirname, '../../app');

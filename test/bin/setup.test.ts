@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { freePort } from '../../lib/local/processes/ports.ts';
 import { allGone } from '../lib/local/fixtures/local-command.ts';
-import { freePort } from '../support/network/ports.ts';
 import { eventually } from '../support/wait.ts';
 import { lockFile, SetupProject } from './fixtures/setup-project.ts';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { generate } from 'selfsigned';
+import { freePort } from '../../lib/local/processes/ports.ts';
 import { redisVersion } from '../../lib/local/redis/redis.ts';
-import { freePort } from '../support/network/ports.ts';
 import { redisBinary } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 

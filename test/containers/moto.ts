@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from '../support/network/ports.ts';
+import { freePort } from '../../lib/local/processes/ports.ts';
 import { eventually } from '../support/wait.ts';
 import { motoServer } from './engine.ts';
 

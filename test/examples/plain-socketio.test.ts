@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type ClientHub, openHub } from '../../app/client/hub.ts';
 import type { Message } from '../../app/protocol/hub.ts';
-import { freePort } from '../support/network/ports.ts';
+import { freePort } from '../../lib/local/processes/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 

@@ -1,19 +1,33 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** Finds a loopback port that is free now: the preferred one, if it is free. */
-export async function freePort(preferred = 0): Promise<number> {
+/**
+ * A port is used some time after it was chosen, and an outgoing connection would take it meanwhile. So it is chosen
+ * below the ports of those: Linux begins at 32768 (`net.ipv4.ip_local_port_range`), macOS and Windows at 49152.
+ */
+const chosenFrom = { first: 20_000, count: 12_000 };
+
+/**
+ * Finds a loopback port that is free now: the preferred one, if it is free.
+ *
+ * @throws Error if none of a hundred ports is free
+ */
+export async function freePort(preferred = randomPort(), attempts = 100): Promise<number> {
   const server = createServer();
   try {
     server.listen(preferred, '127.0.0.1');
     await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
+    return preferred;
   } catch (error) {
-    if (preferred === 0) throw error;
-    return freePort();
+    if (attempts <= 1) throw error;
+    return freePort(randomPort(), attempts - 1);
   } finally {
     server.close();
   }
+}
+
+function randomPort(): number {
+  return chosenFrom.first + Math.floor(Math.random() * chosenFrom.count);
 }
 
 /** Calls `listen` with this port and the ones after it, until one is free. */

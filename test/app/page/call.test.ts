@@ -1,4 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { describeWithAgent, startAgent, type TestAgent } from '../../livekit/support/agent.ts';
 import {
   apiKey,
@@ -8,7 +9,6 @@ import {
   type TestNode,
 } from '../../livekit/support/livekit-server.ts';
 import { openBrowser } from '../../support/clients/browser.ts';
-import { freePort } from '../../support/network/ports.ts';
 import { startRedis, type TestRedis } from '../../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../../support/servers/service.ts';
 import { eventually } from '../../support/wait.ts';

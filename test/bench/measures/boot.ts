@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentNames as names, paths } from '../../../app/names.ts';
-import { freePort } from '../../support/network/ports.ts';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { repository } from '../build.ts';
 import { killAtExit } from '../children.ts';
 import { startBenchRedis } from '../redis.ts';

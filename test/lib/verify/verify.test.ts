@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { stateFile, writeState } from '../../../lib/local/state.ts';
-import { freePort } from '../../support/network/ports.ts';
 import { openBrokenService } from './checks/broken-service.ts';
 import { runVerify, stateFolder } from './run-verify.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { modelFetch } from '../../../livekit/agent/model-fetch.ts';
-import { freePort } from '../../support/network/ports.ts';
 
 const key = 'the-key-of-the-models';
 const apiMessage = 'a message of the API';

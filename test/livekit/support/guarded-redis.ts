@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { renderAcl } from '../../../app/server/redis/acl.ts';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import type { RedisFacts } from '../../../livekit/config/redis.ts';
 import { liveKitAcl } from '../../../livekit/config/redis-acl.ts';
-import { freePort } from '../../support/network/ports.ts';
 import { redisBinary, startRedis, type TestRedis } from '../../support/redis/redis.ts';
 
 /** A Redis as the stack makes it: TLS, LiveKit's own user with its permissions alone, `default` off. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { findLiveKit, installLiveKitCommand, packageManager } from '../../../lib/local/programs.mjs';
 import { type ApiKey, liveKitEnvironment, secretEnvironment } from '../../../livekit/config/environment.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import type { LiveKitSettings } from '../../../livekit/config/settings.ts';
-import { freePort } from '../../support/network/ports.ts';
 import { skipSuite } from '../../support/skipping.ts';
 import { eventually } from '../../support/wait.ts';
 

@@ -32,22 +32,27 @@ export async function openWebSocketProxy(target: string, treatment: Treatment): 
   const open = new Set<Socket>();
   let upgrades = 0;
   const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect(Number(port), hostname);
-    for (const side of [client, upstream]) {
-      open.add(side);
-      side.on('error', () => side.destroy());
-      side.on('close', () => {
-        open.delete(side);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+    keep(client);
     client.once('data', (request) => {
       const isUpgrade = /^upgrade: websocket/im.test(request.toString('latin1'));
       if (isUpgrade) upgrades += 1;
-      treat(client, upstream, request, isUpgrade ? proxy.treatment : treatmentOfPlain(proxy.treatment));
+      const treatment = isUpgrade ? proxy.treatment : treatmentOfPlain(proxy.treatment);
+      // Only what passes needs the server. If the server is away, what is swallowed still gets no answer.
+      if (!endsHere(client, treatment)) pass(client, passTo(client), request, treatment);
     });
   });
+  function keep(socket: Socket): void {
+    open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => open.delete(socket));
+  }
+  function passTo(client: Socket): Socket {
+    const upstream = connect(Number(port), hostname);
+    keep(upstream);
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+    return upstream;
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy: WebSocketProxy = {
@@ -69,13 +74,16 @@ function treatmentOfPlain(treatment: Treatment): Treatment {
   return treatment === 'passes-alone' ? 'hangs-up' : 'passes';
 }
 
-function treat(client: Socket, upstream: Socket, request: Buffer, treatment: Treatment): void {
-  if (treatment === 'swallows') return;
-  if (treatment === 'hangs-up') return void client.destroy();
-  if (treatment === 'answers-400') {
+function endsHere(client: Socket, treatment: Treatment): boolean {
+  if (treatment === 'swallows') return true;
+  if (treatment === 'hangs-up') client.destroy();
+  else if (treatment === 'answers-400') {
     client.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-    return;
-  }
+  } else return false;
+  return true;
+}
+
+function pass(client: Socket, upstream: Socket, request: Buffer, treatment: Treatment): void {
   upstream.write(request);
   const passes = treatment === 'passes' || treatment === 'passes-alone';
   client.on('data', (data) => passes && upstream.write(data));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../network/ports.ts';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { eventually } from '../wait.ts';
 
 /** A real Redis server of a test's own. */

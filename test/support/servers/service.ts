@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { environmentNames, paths } from '../../../app/names.ts';
-import { freePort } from '../network/ports.ts';
+import { freePort } from '../../../lib/local/processes/ports.ts';
 import { eventually } from '../wait.ts';
 
 /** One instance of the built service, as a process. */

@@ -3,7 +3,7 @@ import { leaseKeys } from '../../../../app/server/leases/keys.ts';
 import type { Leases } from '../../../../app/server/leases/leases.ts';
 import { type LeaseTimes, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { freePort } from '../../../support/network/ports.ts';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { linkTo, silent } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';

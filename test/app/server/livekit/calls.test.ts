@@ -1,6 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import type { CallEvent, CallParticipant, CallToken } from '../../../../app/protocol/calls.ts';
 import type { Message } from '../../../../app/protocol/hub.ts';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import {
   apiKey,
   describeWithLiveKit,
@@ -9,7 +10,6 @@ import {
   type TestNode,
 } from '../../../livekit/support/livekit-server.ts';
 import { endCalls, joinCall } from '../../../livekit/support/participant.ts';
-import { freePort } from '../../../support/network/ports.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';

@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { signToken } from '../../../../app/server/auth/hmac.ts';
 import type { Inspection } from '../../../../app/server/http/admin/inspection.ts';
-import { freePort } from '../../../support/network/ports.ts';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import {
   readiness,

@@ -15,7 +15,7 @@ import type { PresenceStore } from '../../../../app/server/presence/store.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
 import type { MembershipListener } from '../../../../app/server/rooms/rooms.ts';
 import { openMemoryStore, openRedisStore, type RoomStore } from '../../../../app/server/rooms/store/store.ts';
-import { freePort } from '../../../support/network/ports.ts';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { silent } from '../../../support/redis/link.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';

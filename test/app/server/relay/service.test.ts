@@ -1,6 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
-import { freePort } from '../../../support/network/ports.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';

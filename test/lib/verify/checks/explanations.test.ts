@@ -1,8 +1,8 @@
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import type { DeliveryReport } from '../../../../lib/verify/accounting/delivery-report.ts';
 import { explainConnection } from '../../../../lib/verify/checks/connecting/explain-connection.ts';
 import { explainExchange } from '../../../../lib/verify/checks/delivery/explain-exchange.ts';
 import { describeError } from '../../../../lib/verify/target/connection-error.ts';
-import { freePort } from '../../../support/network/ports.ts';
 
 const whole: DeliveryReport = {
   senders: 2,

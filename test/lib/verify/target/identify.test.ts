@@ -5,8 +5,8 @@ import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Server as SocketServer } from 'socket.io';
+import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { identify } from '../../../../lib/verify/target/identify.ts';
-import { freePort } from '../../../support/network/ports.ts';
 import { openBrokenService } from '../checks/broken-service.ts';
 import { runVerify, stateFolder } from '../run-verify.ts';
 

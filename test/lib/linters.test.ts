@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { CfnResource } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
 import { skipSuite } from '../support/skipping.ts';
 import type { Json } from './aws/synthesis.ts';
-import { templateOf, variants } from './stack/templates.ts';
+import { createStack, openFindings, reportsOf, templateOf, variants } from './stack/templates.ts';
 
 // The CDK would capture a stack trace for each token, which jest then maps to the sources.
 process.env.CDK_DISABLE_STACK_TRACE = '1';
@@ -127,4 +130,22 @@ describeWith(checkov, 'CHECKOV', 0, () => {
     expect(unexpected).toEqual([]);
     expect(failures.length).toBeGreaterThan(0);
   });
+});
+
+// It takes seconds, so the variant with the most parts stands for all, and a misspelt property proves that it looks.
+test('the CDK’s validator finds a property that CloudFormation does not know, and nothing else', () => {
+  // As in bin/cdk.ts.
+  setFlagsFromString('--liftoff-only');
+  delete process.env.CDK_VALIDATION;
+  try {
+    const stack = createStack(variants['own domain']);
+    new CfnResource(stack, 'Misspelt', {
+      type: 'AWS::ECS::Cluster',
+      properties: { ClusterNam: 'misspelt' },
+    });
+    expect(() => Template.fromStack(stack)).toThrow('ClusterNam');
+    expect(openFindings(reportsOf(stack)).map(({ ruleName }) => ruleName)).toEqual(['F3002']);
+  } finally {
+    process.env.CDK_VALIDATION = 'false';
+  }
 });

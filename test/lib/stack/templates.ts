@@ -136,6 +136,10 @@ export function reportsOf({ node }: RealtimeStack): Json[] {
   return JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8')).pluginReports;
 }
 
+/** What no one acknowledged. */
+export const openFindings = (reports: Json[]): Json[] =>
+  reports.flatMap(({ violations }) => violations).filter(({ severity }) => severity !== 'warning');
+
 export const templateOf = (knobs?: KnobInput): Template => synthesize(knobs).template;
 
 export const resourcesById = (knobs?: KnobInput): Record<string, Json> =>

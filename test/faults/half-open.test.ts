@@ -36,12 +36,13 @@ test('a connection to Redis hangs half open: nothing is lost, repeated or out of
   expect([onCut.length, elsewhere.length]).toEqual([(members * 3) / 2, (members * 3) / 2]);
 
   const hang = async (link: 'commands' | 'subscriptions', senders: readonly Member[]) => {
-    const [hanging] = await clientsNamed(redis.port, `${cut.id}:${link}`);
+    const isBack = scene.watchDegraded(onCut);
     const publishing = audience.publish(messages, 50, senders);
     await delay(300);
+    const [hanging] = await clientsNamed(redis.port, `${cut.id}:${link}`);
+    expect(hanging).toBeDefined();
     wire.swallow('toClient', ({ localPort }) => localPort === hanging?.port);
-    await scene.untilAll('degraded', onCut);
-    await scene.untilAll('connected', onCut);
+    await isBack();
     await publishing;
   };
   await hang('subscriptions', elsewhere);

@@ -1,4 +1,4 @@
-import type { ConnectionState } from '../../../app/client/hub.ts';
+import type { ClientHub, ConnectionState } from '../../../app/client/hub.ts';
 import type { Audit, Statistics } from '../../../lib/verify/accounting/audit.ts';
 import type { Receiver } from '../../../lib/verify/accounting/ledger.ts';
 import type { RoomLog } from '../../../lib/verify/accounting/room-log.ts';
@@ -7,7 +7,7 @@ import { members as defaultMembers } from '../scale.ts';
 import { Cluster, type ClusterOptions } from '../servers/cluster.ts';
 import type { TestInstance } from '../servers/service.ts';
 import { eventually } from '../wait.ts';
-import { Audience } from './audience.ts';
+import { Audience, type Member } from './audience.ts';
 
 export interface SceneOptions extends ClusterOptions {
   /** @default 3 */
@@ -23,6 +23,7 @@ export class Scene {
   readonly rooms: readonly string[];
   /** What each client of `app/client` heard of its connection, after it was first there. */
   readonly states: ConnectionState[][] = [];
+  readonly #statesOf = new Map<ClientHub<number>, ConnectionState[]>();
 
   private constructor(cluster: Cluster, rooms: readonly string[]) {
     this.cluster = cluster;
@@ -44,6 +45,7 @@ export class Scene {
     const states: ConnectionState[] = [];
     hub.watch((state) => states.push(state));
     this.states.push(states);
+    this.#statesOf.set(hub, states);
   }
 
   /** A plain `socket.io-client` in each room on each of these instances. */
@@ -57,6 +59,22 @@ export class Scene {
   /** Resolves when each client's connection is so now. */
   async untilAll(state: ConnectionState, members = this.audience.members): Promise<void> {
     await eventually(`every client to be ${state}`, () => members.every(({ hub }) => hub.state === state));
+  }
+
+  /**
+   * From now on. A client may be degraded for a moment only, which looking now and then would miss.
+   *
+   * @returns what resolves when each of these clients was degraded and is connected again
+   */
+  watchDegraded(members: readonly Member[]): () => Promise<void> {
+    const heard = members.map(({ hub }) => this.#statesOf.get(hub) as ConnectionState[]);
+    const before = heard.map((states) => states.length);
+    return () =>
+      eventually('every client to be degraded and connected again', () =>
+        heard.every(
+          (states, index) => states.indexOf('degraded', before[index]) >= 0 && states.at(-1) === 'connected',
+        ),
+      );
   }
 
   async histories(redisPort: number): Promise<Map<string, RoomLog>> {

@@ -5,7 +5,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 interface Pipe {
   readonly client: Socket;
   readonly target: Socket;
-  swallowed: 'toTarget' | 'toClient' | undefined;
+  /** It only grows: bytes that came behind lost ones would be a stream that no network delivers. */
+  readonly swallowed: Set<'toTarget' | 'toClient'>;
 }
 
 /** Picks connections by the client's port, the port that they have at the target's end, or the target's own. */
@@ -55,7 +56,7 @@ export class TcpForwarder {
 
   /** From now on these connections stay open and carry nothing in one direction; new ones are sound. */
   swallow(direction: 'toTarget' | 'toClient', which: Which = () => true): void {
-    for (const pipe of this.#chosen(which)) pipe.swallowed = direction;
+    for (const pipe of this.#chosen(which)) pipe.swallowed.add(direction);
   }
 
   /** Hangs up on all, and on whoever comes, until the test says otherwise. */
@@ -88,10 +89,10 @@ export class TcpForwarder {
       target?.destroy();
       return;
     }
-    const pipe: Pipe = { client, target, swallowed: undefined };
+    const pipe: Pipe = { client, target, swallowed: new Set() };
     this.#pipes.add(pipe);
-    client.on('data', (data) => pipe.swallowed !== 'toTarget' && target.write(data));
-    target.on('data', (data) => pipe.swallowed !== 'toClient' && client.write(data));
+    client.on('data', (data) => !pipe.swallowed.has('toTarget') && target.write(data));
+    target.on('data', (data) => !pipe.swallowed.has('toClient') && client.write(data));
     for (const side of [client, target]) {
       side.on('error', () => end(pipe));
       side.on('close', () => {

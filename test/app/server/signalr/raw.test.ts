@@ -332,7 +332,7 @@ describe('time', () => {
   });
 
   test('a poll is answered in time, and a client that polls no more is gone', async () => {
-    const quick = await startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 50 } });
+    const quick = await startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 5_000 } });
     const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', quick);
     await send(`?id=${id}`, {}, quick);
     expect(await send(`?id=${id}`, {}, quick)).toMatchObject({ status: 200, text: '' });

@@ -250,7 +250,7 @@ describe('with a control', () => {
       target: { url: sticky.url, control },
       tokens: noTokens,
       load: { clients: 2, messages: 5 },
-      timeoutMs: 3_000,
+      timeoutMs: 20_000,
       signal: new AbortController().signal,
       ...more,
     };
@@ -372,10 +372,10 @@ describe('with a control', () => {
         await two.stop();
       },
     });
-    expect(await run(killedInstance, control)).toMatchObject({
+    expect(await run(killedInstance, control, { timeoutMs: 8_000 })).toMatchObject({
       status: 'failed',
       found:
-        'the topology could not be put back (wait for two to be back): two was not started again within 3 s',
+        'the topology could not be put back (wait for two to be back): two was not started again within 8 s',
     });
     // The next ones find one instance that is down.
     expect(await run(joiningInstance, control)).toMatchObject({

@@ -15,16 +15,17 @@ import {
   type NewRoom,
   NewRoomError,
   type Page,
+  type Precondition,
   pageBytes,
   pageMessages,
   type ReadRequest,
   RefusedError,
+  type Rejected,
   type SharedRoomLog,
   UncertainError,
   UnreadableError,
 } from './log.ts';
 import { makeEpochTag } from './position.ts';
-import type { Precondition, Rejected } from './precondition.ts';
 import type { ReplicaAcks } from './replica-acks.ts';
 import type { Retention } from './retention.ts';
 

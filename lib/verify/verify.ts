@@ -4,7 +4,7 @@ import { chooseTokens } from './clients/choose-tokens.ts';
 import { Pacing } from './clients/pacing.ts';
 import { noTokens, type Tokens } from './clients/tokens.ts';
 import { CannotVerifyError } from './errors.ts';
-import { isWithoutCalls } from './livekit/call-token.ts';
+import { isWithoutCalls } from './livekit/call.ts';
 import { redactor } from './redaction.ts';
 import { checkNames, liveKitChecks, serviceChecks, stackCheckNames, stackChecks } from './registry.ts';
 import { json, type LeftOut, type Output, summarize, tableReport } from './report.ts';

@@ -10,7 +10,6 @@ import { LRUCache } from 'lru-cache';
 import type { CallParticipant } from '../../protocol/calls.ts';
 import type { LivekitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
-import { isAgent, isShown } from './call-event.ts';
 import { type CallHolder, holderOf, subjectOfParticipant } from './token.ts';
 
 /** A call, as LiveKit lists it. */
@@ -242,4 +241,16 @@ async function isAnswering(access: LivekitAccess, room: string, identity: string
   } catch {
     return true;
   }
+}
+
+/** Of protobuf's `livekit.ParticipantInfo.Kind`, which the SDK does not export. */
+const kinds = { egress: 2, agent: 4 } as const;
+
+export function isAgent({ kind }: Pick<ParticipantInfo, 'kind'>): boolean {
+  return Number(kind) === kinds.agent;
+}
+
+/** Recorders and the like are nobody. */
+export function isShown({ kind, permission }: Pick<ParticipantInfo, 'kind' | 'permission'>): boolean {
+  return Number(kind) !== kinds.egress && permission?.hidden !== true;
 }

@@ -7,9 +7,19 @@ import { EndpointWatch } from './connection/endpoint-watch.ts';
 import { Heartbeat, type Pulse } from './connection/heartbeat.ts';
 import { RedisLink, type RedisLinkOptions } from './connection/link.ts';
 import { redisName } from './keys.ts';
-import type { BackplaneObserver } from './observer.ts';
 import type { RedisSetting } from './setting/setting.ts';
 import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './setting/source.ts';
+
+/** Notified of how the backplane does, for metrics; must be quick and must not throw. */
+export interface BackplaneObserver {
+  /** The heartbeat went round: over the link for commands, through Redis, back over that for subscriptions. */
+  roundTrip(milliseconds: number): void;
+  /** @param link what it is for, such as `commands` */
+  failed(link: string, fault: RedisFault, reason: Error): void;
+}
+
+/** A connection could not be made; one that stood was lost; no answer came in time; the server takes no writes. */
+export type RedisFault = 'connect' | 'lost' | 'overdue' | 'read-only';
 
 /** `starting` until the first join; `degraded` while a backplane that was joined is away, or takes no writes. */
 export type BackplaneStatus = 'single-instance' | 'starting' | 'joined' | 'degraded';

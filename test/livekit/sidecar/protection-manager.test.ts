@@ -4,7 +4,6 @@ import {
   type DeploymentStatusReader,
   openDeploymentStatusReader,
 } from '../../../livekit/sidecar/deployment-status.ts';
-import { readLoad } from '../../../livekit/sidecar/load.ts';
 import { createLogger } from '../../../livekit/sidecar/logger.ts';
 import { openProtection } from '../../../livekit/sidecar/protection.ts';
 import {
@@ -13,6 +12,7 @@ import {
   ProtectionManager,
   type TaskState,
 } from '../../../livekit/sidecar/protection-manager.ts';
+import { readLoad } from '../../../livekit/sidecar/readings.ts';
 import { awsEnvironment, type EcsHost, startEcsHost } from '../support/ecs-host.ts';
 
 const minute = 60_000;

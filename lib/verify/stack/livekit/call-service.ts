@@ -1,9 +1,8 @@
 import type { Service } from '@aws-sdk/client-ecs';
 import { type WatchedService, watchedService } from '../../../../livekit/sidecar/names.ts';
 import { CheckFailure } from '../../check.ts';
-import type { AwsClients } from '../aws-clients.ts';
+import { type AwsClients, explainRejection } from '../aws-clients.ts';
 import type { DeployedStack } from '../deployed-stack.ts';
-import { explainRejection } from '../explain-rejection.ts';
 
 /** A service whose tasks have calls. Each task has a sidecar that protects them. */
 export interface CallService {

@@ -7,7 +7,7 @@ import { type Event, type Namespace, Server, type Socket } from 'socket.io';
 import { answerFrom } from '../../../../app/protocol/answers.ts';
 import type { Acknowledgement, JoinReply, JoinRequest, Position } from '../../../../app/protocol/hub.ts';
 import { createAuthenticator } from '../../../../app/server/auth/authenticator.ts';
-import { grantByClaims } from '../../../../app/server/auth/room-claims.ts';
+import { grantByClaims } from '../../../../app/server/auth/identity.ts';
 import { openMemoryLeases } from '../../../../app/server/leases/leases.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { presenceMethod } from '../../../../app/server/presence/method.ts';

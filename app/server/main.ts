@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { readEnvironment } from './environment.ts';
+import { leaveOnSignals } from './process/drain.ts';
 import { createLog } from './process/log.ts';
-import { leaveOnSignals } from './process/signals.ts';
 import { withSourceLines } from './process/source-lines.ts';
 import { openTaskReader, watchTask } from './process/task-watch.ts';
 import { RedisSettingError } from './redis/setting/setting.ts';

@@ -10,9 +10,8 @@ import { checkNames, liveKitChecks, serviceChecks, stackCheckNames, stackChecks 
 import { json, type LeftOut, type Output, summarize, tableReport } from './report.ts';
 import { runChecks } from './run.ts';
 import { openStack } from './stack/deployed-stack.ts';
-import { findTarget } from './target/find-target.ts';
 import { identify, type Service } from './target/identify.ts';
-import { defaultStateFolder, localTopologies } from './target/local-topology.ts';
+import { defaultStateFolder, findTarget, localTopologies } from './target/local-topology.ts';
 import { lockTopology } from './target/lock.ts';
 import { findObstacle } from './target/obstacle.ts';
 import type { Target } from './target/target.ts';

@@ -6,8 +6,7 @@ import { openDeploymentStatusReader } from './deployment-status.ts';
 import { readSettings, type SidecarSettings } from './environment.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { type SidecarMetric, sidecarMetrics } from './names.ts';
-import { openProtection } from './protection.ts';
-import { ProtectionManager } from './protection-manager.ts';
+import { openProtection, ProtectionManager } from './protection-manager.ts';
 import { type AddressSource, checkIp, findPublicAddress, metadataService } from './public-address.ts';
 import { type NodeCounter, openNodeCounter, readLoad } from './readings.ts';
 

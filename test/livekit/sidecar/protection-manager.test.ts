@@ -5,10 +5,10 @@ import {
   openDeploymentStatusReader,
 } from '../../../livekit/sidecar/deployment-status.ts';
 import { createLogger } from '../../../livekit/sidecar/logger.ts';
-import { openProtection } from '../../../livekit/sidecar/protection.ts';
 import {
   type Decision,
   decide,
+  openProtection,
   ProtectionManager,
   type TaskState,
 } from '../../../livekit/sidecar/protection-manager.ts';

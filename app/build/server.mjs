@@ -1,8 +1,3 @@
-/**
- * Bundles the service, since Node takes two thirds of a start to find and compile the thousand files of its packages:
- * one file for what every start needs, and others for what is imported lazily.
- * It checks no types.
- */
 import {
   cpSync,
   mkdirSync,
@@ -16,7 +11,12 @@ import {
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { context } from 'esbuild';
-import { licensesOf } from './licenses.mjs';
+
+/**
+ * Bundles the service, since Node takes two thirds of a start to find and compile the thousand files of its packages:
+ * one file for what every start needs, and others for what is imported lazily.
+ * It checks no types.
+ */
 
 const app = fileURLToPath(new URL('..', import.meta.url));
 const sources = join(app, 'server');
@@ -198,4 +198,35 @@ export function removeStale(folder) {
     const path = join(folder, name);
     if (Date.now() - statSync(path).mtimeMs > staleMs) rmSync(path, { force: true });
   }
+}
+
+/** The licenses of the packages that were bundled, as text: those ask to be kept with every copy. */
+function licensesOf(moduleIds) {
+  const folders = new Set(moduleIds.map(folderOf).filter((folder) => folder !== undefined));
+  const packages = [...folders].map(describe);
+  const texts = new Map(packages.map((each) => [`${each.name} ${each.version}`, each.text]));
+  return [...texts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, text]) => text)
+    .join('\n');
+}
+
+function folderOf(id) {
+  const modules = `${sep}node_modules${sep}`;
+  const at = id.lastIndexOf(modules);
+  if (at < 0) return undefined;
+  const start = at + modules.length;
+  const [first, second] = id.slice(start).split(sep);
+  return id.slice(0, start) + (first.startsWith('@') ? join(first, second) : first);
+}
+
+function describe(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  return {
+    name,
+    version,
+    text: `${'='.repeat(80)}\n${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`,
+  };
 }

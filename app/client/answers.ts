@@ -1,5 +1,7 @@
 import {
   type AnswerBody,
+  type AskReply,
+  type AskRequest,
   answerFrom,
   type Final,
   type FinalState,
@@ -7,6 +9,9 @@ import {
   type Tokens,
 } from '../protocol/answers.ts';
 import type { Message } from '../protocol/hub.ts';
+import type { HubSocket } from './connection/connect.ts';
+import { randomId } from './connection/random-id.ts';
+import { callUntilAvailable } from './requests/call.ts';
 
 /** A question, and the part of its answer that has arrived. */
 export interface Answer {
@@ -91,4 +96,44 @@ function isAnswerBody(body: unknown): body is AnswerBody {
   if (typeof body !== 'object' || body === null) return false;
   const { turn, seq, prompt, text } = body as Partial<Question & Omit<Final, 'seq'>>;
   return typeof turn === 'string' && typeof seq === 'number' && typeof (prompt ?? text) === 'string';
+}
+
+/** In milliseconds; the same as for a publish. */
+const tryForMs = 60_000;
+/** In milliseconds. The service remembers the id of a turn for half an hour. */
+const longestTryMs = 1_200_000;
+
+/**
+ * Asks the model in a room, and repeats the question with the same id until the service acknowledges it. However often
+ * it arrives, and on whichever instance, it is one turn. The answer comes as messages of the room, from which
+ * `Answers` builds it.
+ *
+ * @param options.forMs how long to try, in milliseconds, at most 1,200,000. @default 60,000
+ * @returns the turn
+ * @throws HubError `refused`: too many answers are under way, or Redis is away. `uncertain`: it may still be answered.
+ *   `too_large`, `bad_request`: the prompt is not valid
+ */
+export async function ask(
+  socket: HubSocket,
+  request: AskRequest,
+  { forMs = tryForMs }: { forMs?: number } = {},
+): Promise<string> {
+  const named = { ...request, id: request.id ?? randomId() };
+  const { turn } = await callUntilAvailable<AskReply>(socket, 'ask', () => named, {
+    forMs,
+    longestMs: longestTryMs,
+  });
+  return turn;
+}
+
+/**
+ * Cancels an answer, on whichever instance it is made.
+ * @throws HubError if the turn is unknown, or another user's
+ */
+export async function cancel(
+  socket: HubSocket,
+  turn: string,
+  { forMs = tryForMs }: { forMs?: number } = {},
+): Promise<void> {
+  await callUntilAvailable(socket, 'cancel', () => ({ turn }), { forMs, longestMs: longestTryMs });
 }

@@ -1,7 +1,7 @@
 import type { PresenceChange, PresencePosition, PresenceReply } from '../protocol/hub.ts';
 import type { HubSocket } from './connection/connect.ts';
 import type { Notifier } from './connection/notify.ts';
-import type { Attempts } from './requests/attempts.ts';
+import type { Attempts } from './requests/call.ts';
 import { mayRetry } from './requests/errors.ts';
 import { Sync } from './requests/sync.ts';
 

@@ -1,10 +1,9 @@
+import type { Logger } from 'pino';
 import { readEnvironment } from './environment.ts';
+import { leaveOnSignals } from './process/drain.ts';
 import { createLog } from './process/log.ts';
-import { handleFaults } from './process/process-faults.ts';
-import { leaveOnSignals } from './process/signals.ts';
 import { withSourceLines } from './process/source-lines.ts';
-import { openTaskReader } from './process/task-state.ts';
-import { watchTask } from './process/task-watch.ts';
+import { openTaskReader, watchTask } from './process/task-watch.ts';
 import { RedisSettingError } from './redis/setting/setting.ts';
 import { type Service, startService } from './service.ts';
 import { EnvironmentError } from './variables.ts';
@@ -43,6 +42,23 @@ function explainBootFailure(error: unknown): string {
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return `${message}. HOST is no address of this machine.`;
   return stack === undefined ? String(error) : withSourceLines(stack);
+}
+
+/**
+ * Says what becomes of the process where something throws that nothing catches. One that does not serve yet ends: a
+ * start that failed by half is none. One that serves goes on: it should not happen, and stands in the log as `fatal`;
+ * but what one client sends must not disconnect all of them, here and, sent again, on the next instance.
+ */
+function handleFaults(log: Pick<Logger, 'fatal'>, serves: () => boolean): void {
+  // A rejection that nobody handles arrives here as well: Node makes an exception of it.
+  process.on('uncaughtException', (err, origin) => {
+    if (serves()) {
+      log.fatal({ err, origin }, 'nothing caught this; the process goes on. Please report it with its stack');
+      return;
+    }
+    log.fatal({ err, origin }, 'ended by a fault that nothing caught');
+    process.exit(1);
+  });
 }
 
 main().catch((error) => {

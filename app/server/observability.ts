@@ -4,9 +4,9 @@ import { type AdminListener, openAdmin } from './http/admin/admin.ts';
 import type { InspectedHub } from './http/admin/inspection.ts';
 import type { Readiness } from './http/health.ts';
 import type { WatchedBackplane } from './metrics/backplane-metrics.ts';
-import { EmfReporter } from './metrics/emf-reporter.ts';
+import type { ConnectionMetrics } from './metrics/connection-metrics.ts';
+import { EmfReporter } from './metrics/emf.ts';
 import { Metrics } from './metrics/metrics.ts';
-import { summarizeConnections } from './metrics/summary.ts';
 import type { Relay } from './relay/relay.ts';
 
 /** The parts of a service that are looked at. */
@@ -72,4 +72,27 @@ export class Observability {
     await this.#admin?.close();
     this.metrics.close();
   }
+}
+
+const everyMs = 60_000;
+
+/**
+ * One line a minute of how many came and went, where any did: each of them is logged at debug level alone, so that
+ * ten thousand reconnects don't write ten thousand lines.
+ *
+ * @returns ends it
+ */
+export function summarizeConnections(
+  connections: ConnectionMetrics,
+  log: Logger,
+  periodMs = everyMs,
+): () => void {
+  let [opened, closed] = [0, 0];
+  const timer = setInterval(() => {
+    const [came, went] = [connections.opened - opened, connections.closed - closed];
+    [opened, closed] = [connections.opened, connections.closed];
+    if (came + went > 0)
+      log.info({ connections: connections.count, opened: came, closed: went }, 'connections');
+  }, periodMs).unref();
+  return () => clearInterval(timer);
 }

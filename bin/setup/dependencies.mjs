@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { lastLines } from './command.mjs';
-import { npm } from './npm.mjs';
-import { watchNetwork } from './registry.mjs';
-import { SetupFailure, step } from './report.mjs';
+import { fileURLToPath } from 'node:url';
+import { lastLines, run } from './command.mjs';
+import { note, SetupFailure, step } from './report.mjs';
 
 const stampName = '.setup-stamp.json';
 
@@ -106,5 +117,88 @@ function readJson(file) {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     return undefined;
+  }
+}
+
+const ownCache = fileURLToPath(new URL('../../.local/npm-cache', import.meta.url));
+
+/** Runs npm: the one that started the set-up, if one did. */
+function npm(args, cwd, environment = process.env) {
+  const env = { ...withoutOuterScript(environment), ...cacheFor(environment) };
+  const cli = environment.npm_execpath;
+  return cli?.endsWith('.js')
+    ? run(process.execPath, [cli, ...args], { cwd, env })
+    : run('npm', args, { cwd, env });
+}
+
+/** The variables in which an outer npm described its script would mislead the inner one. */
+function withoutOuterScript(environment) {
+  const own = /^npm_(package_|lifecycle_|command$|config_(local_prefix|prefix)$)/;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.test(name)));
+}
+
+/** npm fails where it can't write its cache, as in a home that is read-only: then the project has one. */
+function cacheFor(environment) {
+  const usual = environment.npm_config_cache ?? join(homedir(), '.npm');
+  try {
+    mkdirSync(usual, { recursive: true });
+    accessSync(usual, constants.W_OK);
+    return {};
+  } catch {
+    return { npm_config_cache: ownCache };
+  }
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** A registry that has not answered for so long has no network before it, in milliseconds. */
+const patienceMs = 4_000;
+let isWatched = false;
+
+/**
+ * Says within seconds that npm has no network: npm itself tries for minutes, in silence. Once in a set-up, and not behind
+ * a proxy, which may reach what this machine does not.
+ * @returns ends it
+ */
+function watchNetwork(environment = process.env) {
+  const config = readConfig(environment);
+  if (isWatched || config.proxy) return () => {};
+  isWatched = true;
+  const { hostname, port, protocol } = new URL(config.registry);
+  const socket = connect({ host: hostname, port: Number(port || (protocol === 'http:' ? 80 : 443)) });
+  const end = (fault) => {
+    clearTimeout(timer);
+    socket.destroy();
+    if (fault === undefined) return;
+    note(
+      `npm has no network: ${hostname} is not reached (${fault}). npm goes on trying, and takes what its cache has; Ctrl-C ends it`,
+    );
+  };
+  const timer = setTimeout(() => end(`no answer in ${patienceMs / 1_000} s`), patienceMs);
+  socket.once('connect', () => end());
+  socket.once('error', ({ code, message }) => end(code ?? message));
+  return () => end();
+}
+
+/** What npm would take of its environment and of the files that people write; it has more places than these. */
+function readConfig(environment) {
+  const files = [join(root, '.npmrc'), environment.npm_config_userconfig ?? join(homedir(), '.npmrc')];
+  const lines = files.flatMap(linesOf).map((line) => line.split('=', 2).map((part) => part.trim()));
+  const urlOf = (...names) => {
+    const set = names.map((name) => environment[`npm_config_${name.replace('-', '_')}`]);
+    const written = lines.filter(([name]) => names.includes(name)).map(([, value]) => value);
+    return [...set, ...written].find((value) => URL.canParse(value ?? ''));
+  };
+  const proxies = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'];
+  return {
+    proxy: proxies.map((name) => environment[name]).find(Boolean) ?? urlOf('https-proxy', 'proxy'),
+    registry: urlOf('registry') ?? 'https://registry.npmjs.org/',
+  };
+}
+
+function linesOf(file) {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
   }
 }

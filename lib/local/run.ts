@@ -1,7 +1,7 @@
 import { environmentNames as names } from '../../app/names.ts';
 import { type LocalOptions, parseArguments, UsageError, usage } from './arguments.ts';
 import { npmParents } from './processes/npm-parents.ts';
-import { StartError } from './processes/start-error.ts';
+import { StartError } from './processes/start.ts';
 import { findLiveKit, findRedis } from './programs.mjs';
 import { notesOn, readyScreen, seconds } from './screen.ts';
 import { isAlive } from './state.ts';

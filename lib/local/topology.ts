@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultDrainSeconds } from './arguments.ts';
-import type { ProcessStatus, TopologyStatus } from './control/client.ts';
-import { operationRoutes, removalRoute } from './control/operation-routes.ts';
+import type { TopologyStatus } from './control/client.ts';
 import { Operations } from './control/operations.ts';
-import { PageRoutes } from './control/page-routes.ts';
 import { RedisFaultInjection } from './control/redis-fault-injection.ts';
+import { operationRoutes, PageRoutes, removalRoute } from './control/routes.ts';
 import { ControlServer } from './control/server.ts';
+import { TopologyDescription } from './description.ts';
 import { LiveKit } from './livekit/livekit.ts';
 import { liveKitRule } from './livekit/nodes.ts';
 import { agentReady } from './livekit/voice-agent.ts';
@@ -15,22 +15,13 @@ import { Instances } from './processes/instances.ts';
 import { renderLine } from './processes/log-lines.ts';
 import type { ManagedProcess } from './processes/managed-process.ts';
 import { firstFree } from './processes/ports.ts';
-import { PrivateFolder } from './processes/private-folder.ts';
-import { cannotListen, noEntry, StartError } from './processes/start-error.ts';
-import { untilReady } from './processes/until-ready.ts';
-import { Watchdog } from './processes/watchdog.ts';
+import { cannotListen, noEntry, StartError, untilReady } from './processes/start.ts';
+import { PrivateFolder, Watchdog } from './processes/watchdog.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
 import { Redis } from './redis/redis.ts';
 import type { RedisServer } from './redis/server.ts';
 import { loadClient, smokeTest } from './smoke-test.ts';
-import {
-  type ProcessState,
-  removeState,
-  stateFile,
-  stateFolder,
-  type TopologyState,
-  writeState,
-} from './state.ts';
+import { type ProcessState, stateFolder } from './state.ts';
 import type { SourceWatch } from './watch/source-watch.ts';
 
 export interface TopologyOptions {
@@ -66,7 +57,6 @@ const afterDrainMs = 1_000;
 export class Topology {
   readonly #options: TopologyOptions;
   readonly #entry: string;
-  readonly #startedAt = new Date();
   readonly #watchdog = new Watchdog();
   readonly #folder = new PrivateFolder(this.#watchdog);
   readonly #balancer: LoadBalancer;
@@ -78,9 +68,9 @@ export class Topology {
   readonly #pageRoutes: PageRoutes;
   readonly #operations: Operations;
   readonly #stopped = new AbortController();
+  readonly #description: TopologyDescription;
   #watch?: SourceWatch;
   #port = 0;
-  #controlUrl?: string;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
@@ -116,18 +106,28 @@ export class Topology {
     this.#operations = this.#createOperations(drainSeconds * 1_000 + afterDrainMs);
     const shared = operationRoutes(this.#operations);
     this.#control = new ControlServer([
-      { method: 'GET', path: /^\/state$/, answer: () => this.status() },
+      { method: 'GET', path: /^\/state$/, answer: () => this.#description.status() },
       removalRoute(this.#operations),
       ...shared,
     ]);
     this.#pageRoutes = new PageRoutes(
-      [{ method: 'GET', path: /^\/state$/, answer: () => this.#publicStatus() }, ...shared],
+      [{ method: 'GET', path: /^\/state$/, answer: () => this.#description.publicStatus() }, ...shared],
       () => this.#port,
     );
+    this.#description = new TopologyDescription({
+      port: () => this.#port,
+      folder: options.folder ?? stateFolder,
+      redis: this.#redis,
+      redisFaults: this.#redisFaults,
+      instances: this.#instances,
+      liveKit: this.#liveKit,
+      balancer: this.#balancer,
+      control: this.#control,
+    });
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return this.#description.url;
   }
 
   /** The load balancer's port. */
@@ -158,8 +158,8 @@ export class Topology {
       ...instances.map((instance) => this.#healthy(instance)),
     ]);
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
-    this.#controlUrl = await this.#control.listen();
-    this.#watchdog.removeLater(this.#stateFile);
+    this.#description.controlUrl = await this.#control.listen();
+    this.#watchdog.removeLater(this.#description.file);
     this.#saveState();
   }
 
@@ -210,38 +210,16 @@ export class Topology {
   kill(): void {
     this.#stopped.abort();
     void this.#watch?.close();
-    for (const managed of this.#managed()) void managed.stop(0);
+    for (const managed of this.#description.managed()) void managed.stop(0);
     this.#cleanUp();
   }
 
   processes(): ProcessState[] {
-    const proxy: ProcessState = { id: 'proxy', kind: 'proxy', pid: process.pid, port: this.#port };
-    return [
-      proxy,
-      ...this.#managed().map(({ id, kind, pid, port, adminPort }) => ({
-        id,
-        kind,
-        pid,
-        port,
-        ...(adminPort === undefined ? {} : { adminPort }),
-      })),
-    ];
+    return this.#description.processes();
   }
 
   status(): TopologyStatus {
-    const targets = new Map(this.#balancer.status().map((target) => [target.id, target]));
-    const processes = this.processes().map((each): ProcessStatus => {
-      const target = targets.get(each.id);
-      if (each.kind === 'redis' && this.#redisFaults.isStalled) return { ...each, stalled: true };
-      return target ? { ...each, health: target.health, connections: target.connections } : each;
-    });
-    return { ...this.#state(), processes };
-  }
-
-  /** The status without secrets: the page reads it, and whatever else runs on this machine. */
-  #publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'processes'> {
-    const { url, startedAt, processes } = this.status();
-    return { url, startedAt, processes };
+    return this.#description.status();
   }
 
   #createOperations(deregistrationDelayMs: number): Operations {
@@ -251,17 +229,13 @@ export class Topology {
       redisFaults: this.#redisFaults,
       hasRedis: () => this.redis !== undefined,
       healthy: (target, signal) => this.#healthy(target, signal),
-      statusOf: (id) => this.#statusOf(id),
+      statusOf: (id) => this.#description.statusOf(id),
       onChange: () => this.#saveState(),
       print: this.#options.print,
       url: () => this.url,
       stopped: this.#stopped.signal,
       deregistrationDelayMs,
     });
-  }
-
-  get #stateFile(): string {
-    return stateFile(this.#port, this.#options.folder ?? stateFolder);
   }
 
   async #listen(): Promise<void> {
@@ -316,37 +290,13 @@ export class Topology {
     });
   }
 
-  #managed(): ManagedProcess[] {
-    return [
-      ...(this.redis ? [this.redis.process] : []),
-      ...this.#instances.all(),
-      ...(this.#liveKit?.processes() ?? []),
-    ];
-  }
-
-  #statusOf(id: string): ProcessStatus {
-    return this.status().processes.find((each) => each.id === id) as ProcessStatus;
-  }
-
-  #state(): TopologyState {
-    return {
-      url: this.url,
-      startedAt: this.#startedAt.toISOString(),
-      pid: process.pid,
-      control: { url: this.#controlUrl ?? '', token: this.#control.token },
-      serviceToken: this.#instances.serviceToken,
-      ...(this.#redis.admin ? { redis: this.#redis.admin } : {}),
-      processes: this.processes(),
-    };
-  }
-
   #saveState(): void {
-    if (this.#controlUrl && !this.#stopped.signal.aborted) writeState(this.#stateFile, this.#state());
+    if (!this.#stopped.signal.aborted) this.#description.save();
   }
 
   #cleanUp(): void {
     this.#folder.remove();
-    if (this.#controlUrl) removeState(this.#stateFile);
+    this.#description.remove();
     this.#watchdog.close();
   }
 }

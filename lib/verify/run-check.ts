@@ -13,8 +13,7 @@ import { Clients } from './clients/clients.ts';
 import type { Pacing } from './clients/pacing.ts';
 import type { Tokens } from './clients/tokens.ts';
 import type { Obstacle } from './target/obstacle.ts';
-import { describeRestarts, type Roster, readRoster } from './target/restarts.ts';
-import type { Target } from './target/target.ts';
+import { describeRestarts, type Roster, readRoster, type Target } from './target/target.ts';
 import { orAborted } from './wait.ts';
 
 export type Result = { readonly name: string; readonly title: string; readonly ms: number } & Outcome;

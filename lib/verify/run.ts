@@ -3,7 +3,7 @@ import type { Clients } from './clients/clients.ts';
 import { Pacing } from './clients/pacing.ts';
 import { clientsOf, type Plan, type Result, runCheck } from './run-check.ts';
 import type { Obstacle } from './target/obstacle.ts';
-import { readRoster } from './target/restarts.ts';
+import { readRoster } from './target/target.ts';
 
 /** Called while the checks run. */
 export interface Progress {

@@ -70,7 +70,7 @@ export class FailureNotices {
   }
 }
 
-/** The message of `model-faults.ts`, or else the error's own. */
+/** The message of `model-fetch.ts`, or else the error's own. */
 function reasonOf(error: Error): string {
   const { error: ofClient, body: ofFramework } = error as { error?: Worded; body?: Worded };
   return ofClient?.message ?? ofFramework?.message ?? error.message;

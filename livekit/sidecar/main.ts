@@ -4,13 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sharedFolder } from '../config/container.ts';
 import { openDeploymentStatusReader } from './deployment-status.ts';
 import { readSettings, type SidecarSettings } from './environment.ts';
-import { readLoad } from './load.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { type SidecarMetric, sidecarMetrics } from './names.ts';
-import { type NodeCounter, openNodeCounter } from './node-counter.ts';
-import { openProtection } from './protection.ts';
-import { ProtectionManager } from './protection-manager.ts';
+import { openProtection, ProtectionManager } from './protection-manager.ts';
 import { type AddressSource, checkIp, findPublicAddress, metadataService } from './public-address.ts';
+import { type NodeCounter, openNodeCounter, readLoad } from './readings.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);

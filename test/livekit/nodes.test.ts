@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
 import { callToken } from '../../app/server/livekit/token.ts';
-import { askTurn } from '../../lib/verify/livekit/turn.ts';
+import { askTurn } from '../../lib/verify/stack/livekit/turn.ts';
 import { liveKitEnvironment } from '../../livekit/config/environment.ts';
 import { liveNodes, nodesKey } from '../../livekit/config/live-nodes.ts';
 import { turnPorts } from '../../livekit/config/ports.ts';

@@ -1,7 +1,7 @@
 import { Backoff } from '../connection/backoff.ts';
 import type { HubSocket } from '../connection/connect.ts';
 import type { Notifier } from '../connection/notify.ts';
-import { Attempts } from './attempts.ts';
+import { Attempts } from './call.ts';
 import { HubError } from './errors.ts';
 
 /** How long to pause a request after which connections ended, in milliseconds. The pauses grow. */

@@ -1,21 +1,16 @@
 import type { Logger } from 'pino';
 import { type AskReply, type AskRequest, answerFrom } from '../../protocol/answers.ts';
 import type { Leases } from '../leases/leases.ts';
-import type { ModelProvider } from '../models/provider.ts';
-import type { RedisAccess } from '../redis/access.ts';
-import { faultIn } from '../redis/server-state.ts';
+import type { ModelMessage, ModelProvider } from '../models/provider.ts';
+import { faultIn, type RedisAccess } from '../redis/access.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { type NewRoom, NewRoomError, RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { RpcError } from '../rooms/rpc.ts';
-import { conversationOf } from './conversation.ts';
-import { endTurnsOf } from './dead-owner.ts';
-import { Generation, type GenerationContext } from './generation.ts';
+import { endTurnsOf, Generation, type GenerationContext, retryUntilAvailable } from './generation.ts';
 import { answerKeys } from './keys.ts';
-import { type AnswerLimits, defaultAnswerLimits } from './limits.ts';
 import { MemoryTurns } from './memory-turns.ts';
 import { TurnPreconditions } from './preconditions.ts';
-import { retryUntilAvailable } from './retry-until-available.ts';
-import { type Turn, turnOf } from './turn.ts';
+import { type AnswerLimits, defaultAnswerLimits, type Exchange, type Turn, turnOf } from './turn.ts';
 import { TurnReader } from './turn-reader.ts';
 
 export interface AnswersOptions {
@@ -200,4 +195,24 @@ function refuse(error: unknown): never {
 
 function unreadable(error: Error): never {
   throw new RefusedError("turns can't be read now: try again", { cause: faultIn(error) });
+}
+
+/**
+ * What the model is given: the newest turns of the room that fit, whoever asked, and the question. A turn that
+ * said nothing is left out, so that question and answer alternate, as models require.
+ */
+function conversationOf(
+  exchanges: readonly Exchange[],
+  prompt: string,
+  { charactersRemembered, turnsRemembered }: AnswerLimits,
+): ModelMessage[] {
+  const messages: ModelMessage[] = [{ role: 'user', text: prompt }];
+  let left = charactersRemembered;
+  for (const { prompt: asked, answer } of exchanges.slice(-turnsRemembered).reverse()) {
+    left -= asked.length + answer.length;
+    if (left < 0) break;
+    if (asked !== '' && answer !== '')
+      messages.unshift({ role: 'user', text: asked }, { role: 'assistant', text: answer });
+  }
+  return messages;
 }

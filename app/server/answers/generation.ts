@@ -1,14 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { answerFrom } from '../../protocol/answers.ts';
-import { ModelError, type ModelMessage, type ModelProvider } from '../models/provider.ts';
+import { ModelError, type ModelFault, type ModelMessage, type ModelProvider } from '../models/provider.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
-import type { Precondition } from '../rooms/log/precondition.ts';
+import { type Precondition, RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { coalesce } from './coalesce.ts';
-import { type Ending, reasonsOfFaults } from './ending.ts';
-import type { AnswerLimits } from './limits.ts';
 import type { TurnPreconditions } from './preconditions.ts';
-import { retryUntilAvailable } from './retry-until-available.ts';
-import type { Turn } from './turn.ts';
+import type { AnswerLimits, Ending, Turn } from './turn.ts';
 import type { TurnReader } from './turn-reader.ts';
 
 export interface GenerationContext {
@@ -19,6 +17,14 @@ export interface GenerationContext {
   readonly limits: AnswerLimits;
   readonly log: Logger;
 }
+
+/** What users read of a model's fault; the log says more. */
+const reasonsOfFaults: Readonly<Record<ModelFault, string>> = {
+  busy: 'the model is busy: ask again later',
+  misconfigured: "the model can't be used now: whoever runs this service can see why",
+  rejected: 'the model does not take this question',
+  broken: 'the model broke off: ask again',
+};
 
 /** While a model says nothing, the turn is looked at this often: someone elsewhere may have cancelled it. */
 const lookEveryMs = 2_000;
@@ -144,5 +150,59 @@ class Stopped extends Error {
   constructor(ending: Ending | undefined) {
     super('stopped');
     this.ending = ending;
+  }
+}
+
+/**
+ * Ends what a dead instance was answering, each turn once, whoever else does it too: with the text that stands
+ * in the log.
+ *
+ * @throws RefusedError, UncertainError, Error while Redis is away: to be done again
+ */
+export async function endTurnsOf(
+  owner: string,
+  {
+    reader,
+    preconditions,
+    rooms,
+    log,
+  }: Pick<GenerationContext, 'reader' | 'preconditions' | 'rooms' | 'log'>,
+): Promise<void> {
+  const turns = await reader.ownedBy(owner);
+  for (const turn of turns) {
+    const found = await reader.find(turn);
+    if (!found) {
+      await reader.forget(turn, owner);
+      continue;
+    }
+    const ending = { state: 'interrupted', reason: 'the instance that answered has failed' } as const;
+    const message = { id: `${turn}:final`, from: answerFrom };
+    await rooms.publishIf(found.room, message, preconditions.end(found, ending));
+  }
+  if (turns.length > 0)
+    log.warn({ owner, turns: turns.length }, 'ended the answers of an instance that failed');
+}
+
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+/**
+ * Tries until the log has answered: through a Redis that stalls, fails over or is full. What is tried must be
+ * fit to be repeated.
+ *
+ * @throws what the signal was aborted with; what is no matter of the log's being away
+ */
+export async function retryUntilAvailable<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof RefusedError || error instanceof UncertainError)) throw error;
+    }
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(tries, 10));
+    await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() =>
+      signal.throwIfAborted(),
+    );
   }
 }

@@ -1,9 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Final, Question, Tokens } from '../../protocol/answers.ts';
-import type { Evaluation, Rejected } from '../rooms/log/precondition.ts';
-import type { Ending } from './ending.ts';
-import type { AnswerLimits } from './limits.ts';
-import type { Exchange, Turn, TurnState } from './turn.ts';
+import type { Evaluation, Rejected } from '../rooms/log/log.ts';
+import type { AnswerLimits, Ending, Exchange, Turn, TurnState } from './turn.ts';
 
 interface Kept extends Turn {
   readonly prompt: string;

@@ -1,12 +1,9 @@
 import type { Question, Tokens } from '../../protocol/answers.ts';
 import { ConditionalAppend } from '../rooms/log/conditional-append.ts';
-import type { Precondition } from '../rooms/log/precondition.ts';
-import type { Ending } from './ending.ts';
-import { jsonInside } from './json-text.ts';
-import type { AnswerKeys } from './keys.ts';
-import type { AnswerLimits } from './limits.ts';
+import type { Precondition } from '../rooms/log/log.ts';
+import { type AnswerKeys, jsonInside } from './keys.ts';
 import type { MemoryTurns } from './memory-turns.ts';
-import type { Turn } from './turn.ts';
+import type { AnswerLimits, Ending, Turn } from './turn.ts';
 
 const startScript = new ConditionalAppend(
   {

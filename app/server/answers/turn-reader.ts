@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { assertAvailable, availableRedis, type RedisAccess } from '../redis/access.ts';
-import { fromJsonInside } from './json-text.ts';
-import type { AnswerKeys } from './keys.ts';
+import { type AnswerKeys, fromJsonInside } from './keys.ts';
 import type { MemoryTurns } from './memory-turns.ts';
 import type { Exchange, Turn, TurnState } from './turn.ts';
 

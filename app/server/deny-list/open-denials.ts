@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { type BanningRooms, Bans } from './bans.ts';
-import { MemoryDenyList } from './memory-deny-list.ts';
+import { MemoryDenyList } from './deny-list.ts';
 import { RedisDenyList } from './redis-deny-list.ts';
 import { type RevocableClient, Revocations } from './revocations.ts';
 

@@ -5,8 +5,7 @@ import { assertConnected, RedisAwayError } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { NamedScript, type ScriptValue } from '../redis/script.ts';
 import { type DenyList, DenyListError, fullList, mostEntries } from './deny-list.ts';
-import { Entries } from './entries.ts';
-import { type EntryState, shifted, unsaid } from './entry-state.ts';
+import { Entries, type EntryState, shifted, unsaid } from './entries.ts';
 import { type DenyListKeys, denyListKeys } from './keys.ts';
 
 export interface RedisDenyListOptions {

@@ -4,8 +4,7 @@ import { name } from '../../protocol/schemas.ts';
 import { longestRoom } from '../../protocol/text.ts';
 import { DenyListError } from '../deny-list/deny-list.ts';
 import type { Denials } from '../deny-list/open-denials.ts';
-import { checked } from './checked.ts';
-import { HttpError } from './errors.ts';
+import { checked, HttpError } from './errors.ts';
 import { requireServiceToken } from './service-token.ts';
 
 export interface BansOptions {

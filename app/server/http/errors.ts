@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { z } from 'zod';
 
 /** A fault that the caller gets to know, as `{error: {code, message}}`. */
 export class HttpError extends Error {
@@ -76,4 +77,14 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const body = JSON.stringify({ error: { code, message } });
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close`;
   socket.end(`${head}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** @throws HttpError 400 that lists every fault */
+export function checked<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'the request'}: ${message}`,
+  );
+  throw new HttpError(400, 'bad_request', faults.join('; '));
 }

@@ -6,8 +6,7 @@ import { longestId, longestSubject } from '../../protocol/text.ts';
 import { BodyError, bodyInRequest } from '../rooms/body.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { ExpiredIdError, RefusedError, UncertainError } from '../rooms/log/log.ts';
-import { checked } from './checked.ts';
-import { HttpError } from './errors.ts';
+import { checked, HttpError } from './errors.ts';
 import { requireServiceToken } from './service-token.ts';
 
 export interface MessagesOptions {

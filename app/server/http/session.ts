@@ -9,10 +9,8 @@ import type { Identity } from '../auth/identity.ts';
 import type { AuthSettings } from '../environment.ts';
 import { bearerTokenIn } from '../net/bearer-token.ts';
 import { clientAddress } from '../net/client-address.ts';
-import { checked } from './checked.ts';
-import { allowCors } from './cors.ts';
-import { HttpError } from './errors.ts';
-import type { OriginRules } from './origin.ts';
+import { checked, HttpError } from './errors.ts';
+import { allowCors, type OriginRules } from './origin.ts';
 
 export interface SessionOptions extends OriginRules {
   readonly auth: AuthSettings;

@@ -1,5 +1,4 @@
-import { hasExpired } from '../auth/identity.ts';
-import { grantByClaims } from '../auth/room-claims.ts';
+import { grantByClaims, hasExpired } from '../auth/identity.ts';
 import type { Authorize, Grant } from '../rooms/membership/authorize.ts';
 import { RpcError } from '../rooms/rpc.ts';
 import type { HubContext } from './context.ts';

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /**
  * Who lives. What belongs to one instance for as long as it lives (who is present through it, an answer that
  * it is writing) is kept under its owner's name, and taken back by others when its lease has ended.
@@ -19,4 +21,20 @@ export interface Leases {
   onRenewed(handler: () => void): () => void;
   /** Gives the lease back, for a tidy end: the others handle it as that of a dead owner, without the wait. */
   close(): Promise<void>;
+}
+
+/** An instance that starts anew is another owner: what the one before owned is not its own. */
+export function makeOwner(instance: string): string {
+  return `${instance}~${randomBytes(6).toString('hex')}`;
+}
+
+/** Leases without others: nobody else ever dies, and this one's is never ended. */
+export function openMemoryLeases(instance = 'alone'): Leases {
+  const nothingToEnd = () => undefined;
+  return {
+    owner: makeOwner(instance),
+    onExpired: () => nothingToEnd,
+    onRenewed: () => nothingToEnd,
+    close: async () => undefined,
+  };
 }

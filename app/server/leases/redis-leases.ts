@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import { assertConnected } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
+import { hashTag, redisName } from '../redis/keys.ts';
 import { NamedScript } from '../redis/script.ts';
-import { type LeaseKeys, leaseKeys } from './keys.ts';
-import type { Leases } from './leases.ts';
-import { makeOwner } from './owner.ts';
+import { type Leases, makeOwner } from './leases.ts';
 
 /** All in milliseconds. */
 export interface LeaseTimes {
@@ -167,4 +166,19 @@ class RedisLeases implements Leases {
       log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
     }
   }
+}
+
+/** Names in Redis, in one slot. */
+interface LeaseKeys {
+  /** Sorted set of owners by the end of their lease, in the server's milliseconds. */
+  readonly owners: string;
+  /** Sorted set of owners whose lease has ended, by when they may be handed out (again) to be handled. */
+  readonly dead: string;
+  /** Hash: `last` beat of anybody, `quiet` until when nobody is swept, `since` when the first beat found nothing. */
+  readonly beat: string;
+}
+
+export function leaseKeys(deployment: string): LeaseKeys {
+  const base = redisName(deployment, 'leases', hashTag('all'));
+  return { owners: `${base}:owners`, dead: `${base}:dead`, beat: `${base}:beat` };
 }

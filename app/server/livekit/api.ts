@@ -1,4 +1,5 @@
 import {
+  AccessToken,
   type AgentDispatch,
   AgentDispatchClient,
   type ParticipantInfo,
@@ -9,8 +10,6 @@ import { LRUCache } from 'lru-cache';
 import type { CallParticipant } from '../../protocol/calls.ts';
 import type { LivekitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
-import { isAnswering } from './agent-probe.ts';
-import { isAgent, isShown } from './call-event.ts';
 import { type CallHolder, holderOf, subjectOfParticipant } from './token.ts';
 
 /** A call, as LiveKit lists it. */
@@ -206,4 +205,52 @@ function askFor<A, B>(question: () => Promise<A>, ifAbsent: B): Promise<A | B> {
 function isAbsence(error: unknown): boolean {
   if (!(error instanceof TwirpError)) return false;
   return error.status === 404 || (error.status === 503 && error.message.includes('no response from servers'));
+}
+
+/** Milliseconds. A living process answers in some; LiveKit itself takes 21 s to see that one has died. */
+const answerMs = 2_000;
+/** Nobody offers it: that it is refused is the answer. */
+const method = 'realtime-stack.probe';
+
+/**
+ * Does the process of this participant live? LiveKit passes a remote call on to it, and every client library answers
+ * one that it does not offer. What can't be found out counts as a yes.
+ */
+async function isAnswering(access: LivekitAccess, room: string, identity: string): Promise<boolean> {
+  const token = new AccessToken(access.apiKey, access.apiSecret, { ttl: '60s' });
+  token.addGrant({ roomAdmin: true, room });
+  const url = new URL('/twirp/livekit.RoomService/PerformRpc', access.apiUrl);
+  const request = {
+    room,
+    destination_identity: identity,
+    method,
+    payload: '',
+    response_timeout_ms: answerMs,
+  };
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await token.toJwt()}`, 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+      signal: AbortSignal.timeout(2 * answerMs),
+    });
+    const { code, msg = '' } = (await response.json()) as { code?: string; msg?: string };
+    const isGone =
+      code === 'not_found' || (code === 'unavailable' && msg.includes('no response from servers'));
+    return !isGone && code !== 'canceled' && code !== 'deadline_exceeded';
+  } catch {
+    return true;
+  }
+}
+
+/** Of protobuf's `livekit.ParticipantInfo.Kind`, which the SDK does not export. */
+const kinds = { egress: 2, agent: 4 } as const;
+
+export function isAgent({ kind }: Pick<ParticipantInfo, 'kind'>): boolean {
+  return Number(kind) === kinds.agent;
+}
+
+/** Recorders and the like are nobody. */
+export function isShown({ kind, permission }: Pick<ParticipantInfo, 'kind' | 'permission'>): boolean {
+  return Number(kind) !== kinds.egress && permission?.hidden !== true;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { agentName, paths } from '../../names.ts';
 import { joinRequest } from '../../protocol/schemas.ts';
 import type { LivekitAccess } from '../environment.ts';
-import { checked } from '../http/checked.ts';
+import { checked } from '../http/errors.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { openLivekitApi } from './api.ts';
 import { CallWatch, type CallWatchOptions } from './call-watch.ts';

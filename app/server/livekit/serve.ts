@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { paths } from '../../names.ts';
 import type { LivekitAccess } from '../environment.ts';
-import { allowCors } from '../http/cors.ts';
 import { HttpError } from '../http/errors.ts';
 import type { OriginRules } from '../http/origin.ts';
+import { allowCors } from '../http/origin.ts';
 import type { CallsOptions } from './calls.ts';
 
 export interface LivekitOptions extends OriginRules, Omit<CallsOptions, 'access'> {

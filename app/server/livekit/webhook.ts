@@ -2,16 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import { type WebhookEvent, WebhookReceiver } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import { paths } from '../../names.ts';
-import { callSender } from '../../protocol/calls.ts';
+import { type CallEvent, callSender } from '../../protocol/calls.ts';
 import { joinRequest } from '../../protocol/schemas.ts';
 import { isName, longestId } from '../../protocol/text.ts';
 import type { LivekitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { RefusedError, UncertainError } from '../rooms/log/log.ts';
-import { callEventOf } from './call-event.ts';
+import { isAgent, isShown } from './api.ts';
 import type { CallWatch } from './call-watch.ts';
-import { holderOf } from './token.ts';
+import { holderOf, subjectOfParticipant } from './token.ts';
 
 export interface WebhookOptions {
   readonly access: LivekitAccess;
@@ -88,4 +88,38 @@ async function tell(event: WebhookEvent, { rooms, watch, log }: WebhookOptions):
     if (!(error instanceof RefusedError || error instanceof UncertainError)) throw error;
     throw new HttpError(503, 'refused', `${error.message}: the same event again settles it`, 1);
   });
+}
+
+const calls: Readonly<Record<string, CallEvent['call']>> = {
+  room_started: 'started',
+  participant_joined: 'joined',
+  participant_left: 'left',
+  room_finished: 'ended',
+};
+
+/** Seconds from a call's beginning to the word of it. */
+const beginningSeconds = 3;
+
+/** What a room hears of it; undefined: nothing. */
+function callEventOf(webhook: WebhookEvent): CallEvent | undefined {
+  const { event, participant } = webhook;
+  const call = calls[event];
+  // A call that moves to another node, or is ended there, has not started for anyone.
+  if (call === 'started' && ageOf(webhook) > beginningSeconds) return undefined;
+  if (call === 'started' || call === 'ended') return { call, text: `The call has ${call}` };
+  if (call === undefined || !participant || !isShown(participant)) return undefined;
+  const subject = subjectOfParticipant(participant);
+  const name = participant.name || undefined;
+  return {
+    call,
+    subject,
+    ...(name === undefined ? {} : { name }),
+    ...(isAgent(participant) ? { agent: true } : {}),
+    text: `${name ?? subject} ${call} the call`,
+  };
+}
+
+/** Seconds that the call had lasted; 0 where LiveKit does not say it. */
+function ageOf({ createdAt, room }: WebhookEvent): number {
+  return room && room.creationTime > 0 ? Number(createdAt - room.creationTime) : 0;
 }

@@ -1,6 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { BackplaneStatus } from '../redis/backplane.ts';
-import type { BackplaneObserver, RedisFault } from '../redis/observer.ts';
+import type { BackplaneObserver, BackplaneStatus, RedisFault } from '../redis/backplane.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
 
 /** What is looked at of a backplane. */

@@ -1,9 +1,13 @@
+import type { Logger } from 'pino';
+import { metricDimensions, metricService, type ServiceMetric } from '../../metric-names.ts';
+import type { Metrics } from './metrics.ts';
+
 /** CloudWatch's embedded metric format: a log line that CloudWatch Logs takes metrics from. */
 
 /** CloudWatch's units that are used here. */
-export type EmfUnit = 'Count' | 'Seconds' | 'Milliseconds' | 'Bytes' | 'None';
+type EmfUnit = 'Count' | 'Seconds' | 'Milliseconds' | 'Bytes' | 'None';
 
-export interface EmfMetric {
+interface EmfMetric {
   readonly name: string;
   readonly unit: EmfUnit;
   /** Several are each a sample of their own. */
@@ -55,5 +59,111 @@ export function emfDocument(
     },
     ...dimensions,
     ...Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
+  };
+}
+
+export interface EmfReporterOptions {
+  readonly metrics: Metrics;
+  /** CloudWatch namespace. */
+  readonly namespace: string;
+  readonly deployment: string;
+  readonly log: Logger;
+}
+
+const minuteMs = 60_000;
+
+/** Totals since the start, of which a line tells what was added since the one before. */
+type Totals = Readonly<Record<string, readonly [unit: EmfUnit, total: number]>>;
+
+/**
+ * Writes one line a minute, which CloudWatch turns into metrics of the deployment: sums over its instances, since
+ * dimensions that name a task would be paid for each anew.
+ */
+export class EmfReporter {
+  readonly #options: EmfReporterOptions;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #before: Totals;
+
+  constructor(options: EmfReporterOptions) {
+    this.#options = options;
+    // Whoever names a namespace wants the lines, whatever else the log is to leave out.
+    this.#log = options.log.child({}, { level: 'info' });
+    this.#before = totalsOf(options.metrics);
+    this.#schedule();
+  }
+
+  /**
+   * Writes a line now, with what was added since the last.
+   * @param event out of turn it has no gauges: scaling goes by their average, to which each instance is to add one
+   */
+  report(event: 'minute' | 'drain started' | 'drain ended'): void {
+    const { metrics, namespace, deployment } = this.#options;
+    const totals = totalsOf(metrics);
+    const added = Object.entries(totals).map(
+      ([name, [unit, total]]): EmfMetric => ({ name, unit, value: total - (this.#before[name]?.[1] ?? 0) }),
+    );
+    this.#before = totals;
+    const dimensions = {
+      [metricDimensions.deployment]: deployment,
+      [metricDimensions.service]: metricService,
+    };
+    const gauges = event === 'minute' ? gaugesOf(metrics) : [];
+    const document = emfDocument(namespace, dimensions, [...gauges, ...added]);
+    this.#log.info({ event, connections: metrics.connections.count, ...document }, 'metrics');
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.report('minute');
+      this.#schedule();
+    }, untilMiddleOfMinute(Date.now())).unref();
+  }
+}
+
+/** Lines stand in the middle of minutes: timers drift, and a minute with two lines of one instance counts it twice. */
+export function untilMiddleOfMinute(now: number): number {
+  const wait = minuteMs - ((now + minuteMs / 2) % minuteMs);
+  // A timer may fire a millisecond early: the middle that it was for is over.
+  return wait < 1_000 ? wait + minuteMs : wait;
+}
+
+/** What holds at the moment. */
+function gaugesOf({ connections, rooms, backplane, eventLoop }: Metrics): EmfMetric[] {
+  const scaledBy: Record<Extract<ServiceMetric, 'Connections' | 'Degraded'>, number> = {
+    Connections: connections.count,
+    Degraded: backplane.degraded ? 1 : 0,
+  };
+  const roundTrip = backplane.takeLongestRoundTrip();
+  return [
+    ...Object.entries(scaledBy).map(([name, value]): EmfMetric => ({ name, unit: 'Count', value })),
+    { name: 'Rooms', unit: 'Count', value: rooms.rooms },
+    { name: 'Members', unit: 'Count', value: rooms.members },
+    { name: 'EventLoopLagP99', unit: 'Milliseconds', value: eventLoop.takeP99s() },
+    { name: 'ResidentMemory', unit: 'Bytes', value: process.memoryUsage.rss() },
+    ...(roundTrip === undefined
+      ? []
+      : [{ name: 'RedisRoundTripMax', unit: 'Milliseconds' as const, value: roundTrip }]),
+  ];
+}
+
+function totalsOf({ connections, rooms, backplane }: Metrics): Totals {
+  return {
+    Connects: ['Count', connections.opened],
+    Disconnects: ['Count', connections.closed],
+    UpgradeFailures: ['Count', connections.upgradeFailures],
+    Joins: ['Count', rooms.total('joins')],
+    Replays: ['Count', rooms.total('replays')],
+    Publishes: ['Count', rooms.published('acknowledged')],
+    PublishesFailed: ['Count', rooms.published('refused', 'uncertain', 'internal')],
+    Deliveries: ['Count', rooms.total('deliveries')],
+    Gaps: ['Count', rooms.total('gaps') + rooms.total('lossesReported')],
+    SlowConsumers: ['Count', rooms.total('slowConsumers')],
+    DegradedSeconds: ['Seconds', backplane.degradedSeconds],
+    RedisErrors: ['Count', backplane.faults],
   };
 }

@@ -1,5 +1,5 @@
 import type { PresencePosition } from '../../protocol/hub.ts';
-import { leaseKeys } from '../leases/keys.ts';
+import { leaseKeys } from '../leases/redis-leases.ts';
 import { assertAvailable } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { NamedScript } from '../redis/script.ts';

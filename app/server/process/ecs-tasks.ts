@@ -1,6 +1,6 @@
 import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { z } from 'zod';
-import type { TaskReader } from './task-state.ts';
+import type { TaskReader } from './task-watch.ts';
 
 /** Which task this process is. */
 interface OwnTask {

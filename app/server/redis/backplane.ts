@@ -7,10 +7,19 @@ import { EndpointWatch } from './connection/endpoint-watch.ts';
 import { Heartbeat, type Pulse } from './connection/heartbeat.ts';
 import { RedisLink, type RedisLinkOptions } from './connection/link.ts';
 import { redisName } from './keys.ts';
-import type { BackplaneObserver } from './observer.ts';
-import { inspectServer } from './self-test.ts';
 import type { RedisSetting } from './setting/setting.ts';
 import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './setting/source.ts';
+
+/** Notified of how the backplane does, for metrics; must be quick and must not throw. */
+export interface BackplaneObserver {
+  /** The heartbeat went round: over the link for commands, through Redis, back over that for subscriptions. */
+  roundTrip(milliseconds: number): void;
+  /** @param link what it is for, such as `commands` */
+  failed(link: string, fault: RedisFault, reason: Error): void;
+}
+
+/** A connection could not be made; one that stood was lost; no answer came in time; the server takes no writes. */
+export type RedisFault = 'connect' | 'lost' | 'overdue' | 'read-only';
 
 /** `starting` until the first join; `degraded` while a backplane that was joined is away, or takes no writes. */
 export type BackplaneStatus = 'single-instance' | 'starting' | 'joined' | 'degraded';
@@ -175,4 +184,24 @@ async function settingOf(sources: RedisSources): Promise<RedisSetting> {
 function describe({ source, setting }: Extract<ResolvedSetting, { kind: 'redis' }>): string {
   const hosts = setting.endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
   return `redis at ${hosts}, user ${setting.username ?? 'default'}, TLS ${setting.tls ? 'on' : 'off'}, from ${source}`;
+}
+
+/** What a server must be to keep the contract, looked at on each new connection. */
+
+/**
+ * @throws Error when the server is a replica, or evicts: both lose what was acknowledged
+ * @returns what is legal but should be known
+ */
+export async function inspectServer(redis: Redis): Promise<string[]> {
+  const info = `${await redis.info('replication')}\n${await redis.info('memory')}`;
+  // A demoted primary still answers: what is written to it vanishes, and PUBLISH reports no error.
+  if (/^role:slave/m.test(info)) throw new Error('READONLY the server is a replica');
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+  if (policy && policy !== 'noeviction') {
+    throw new Error(
+      `EVICTION the server's maxmemory-policy is ${policy}: it would drop logs silently. Set it to noeviction`,
+    );
+  }
+  if (/^master_replid:/m.test(info)) return [];
+  return ['the server hides master_replid: a failover is recognized by run_id, and a restart costs an epoch'];
 }

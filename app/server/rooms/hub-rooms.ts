@@ -3,8 +3,7 @@ import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schema
 import { isName, longestId, longestRoom, longestSubject, nameRule } from '../../protocol/text.ts';
 import { bodyOf } from './body.ts';
 import { countAppend, createRoomCounters, type RoomCounters } from './counters.ts';
-import type { NewRoom } from './log/log.ts';
-import type { Precondition, Rejected } from './log/precondition.ts';
+import type { NewRoom, Precondition, Rejected } from './log/log.ts';
 import { type Member, offerTo } from './member.ts';
 import type { Authorize } from './membership/authorize.ts';
 import { MembershipEnforcement } from './membership/enforcement.ts';

@@ -5,9 +5,8 @@ import { follows, isEmpty, isNewcomer, isSame, wasEmptyBy } from './log/epochs.t
 import { type Page, type ReadRequest, type RoomLog, UnreadableError } from './log/log.ts';
 import type { Position } from './log/position.ts';
 import { deliverTo, type Member } from './member.ts';
-import { continuing, type LoggedMessage, messageHead, positionIn } from './message.ts';
+import { continuing, type LoggedMessage, messageHead, positionIn, RecentMessages } from './message.ts';
 import type { RoomBroker, RoomSubscriber } from './pubsub/broker.ts';
-import { RecentMessages } from './recent-messages.ts';
 
 export interface RoomContext<M extends Member> {
   readonly log: RoomLog;

@@ -18,7 +18,7 @@ import { serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
 import { scaleService, scales } from '../ecs/service-options.ts';
-import { grantOwnCluster } from '../ecs/task-permissions.ts';
+import { grantOwnCluster } from '../ecs/task-protection.ts';
 import { addressWithin, type Edge, internalPort, routeFrom } from '../edge/edge.ts';
 import type { Redis, RedisAccess } from '../redis/redis.ts';
 import { type BedrockModel, invokeModel } from './bedrock-model.ts';

@@ -1,6 +1,9 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { paths } from '../../../app/names.ts';
 import { type ApiKey, liveKitEnvironment, secretEnvironment } from '../../../livekit/config/environment.ts';
-import { liveKitPaths } from '../../../livekit/config/ports.ts';
+import { type LiveKitPorts, liveKitPaths, portsOfNode } from '../../../livekit/config/ports.ts';
 import type { RedisFacts } from '../../../livekit/config/redis.ts';
 import { renderLiveKit } from '../../../livekit/config/render.ts';
 import { ManagedProcess } from '../processes/managed-process.ts';
@@ -8,7 +11,6 @@ import type { Watchdog } from '../processes/watchdog.ts';
 import type { LoadBalancer } from '../proxy/load-balancer.ts';
 import type { Rule } from '../proxy/rules.ts';
 import type { RedisServer } from '../redis/server.ts';
-import { freeLiveKitPorts } from './node-ports.ts';
 
 export interface LiveKitNodesOptions {
   /** The server's program. */
@@ -119,5 +121,59 @@ export class LiveKitNodes {
       tls: true,
       caFile: redis.caFile,
     };
+  }
+}
+
+/** How many blocks of ports are tried before a start fails. */
+const mostBlocks = 50;
+
+/**
+ * Finds the ports of the nth node, counted from 0: the usual ones, or those of a later block if another program has one
+ * of them.
+ * @param blockSize how many nodes have their ports side by side
+ * @throws Error when all are taken
+ */
+async function freeLiveKitPorts(index: number, blockSize: number): Promise<LiveKitPorts> {
+  for (let block = 0; block < mostBlocks; block += 1) {
+    const ports = portsOfNode(index + block * blockSize);
+    if (await allFree(ports)) return ports;
+  }
+  throw new Error(`no free ports for LiveKit from ${portsOfNode(index).signalling} on`);
+}
+
+async function allFree({ signalling, mediaTcp, prometheus, mediaUdp }: LiveKitPorts): Promise<boolean> {
+  const [first, last] = mediaUdp;
+  const udp = Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+  const free = await Promise.all([
+    ...[signalling, mediaTcp, prometheus].map(isTcpFree),
+    ...udp.map(isUdpFree),
+  ]);
+  return free.every(Boolean);
+}
+
+async function isTcpFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    // On all addresses, since LiveKit receives media on each of them.
+    server.listen(port);
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+async function isUdpFree(port: number): Promise<boolean> {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind(port);
+    await once(socket, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.close();
   }
 }

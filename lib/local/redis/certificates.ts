@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { PrivateFolder } from '../processes/private-folder.ts';
-import { StartError } from '../processes/start-error.ts';
+import { StartError } from '../processes/start.ts';
+import type { PrivateFolder } from '../processes/watchdog.ts';
 
 /** Names the file of the authorities that Node trusts besides its own. */
 export const extraCaVariable = 'NODE_EXTRA_CA_CERTS';

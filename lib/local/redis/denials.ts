@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { runCommand } from './run-command.ts';
-import type { RedisServer } from './server.ts';
+import { type RedisServer, runCommand } from './server.ts';
 
 const everyMs = 2_000;
 /** Redis itself keeps no more. */

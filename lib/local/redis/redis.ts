@@ -3,14 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { environmentNames as names } from '../../../app/names.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
-import type { PrivateFolder } from '../processes/private-folder.ts';
-import { StartError } from '../processes/start-error.ts';
-import { untilReady } from '../processes/until-ready.ts';
-import type { Watchdog } from '../processes/watchdog.ts';
+import { StartError, untilReady } from '../processes/start.ts';
+import type { PrivateFolder, Watchdog } from '../processes/watchdog.ts';
 import { extraCaFile, extraCaVariable, makeCertificate } from './certificates.ts';
 import { reportDenials } from './denials.ts';
-import { runCommand } from './run-command.ts';
-import { prepareRedis, type RedisServer, redisUrl } from './server.ts';
+import { prepareRedis, type RedisServer, redisUrl, runCommand } from './server.ts';
 import { redisUsers } from './users.ts';
 
 export interface RedisOptions {

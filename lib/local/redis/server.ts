@@ -1,7 +1,7 @@
+import { connect } from 'node:tls';
 import { ManagedProcess } from '../processes/managed-process.ts';
 import { freePort } from '../processes/ports.ts';
-import type { PrivateFolder } from '../processes/private-folder.ts';
-import type { Watchdog } from '../processes/watchdog.ts';
+import type { PrivateFolder, Watchdog } from '../processes/watchdog.ts';
 import type { Certificate } from './certificates.ts';
 import { type RedisUser, type RedisUsers, userLines } from './users.ts';
 
@@ -85,4 +85,29 @@ export function redisConfiguration({ port, caFile, keyFile, users }: Configurati
 /** `rediss://user:password@localhost:port`: a host name, since certificates are issued for names on AWS. */
 export function redisUrl({ port }: Pick<RedisServer, 'port'>, { name, password }: RedisUser): string {
   return `rediss://${name}:${password}@localhost:${port}`;
+}
+
+const replyMs = 1_000;
+
+/**
+ * Runs one Redis command on a connection of its own.
+ * @returns the replies as they came, in RESP 2; nothing if the server does not answer
+ */
+export function runCommand(
+  { port, ca }: Pick<RedisServer, 'port' | 'ca'>,
+  user: RedisUser,
+  command: string,
+): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect({ host: '127.0.0.1', servername: 'localhost', port, ca }, () =>
+      socket.write(`AUTH ${user.name} ${user.password}\r\n${command}\r\nQUIT\r\n`),
+    );
+    socket.setTimeout(replyMs, () => socket.destroy());
+    socket.setEncoding('utf8').on('data', (data: string) => {
+      text += data;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(text));
+  });
 }

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, cancel } from '../../../app/client/ask.ts';
+import { ask, cancel } from '../../../app/client/answers.ts';
 import type { HubSocket } from '../../../app/client/connection/connect.ts';
 import type { HubError } from '../../../app/client/requests/errors.ts';
 import type { Lost, Message, Position } from '../../../app/protocol/hub.ts';
 import type { Participant } from '../accounting/ledger.ts';
-import { describeError } from '../target/connection-error.ts';
+import { describeError } from '../target/request.ts';
 import { type Patience, until } from '../wait.ts';
 
 /** The handlers of a client in a room. */

@@ -1,8 +1,7 @@
 import type { ReplicationGroup } from '@aws-sdk/client-elasticache';
 import { CheckFailure, NotProvedError, type StackCheck } from '../check.ts';
-import type { AwsClients } from './aws-clients.ts';
+import { type AwsClients, explainRejection } from './aws-clients.ts';
 import type { DeployedStack } from './deployed-stack.ts';
-import { explainRejection } from './explain-rejection.ts';
 
 const replicationGroupType = 'AWS::ElastiCache::ReplicationGroup';
 

@@ -1,7 +1,6 @@
 import { type Check, CheckFailure, type StackCheck } from '../check.ts';
 import { CannotVerifyError } from '../errors.ts';
-import { type AwsClients, openClients } from './aws-clients.ts';
-import { explainRejection } from './explain-rejection.ts';
+import { type AwsClients, explainRejection, openClients } from './aws-clients.ts';
 
 export interface DeployedResource {
   readonly logicalId: string;

@@ -1,8 +1,7 @@
 import type { ListTasksRequest, Task } from '@aws-sdk/client-ecs';
 import { CheckFailure, NotProvedError, type StackCheck } from '../check.ts';
-import type { AwsClients } from './aws-clients.ts';
+import { type AwsClients, explainRejection } from './aws-clients.ts';
 import type { DeployedResource, DeployedStack } from './deployed-stack.ts';
-import { explainRejection } from './explain-rejection.ts';
 
 /**
  * The tasks of the cluster, in any state.

@@ -1,6 +1,6 @@
 import { Manager, type Socket } from 'socket.io-client';
 import { type Patience, until } from '../wait.ts';
-import { describeError } from './connection-error.ts';
+import { describeError } from './request.ts';
 
 /** One handshake with one hub. */
 export interface HubProbe {

@@ -2,11 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { paths } from '../../../app/names.ts';
 import { CannotVerifyError } from '../errors.ts';
 import type { Patience } from '../wait.ts';
-import { adviseOn, describeError } from './connection-error.ts';
 import { type HubProbe, probeHubs } from './hub-probe.ts';
 import { describeOtherServer } from './other-server.ts';
 import { type Readiness, readinessIn } from './readiness.ts';
-import { type HttpResponse, sendRequest } from './request.ts';
+import { adviseOn, describeError, type HttpResponse, sendRequest } from './request.ts';
 
 /** The service, as far as it can be identified without a token. */
 export interface Service {

@@ -1,6 +1,5 @@
 import { paths } from '../../../app/names.ts';
-import { describeError } from './connection-error.ts';
-import { type HttpResponse, sendRequest } from './request.ts';
+import { describeError, type HttpResponse, sendRequest } from './request.ts';
 import type { Target } from './target.ts';
 
 const all = ['ok', 'single-instance', 'starting', 'degraded', 'draining'] as const;

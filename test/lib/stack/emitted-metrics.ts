@@ -1,5 +1,4 @@
-import type { EmfDocument } from '../../../app/server/metrics/emf.ts';
-import { EmfReporter, type EmfReporterOptions } from '../../../app/server/metrics/emf-reporter.ts';
+import { type EmfDocument, EmfReporter, type EmfReporterOptions } from '../../../app/server/metrics/emf.ts';
 
 /** The line that an instance writes once a minute, from the service's own emitter. */
 export function emittedMetrics(namespace: string, deployment: string): EmfDocument {

@@ -4,15 +4,15 @@ import {
   type DeploymentStatusReader,
   openDeploymentStatusReader,
 } from '../../../livekit/sidecar/deployment-status.ts';
-import { readLoad } from '../../../livekit/sidecar/load.ts';
 import { createLogger } from '../../../livekit/sidecar/logger.ts';
-import { openProtection } from '../../../livekit/sidecar/protection.ts';
 import {
   type Decision,
   decide,
+  openProtection,
   ProtectionManager,
   type TaskState,
 } from '../../../livekit/sidecar/protection-manager.ts';
+import { readLoad } from '../../../livekit/sidecar/readings.ts';
 import { awsEnvironment, type EcsHost, startEcsHost } from '../support/ecs-host.ts';
 
 const minute = 60_000;

@@ -1,5 +1,4 @@
-import { Answers } from '../../../app/client/answers.ts';
-import { ask, cancel } from '../../../app/client/ask.ts';
+import { Answers, ask, cancel } from '../../../app/client/answers.ts';
 import { type ClientHub, openHub } from '../../../app/client/hub.ts';
 import type { Final, Tokens } from '../../../app/protocol/answers.ts';
 import type { Lost } from '../../../app/protocol/hub.ts';

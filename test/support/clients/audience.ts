@@ -4,9 +4,8 @@ import type { ClientHub } from '../../../app/client/hub.ts';
 import type { HubError } from '../../../app/client/requests/errors.ts';
 import type { ClientRoom, JoinOptions } from '../../../app/client/room/room.ts';
 import type { Acknowledgement, JoinReply, Lost, Message, Position } from '../../../app/protocol/hub.ts';
-import { type Audit, auditDeliveries } from '../../../lib/verify/accounting/audit.ts';
+import { type Audit, auditDeliveries, type RoomLog } from '../../../lib/verify/accounting/audit.ts';
 import { type Delivery, Ledger, type Receiver } from '../../../lib/verify/accounting/ledger.ts';
-import type { RoomLog } from '../../../lib/verify/accounting/room-log.ts';
 import { eventually } from '../wait.ts';
 
 /** A client of `app/client` in one room, and what the room's ledger knows of it. */

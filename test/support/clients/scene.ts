@@ -1,7 +1,6 @@
 import type { ClientHub, ConnectionState } from '../../../app/client/hub.ts';
-import type { Audit, Statistics } from '../../../lib/verify/accounting/audit.ts';
+import type { Audit, RoomLog, Statistics } from '../../../lib/verify/accounting/audit.ts';
 import type { Receiver } from '../../../lib/verify/accounting/ledger.ts';
-import type { RoomLog } from '../../../lib/verify/accounting/room-log.ts';
 import { readHistories } from '../redis/room-history.ts';
 import { members as defaultMembers } from '../scale.ts';
 import { Cluster, type ClusterOptions } from '../servers/cluster.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createLog } from '../../../app/server/process/log.ts';
+import { inspectServer } from '../../../app/server/redis/backplane.ts';
 import { RedisLink } from '../../../app/server/redis/connection/link.ts';
-import { inspectServer } from '../../../app/server/redis/self-test.ts';
 import { parseRedisSetting } from '../../../app/server/redis/setting/setting.ts';
 
 /** A log that nobody reads. */

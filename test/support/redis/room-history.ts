@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Message } from '../../../app/protocol/hub.ts';
 import { roomKeys } from '../../../app/server/rooms/keys.ts';
-import { RoomLog } from '../../../lib/verify/accounting/room-log.ts';
+import { RoomLog } from '../../../lib/verify/accounting/audit.ts';
 import { onRedis } from './redis-client.ts';
 
 /** What stands in the logs of rooms, read without any of the service's code. */

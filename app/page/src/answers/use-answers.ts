@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
-import { type Answer, Answers } from '../../../client/answers.ts';
-import { ask, cancel } from '../../../client/ask.ts';
+import { type Answer, Answers, ask, cancel } from '../../../client/answers.ts';
 import type { ClientHub } from '../../../client/hub.ts';
 import type { Message } from '../../../protocol/hub.ts';
 

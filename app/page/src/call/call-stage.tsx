@@ -15,8 +15,7 @@ import {
 } from 'livekit-client';
 import { useCallback, useEffect, useState } from 'react';
 import type { CallToken } from '../../../protocol/calls.ts';
-import { AgentButton } from './agent-button.tsx';
-import { CallControls } from './call-controls.tsx';
+import { AgentButton, CallControls } from './call-controls.tsx';
 import type { Devices } from './call-entry.tsx';
 import { CallTiles } from './call-tiles.tsx';
 import './call-stage.css';

@@ -21,7 +21,7 @@ import {
 } from '@livekit/components-react';
 import { type Participant, Track } from 'livekit-client';
 import { subjectAttribute } from '../../../protocol/calls.ts';
-import { nameOf } from '../people/names.ts';
+import { nameOf } from '../people/person.tsx';
 
 const sources = [
   { source: Track.Source.Camera, withPlaceholder: true },

@@ -1,15 +1,14 @@
-import { type ComponentType, useCallback, useRef, useState } from 'react';
-import type { CallToken } from '../../../protocol/calls.ts';
+import { type ComponentType, useCallback, useEffect, useRef, useState } from 'react';
+import type { CallParticipant, CallToken } from '../../../protocol/calls.ts';
 import { callEventOf } from '../chat/call-line.tsx';
 import { Conversation } from '../chat/conversation.tsx';
 import { ConnectionStatus } from '../hubs/connection-status.tsx';
 import { useHub } from '../hubs/use-hub.ts';
 import { useRoom } from '../hubs/use-room.ts';
 import { useSession } from '../session/session.ts';
-import { askCallToken } from './call-api.ts';
+import { askCallToken, askParticipants, type CallError } from './call-api.ts';
 import { CallEntry, type Devices } from './call-entry.tsx';
 import type { CallStageProps } from './call-stage.tsx';
-import { type Call, useCall } from './use-call.ts';
 
 interface Joined {
   readonly access: CallToken;
@@ -110,4 +109,47 @@ function NoMediaServer() {
       </dl>
     </div>
   );
+}
+
+/** What this window knows of a room's call. */
+type Call =
+  | { readonly state: 'asking' }
+  | { readonly state: 'open'; readonly participants: readonly CallParticipant[] }
+  /** There is no media server. */
+  | { readonly state: 'absent' }
+  | { readonly state: 'away'; readonly reason: string };
+
+/** The pause after a failed try, in milliseconds. */
+const againAfterMs = 3_000;
+
+/**
+ * @param room undefined: nothing is requested
+ * @param occasion a change of it causes a new request: the latest event of the call
+ */
+function useCall(room: string | undefined, occasion: unknown): Call {
+  const [call, setCall] = useState<Call>({ state: 'asking' });
+  const [tries, setTries] = useState(0);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an occasion to ask is not read
+  useEffect(() => {
+    if (room === undefined) return;
+    let isOver = false;
+    let timer: number | undefined;
+    const show = (now: Call) => {
+      if (isOver) return;
+      setCall(now);
+      if (now.state === 'away') timer = window.setTimeout(() => setTries(tries + 1), againAfterMs);
+    };
+    askParticipants(room).then(
+      (participants) => show({ state: 'open', participants }),
+      ({ code, message }: CallError) =>
+        show(code === 'not_configured' ? { state: 'absent' } : { state: 'away', reason: message }),
+    );
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [room, occasion, tries]);
+
+  return call;
 }

@@ -1,6 +1,6 @@
 import { type CallEvent, callSender } from '../../../protocol/calls.ts';
 import type { Message } from '../../../protocol/hub.ts';
-import { nameOf } from '../people/names.ts';
+import { nameOf } from '../people/person.tsx';
 
 /** The call event in a message. Undefined if the message is of a user. */
 export function callEventOf({ from, body }: Message): CallEvent | undefined {

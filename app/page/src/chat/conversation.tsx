@@ -3,7 +3,7 @@ import type { ClientHub } from '../../../client/hub.ts';
 import { Composer } from '../controls/composer.tsx';
 import type { Hub } from '../hubs/use-hub.ts';
 import type { Room } from '../hubs/use-room.ts';
-import { nameOf } from '../people/names.ts';
+import { nameOf } from '../people/person.tsx';
 import { useSession } from '../session/session.ts';
 import { MessageList } from './message-list.tsx';
 

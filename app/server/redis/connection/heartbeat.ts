@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { demotedReason } from '../../../metric-names.ts';
+import { saysState } from '../access.ts';
 import type { Channels } from '../channels.ts';
-import { saysState } from '../server-state.ts';
 import type { RedisLink } from './link.ts';
 
 /** What Redis does for this instance. */

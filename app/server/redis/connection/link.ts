@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { explainConnectFailure } from '../setting/diagnosis.ts';
 import type { RedisEndpoint, RedisSetting } from '../setting/setting.ts';
-import { BatchingRedis } from './batching-redis.ts';
 
 export interface RedisLinkOptions {
   /** Shown in `CLIENT LIST` and in the log. */
@@ -226,5 +225,31 @@ async function openConnection(
   } catch (error) {
     redis.disconnect();
     throw await explainConnectFailure(cause ?? (error as Error), setting, endpoint);
+  }
+}
+
+/**
+ * Sends the commands of one turn of the event loop in one write.
+ *
+ * ioredis's own way, `enableAutoPipelining`, makes a pipeline for each batch: where a turn has one command, as on
+ * an instance that is not busy, that costs more than the command itself.
+ */
+class BatchingRedis extends Redis {
+  #corked = false;
+
+  override sendCommand(...command: Parameters<Redis['sendCommand']>): unknown {
+    this.#cork();
+    return super.sendCommand(...command);
+  }
+
+  #cork(): void {
+    const { stream } = this;
+    if (this.#corked || !stream) return;
+    this.#corked = true;
+    stream.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
   }
 }

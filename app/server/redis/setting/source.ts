@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { environmentNames } from '../../../names.ts';
 import type { AwsReader } from './aws.ts';
-import { withCredentials } from './credentials.ts';
 import { parseRedisSetting, type RedisSetting, RedisSettingError } from './setting.ts';
 
 /** The parts of the environment that can name the Redis setting, in the order of their precedence. */
@@ -82,4 +82,37 @@ function fixFor(fault: string, action: string): string {
   if (fault === 'AccessDeniedException') return `Allow ${action} on it to the task role.`;
   if (fault === 'CredentialsProviderError') return 'Give the process AWS credentials, or set REDIS_URL.';
   return 'Check its name, the region and the network path to AWS.';
+}
+
+const namedUser = z.object({ username: z.string().min(1).optional(), password: z.string().min(1) });
+
+/**
+ * Puts a secret's user and password in place of the setting's own.
+ *
+ * @param text JSON `{"username": …, "password": …}` with the user optional, or a password as it is
+ * @throws RedisSettingError that names the secret and never its value
+ */
+function withCredentials(setting: RedisSetting, text: string, secretId: string): RedisSetting {
+  return { ...setting, ...credentialsIn(text, secretId) };
+}
+
+function credentialsIn(text: string, secretId: string): { username?: string; password: string } {
+  if (text.trim() === '') throw new RedisSettingError(`the secret ${secretId} is empty`);
+  if (!text.trimStart().startsWith('{')) return { password: text.trim() };
+  const parsed = namedUser.safeParse(jsonOrUndefined(text));
+  if (!parsed.success) {
+    throw new RedisSettingError(
+      `the secret ${secretId} must be a password, or JSON with \`password\` and perhaps \`username\``,
+    );
+  }
+  const { username, password } = parsed.data;
+  return { ...(username === undefined ? {} : { username }), password };
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -8,15 +8,16 @@ import {
   type NewRoom,
   NewRoomError,
   type Page,
+  type Precondition,
   pageBytes,
   pageMessages,
   type ReadRequest,
   RefusedError,
+  type Rejected,
   type RoomLog,
   type VisibleFrom,
 } from './log.ts';
 import { makeEpochTag, type Position } from './position.ts';
-import type { Precondition, Rejected } from './precondition.ts';
 import type { Retention } from './retention.ts';
 
 interface Entry {

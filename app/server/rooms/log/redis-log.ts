@@ -1,8 +1,13 @@
 import type { Redis } from 'ioredis';
 import { longestWayMs } from '../../process/stall-watch.ts';
-import { assertAvailable, assertConnected, type RedisAccess, RedisAwayError } from '../../redis/access.ts';
+import {
+  assertAvailable,
+  assertConnected,
+  faultIn,
+  type RedisAccess,
+  RedisAwayError,
+} from '../../redis/access.ts';
 import { NamedScript } from '../../redis/script.ts';
-import { faultIn } from '../../redis/server-state.ts';
 import { encodeBroadcast } from '../broadcast.ts';
 import { type RoomKeys, roomKeys } from '../keys.ts';
 import { messageHead } from '../message.ts';
@@ -15,16 +20,17 @@ import {
   type NewRoom,
   NewRoomError,
   type Page,
+  type Precondition,
   pageBytes,
   pageMessages,
   type ReadRequest,
   RefusedError,
+  type Rejected,
   type SharedRoomLog,
   UncertainError,
   UnreadableError,
 } from './log.ts';
 import { makeEpochTag } from './position.ts';
-import type { Precondition, Rejected } from './precondition.ts';
 import type { ReplicaAcks } from './replica-acks.ts';
 import type { Retention } from './retention.ts';
 

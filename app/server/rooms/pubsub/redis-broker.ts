@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { faultIn } from '../../redis/access.ts';
 import type { ChannelListener, Channels } from '../../redis/channels.ts';
-import { faultIn } from '../../redis/server-state.ts';
 import { type Broadcast, encodeBroadcast, isBroadcast, parseBroadcast } from '../broadcast.ts';
 import { roomKeys } from '../keys.ts';
 import { UnreadableError } from '../log/log.ts';

@@ -6,8 +6,7 @@ import { MemoryLog } from '../log/memory-log.ts';
 import { RedisLog } from '../log/redis-log.ts';
 import { ReplicaAcks } from '../log/replica-acks.ts';
 import { defaultRetention, type Retention } from '../log/retention.ts';
-import type { RoomBroker } from '../pubsub/broker.ts';
-import { MemoryBroker } from '../pubsub/memory-broker.ts';
+import { MemoryBroker, type RoomBroker } from '../pubsub/broker.ts';
 import { RedisBroker } from '../pubsub/redis-broker.ts';
 
 export interface HubOptions {

@@ -1,7 +1,6 @@
 import { type Check, CheckFailure, type Fault, NotProvedError } from '../../check.ts';
 import { joined } from './findings.ts';
-import { probeBadTokens } from './handshakes.ts';
-import { probeOrigins } from './origins.ts';
+import { probeBadTokens, probeOrigins } from './handshakes.ts';
 import { probeFeeds, probeHttp } from './publishers.ts';
 import { probeRooms } from './rooms.ts';
 

@@ -2,7 +2,7 @@ import { paths } from '../../../../app/names.ts';
 import type { Fault } from '../../check.ts';
 import { sendRequest } from '../../target/request.ts';
 import { list } from '../../wording.ts';
-import { readCookie } from './cookies.ts';
+import { readCookie } from './cookie-sessions.ts';
 
 export const isUnknownSession = (words: string): boolean => words.includes('Session ID unknown');
 

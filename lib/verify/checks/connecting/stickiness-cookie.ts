@@ -1,7 +1,13 @@
 import { type Check, CheckFailure, type Context, type Fault, type Proof } from '../../check.ts';
 import { count, list } from '../../wording.ts';
-import { cookiesOfHandshake, type Sessions, trySessions } from './cookie-sessions.ts';
-import { type Cookie, keptAcrossSites, keptOnOwnSite } from './cookies.ts';
+import {
+  type Cookie,
+  cookiesOfHandshake,
+  keptAcrossSites,
+  keptOnOwnSite,
+  type Sessions,
+  trySessions,
+} from './cookie-sessions.ts';
 import { explainConnection } from './explain-connection.ts';
 import { placeOnEach } from './placement.ts';
 

@@ -3,8 +3,16 @@ import { CheckFailure, NotProvedError, type StackCheck } from '../../check.ts';
 import { count } from '../../wording.ts';
 import type { AwsClients } from '../aws-clients.ts';
 import type { DeployedStack } from '../deployed-stack.ts';
-import { agentPart, type CallService, liveKitPart, readCallService } from './call-service.ts';
-import { minutesSince, type Rollout, rolloutFault, rolloutOf } from './rollout.ts';
+import {
+  agentPart,
+  type CallService,
+  liveKitPart,
+  minutesSince,
+  type Rollout,
+  readCallService,
+  rolloutFault,
+  rolloutOf,
+} from './call-service.ts';
 import { type Minute, readMinutes } from './sidecar-metrics.ts';
 
 /** Time for each sidecar to write its metrics, and for them to arrive. */

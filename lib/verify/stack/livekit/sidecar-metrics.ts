@@ -1,9 +1,8 @@
 import type { MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
 import { metricDimensions, metricNamespace } from '../../../../app/metric-names.ts';
 import type { SidecarMetric, WatchedService } from '../../../../livekit/sidecar/names.ts';
-import type { AwsClients } from '../aws-clients.ts';
+import { type AwsClients, explainRejection } from '../aws-clients.ts';
 import type { DeployedStack } from '../deployed-stack.ts';
-import { explainRejection } from '../explain-rejection.ts';
 
 export const minuteMs = 60_000;
 

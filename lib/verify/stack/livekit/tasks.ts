@@ -3,8 +3,7 @@ import { count } from '../../wording.ts';
 import type { AwsClients } from '../aws-clients.ts';
 import type { DeployedStack } from '../deployed-stack.ts';
 import { readTasks } from '../tasks.ts';
-import { type CallService, liveKitPart, readCallService } from './call-service.ts';
-import { rolloutOf } from './rollout.ts';
+import { type CallService, liveKitPart, readCallService, rolloutOf } from './call-service.ts';
 import { type Minute, minuteMs, readMinutes } from './sidecar-metrics.ts';
 
 /** How far to look back for any sample. */

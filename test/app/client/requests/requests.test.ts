@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, cancel } from '../../../../app/client/ask.ts';
+import { ask, cancel } from '../../../../app/client/answers.ts';
 import { Backoff } from '../../../../app/client/connection/backoff.ts';
 import type { ConnectOptions } from '../../../../app/client/connection/connect.ts';
 import { type ClientHub, openHub } from '../../../../app/client/hub.ts';

@@ -1,6 +1,5 @@
-import { DenyListError } from '../../../../app/server/deny-list/deny-list.ts';
+import { DenyListError, MemoryDenyList } from '../../../../app/server/deny-list/deny-list.ts';
 import { denyListKeys } from '../../../../app/server/deny-list/keys.ts';
-import { MemoryDenyList } from '../../../../app/server/deny-list/memory-deny-list.ts';
 import { RedisDenyList } from '../../../../app/server/deny-list/redis-deny-list.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type EntryState, isOver, merge, unsaid } from '../../../../app/server/deny-list/entry-state.ts';
+import { type EntryState, isOver, merge, unsaid } from '../../../../app/server/deny-list/entries.ts';
 import { denyListKeys } from '../../../../app/server/deny-list/keys.ts';
 import { NamedScript } from '../../../../app/server/redis/script.ts';
 import { seededRandom } from '../../../support/random.ts';

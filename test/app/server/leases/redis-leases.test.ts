@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { leaseKeys } from '../../../../app/server/leases/keys.ts';
 import type { Leases } from '../../../../app/server/leases/leases.ts';
-import { type LeaseTimes, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import { type LeaseTimes, leaseKeys, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { scriptText } from '../../../../app/server/redis/script.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';

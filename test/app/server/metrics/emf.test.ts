@@ -6,8 +6,7 @@ import {
   metricService,
   type ServiceMetric,
 } from '../../../../app/metric-names.ts';
-import { emfDocument } from '../../../../app/server/metrics/emf.ts';
-import { EmfReporter, untilMiddleOfMinute } from '../../../../app/server/metrics/emf-reporter.ts';
+import { EmfReporter, emfDocument, untilMiddleOfMinute } from '../../../../app/server/metrics/emf.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
 import { linesOf } from '../../../support/log-lines.ts';
 import { startInstance } from '../../../support/servers/service.ts';

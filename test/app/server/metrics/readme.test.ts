@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EmfReporter } from '../../../../app/server/metrics/emf-reporter.ts';
+import { EmfReporter } from '../../../../app/server/metrics/emf.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
 import { linesOf } from '../../../support/log-lines.ts';
 

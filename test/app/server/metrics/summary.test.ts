@@ -1,5 +1,5 @@
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
-import { summarizeConnections } from '../../../../app/server/metrics/summary.ts';
+import { summarizeConnections } from '../../../../app/server/observability.ts';
 import { Connections } from '../../../../app/server/socketio/engine/connections.ts';
 import { linesOf } from '../../../support/log-lines.ts';
 import { openServer } from '../../../support/servers/socket-server.ts';

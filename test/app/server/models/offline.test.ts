@@ -1,5 +1,5 @@
-import { type AnswerCache, cacheFirstAnswers } from '../../../../app/server/models/cached.ts';
 import { openOfflineModel } from '../../../../app/server/models/offline.ts';
+import { type AnswerCache, cacheFirstAnswers } from '../../../../app/server/models/open.ts';
 import { ModelError, type ModelMessage, type ModelProvider } from '../../../../app/server/models/provider.ts';
 import { counted } from '../../../support/clients/asker.ts';
 

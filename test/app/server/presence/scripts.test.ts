@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { PresenceChange } from '../../../../app/protocol/hub.ts';
-import { leaseKeys } from '../../../../app/server/leases/keys.ts';
-import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import { leaseKeys, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
 import { presenceKeys } from '../../../../app/server/presence/keys.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import { testPresencePermissions } from '../../../../app/server/presence/self-test.ts';

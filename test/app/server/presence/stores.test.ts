@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PresenceChange } from '../../../../app/protocol/hub.ts';
-import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { HubPresence, PresenceStore } from '../../../../app/server/presence/store.ts';

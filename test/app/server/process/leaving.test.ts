@@ -1,5 +1,5 @@
 import { io, type Socket } from 'socket.io-client';
-import { longestStopMs } from '../../../../app/server/process/signals.ts';
+import { longestStopMs } from '../../../../app/server/process/drain.ts';
 import {
   readiness,
   startInstance,

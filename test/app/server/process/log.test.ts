@@ -1,5 +1,5 @@
+import { redact } from '../../../../app/server/process/log.ts';
 import { LogDeduplication } from '../../../../app/server/process/log-deduplication.ts';
-import { redact } from '../../../../app/server/process/redaction.ts';
 import { linesOf } from '../../../support/log-lines.ts';
 import { eventually } from '../../../support/wait.ts';
 

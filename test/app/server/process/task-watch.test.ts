@@ -1,5 +1,4 @@
-import { openTaskReader, type TaskState } from '../../../../app/server/process/task-state.ts';
-import { watchTask } from '../../../../app/server/process/task-watch.ts';
+import { openTaskReader, type TaskState, watchTask } from '../../../../app/server/process/task-watch.ts';
 import { eventually } from '../../../support/wait.ts';
 import { denied, type EcsServer, missing, startEcs, task, taskArn, throttled } from './ecs-server.ts';
 

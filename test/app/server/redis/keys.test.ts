@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answerKeys } from '../../../../app/server/answers/keys.ts';
 import { denyListKeys } from '../../../../app/server/deny-list/keys.ts';
-import { leaseKeys } from '../../../../app/server/leases/keys.ts';
+import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { presenceKeys, sharedPresenceKeys } from '../../../../app/server/presence/keys.ts';
 import { hashTag, redisName } from '../../../../app/server/redis/keys.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';

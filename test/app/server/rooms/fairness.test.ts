@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MemoryDenyList } from '../../../../app/server/deny-list/memory-deny-list.ts';
+import { MemoryDenyList } from '../../../../app/server/deny-list/deny-list.ts';
 import { Revocations } from '../../../../app/server/deny-list/revocations.ts';
 import type { Member } from '../../../../app/server/rooms/member.ts';
 import { MembershipEnforcement } from '../../../../app/server/rooms/membership/enforcement.ts';

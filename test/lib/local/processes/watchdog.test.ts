@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { PrivateFolder } from '../../../../lib/local/processes/private-folder.ts';
-import { Watchdog } from '../../../../lib/local/processes/watchdog.ts';
+import { PrivateFolder, Watchdog } from '../../../../lib/local/processes/watchdog.ts';
 import { eventually } from '../../../support/wait.ts';
 
 function sleeper() {

@@ -1,8 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PrivateFolder } from '../../../../lib/local/processes/private-folder.ts';
-import { StartError } from '../../../../lib/local/processes/start-error.ts';
-import { Watchdog } from '../../../../lib/local/processes/watchdog.ts';
+import { StartError } from '../../../../lib/local/processes/start.ts';
+import { PrivateFolder, Watchdog } from '../../../../lib/local/processes/watchdog.ts';
 import { extraCaFile, extraCaVariable, makeCertificate } from '../../../../lib/local/redis/certificates.ts';
 
 let watchdog: Watchdog;

@@ -1,6 +1,5 @@
-import { auditDeliveries, noStatistics } from '../../../../lib/verify/accounting/audit.ts';
+import { auditDeliveries, noStatistics, RoomLog } from '../../../../lib/verify/accounting/audit.ts';
 import { Ledger } from '../../../../lib/verify/accounting/ledger.ts';
-import { RoomLog } from '../../../../lib/verify/accounting/room-log.ts';
 
 const room = 'r';
 const ann = { name: 'ann', instance: 'app-1' };

@@ -2,7 +2,7 @@ import { freePort } from '../../../../lib/local/processes/ports.ts';
 import type { DeliveryReport } from '../../../../lib/verify/accounting/delivery-report.ts';
 import { explainConnection } from '../../../../lib/verify/checks/connecting/explain-connection.ts';
 import { explainExchange } from '../../../../lib/verify/checks/delivery/explain-exchange.ts';
-import { describeError } from '../../../../lib/verify/target/connection-error.ts';
+import { describeError } from '../../../../lib/verify/target/request.ts';
 
 const whole: DeliveryReport = {
   senders: 2,

@@ -10,7 +10,7 @@ import {
   keptAcrossSites,
   keptOnOwnSite,
   readCookie,
-} from '../../../../lib/verify/checks/connecting/cookies.ts';
+} from '../../../../lib/verify/checks/connecting/cookie-sessions.ts';
 import type { Result } from '../../../../lib/verify/run-check.ts';
 
 const fixture = (name: string) => join(import.meta.dirname, '../fixtures', name);

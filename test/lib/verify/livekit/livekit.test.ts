@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Topology } from '../../../../lib/local/topology.ts';
 import { CheckFailure, NotProvedError } from '../../../../lib/verify/check.ts';
-import { callToken } from '../../../../lib/verify/livekit/call-token.ts';
+import { callToken } from '../../../../lib/verify/livekit/call.ts';
 import { neverBack } from '../../../../lib/verify/livekit/killed-node.ts';
 import { unequal } from '../../../../lib/verify/livekit/nodes.ts';
 import { loadParticipants } from '../../../../lib/verify/livekit/participant.ts';

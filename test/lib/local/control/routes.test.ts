@@ -1,4 +1,4 @@
-import { PageRoutes } from '../../../../lib/local/control/page-routes.ts';
+import { PageRoutes } from '../../../../lib/local/control/routes.ts';
 import { LoadBalancer } from '../../../../lib/local/proxy/load-balancer.ts';
 import { eventually } from '../../../support/wait.ts';
 import { type Answer, ask } from '../fixtures/client.ts';

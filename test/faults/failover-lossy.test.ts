@@ -11,11 +11,9 @@ const keep = stoppedAfterwards();
 const instances = scaled(2, 3);
 
 /**
- * The primary acknowledges 60 publishes that its replica never gets, every client hears its 20 of them, and
- * the primary dies. The 60 are gone from the log. Before anything else is said in a room each of the
- * senders is notified, once, that a publish of its own is gone and that it had 20 messages which are no more, and
- * each plain client hears `gap` with the same number. The other 163 are once in the log, and every client has
- * each of them once and in order.
+ * The primary acknowledges 60 publishes, delivers them, and dies before its replica gets them. Each sender is notified
+ * once that a publish of its own is lost, and each client that 20 of its messages are. The other 163 messages are
+ * delivered once and in order.
  */
 test('a failover that loses writes: senders and members are notified, and nothing else is lost', async () => {
   const pair = await keep(RedisPair.start());

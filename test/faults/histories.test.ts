@@ -4,9 +4,9 @@ import { History, type Outcome } from './histories/history.ts';
 import { describePlan, type Plan, planOf } from './histories/plan.ts';
 
 /**
- * `HISTORIES=200 npx jest test/faults/histories` runs 200 new ones, with `SEED=1` seeds 1–200, `AT_ONCE=12` so many side
- * by side, and `REPORT=file` keeps a line of each. Without `HISTORIES` these are the same few each time, in this process
- * alone: a change is to be judged by what it does, and not by the draw.
+ * `HISTORIES=200 npx jest test/faults/histories` runs 200 random histories. `SEED=1` takes the seeds 1–200, `AT_ONCE=12`
+ * runs 12 side by side, and `REPORT=file` writes a line of each. Without `HISTORIES` the same few run each time, so that
+ * a change is judged by what it does and not by chance.
  */
 const isShort = process.env.HISTORIES === undefined;
 const count = Number(process.env.HISTORIES ?? 8);
@@ -15,11 +15,9 @@ const atOnce = Number(process.env.AT_ONCE ?? 8);
 const longestMs = 240_000;
 
 /**
- * Random publishes, joins, leaves, cuts, kills, stalls, failovers, expiries, losses of all data and foreign payloads over
- * instances, a Redis and its replica, some histories at a time. Whatever happens: nothing that a client was joined for is
- * missing, gone, repeated or out of order at `app/client` without a notice in its place; no acknowledged publish is gone
- * without its sender being notified, and no refused one is there; no id stands in the log twice. A history that loses nothing
- * tells nobody.
+ * Random publishes, joins, leaves and faults of connections, instances and Redis. Whatever happens, `app/client` delivers
+ * each message once and in order, or reports a loss in its place. A sender is notified if an acknowledged publish is
+ * lost. No refused publish and no id twice is in the log. Nobody is notified of a loss where nothing is lost.
  */
 test(
   `${count} random histories from seed ${first} keep the contract`,

@@ -32,9 +32,9 @@ afterAll(async () => {
 });
 
 /**
- * Many clients are in one room (1,000 in full), half of them on each of two instances; one is killed, and a fifth of its
- * clients come back on the other within the grace. In at most 10 messages each client that is there is notified that the
- * others have left, and nothing else; nobody stays online for ever, nobody who moved is reported as left or joined.
+ * Many clients are in one room (1,000 in full), half of them on each of two instances. One instance is killed, and a
+ * fifth of its clients come back on the other one within the grace. In at most 10 messages, everyone is notified that
+ * the others have left. Nobody who moved is reported as left or joined.
  */
 test.concurrent('SIGKILL of an instance: who is gone is reported once, who moved is not', async () => {
   const redis = await startRedis();
@@ -90,8 +90,8 @@ test.concurrent('SIGKILL of an instance: who is gone is reported once, who moved
 });
 
 /**
- * One of two instances ends in order (SIGTERM) under 60 clients of `app/client`, which come back on the other by
- * themselves: over the whole grace and beyond nobody is notified that anybody left or joined.
+ * One of two instances ends in order (SIGTERM). Its 60 clients come back on the other one by themselves, and nobody is
+ * notified that anybody left or joined, neither within the grace nor after it.
  */
 test.concurrent('SIGTERM of an instance: nobody is reported as left or joined', async () => {
   const redis = await startRedis();

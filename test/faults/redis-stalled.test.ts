@@ -16,10 +16,9 @@ const members = scaled(3, 6);
 const messages = scaled(50, 100);
 
 /**
- * Redis is stopped (SIGSTOP) under load. Every client gets `degraded`, and no socket is closed. What a plain client
- * publishes meanwhile is answered `uncertain` while nobody knows yet, `refused` from then on; the same ids again, later,
- * make both one message each. The publishes of `app/client` are all acknowledged in the end. Each of these stands in
- * the log once, and every client has it once and in order; nobody is notified of a loss.
+ * Redis is stopped (SIGSTOP) under load. Every client gets `degraded`, and no socket is closed. A plain client's publish
+ * is `uncertain` until the stall is known, and `refused` after that. Repeats with the same ids make one message each.
+ * All publishes of `app/client` are acknowledged in the end, and delivered once and in order. Nothing is lost.
  */
 test('Redis stalls: clients are notified, publishes are refused, and nothing is lost, repeated or out of order', async () => {
   const redis = await keep(startRedis());

@@ -20,10 +20,9 @@ async function join(hub: ClientHub<number>): Promise<{ room: ClientRoom<number>;
 }
 
 /**
- * Five publishes are appended and heard by everyone else, and their acknowledgements get lost. Then the primary dies,
- * whose replica never had them, and so does the instance. The sender publishes them once more with the same ids, and to
- * the new primary they are new: in the log they stand once, behind the loss that everyone is notified of, and whoever
- * had them does not have them twice. The sender has them for the first time.
+ * Five publishes are delivered to everyone but their sender, who gets no acknowledgement. Then a failover loses them,
+ * and the instance dies. The sender publishes them again with the same ids. They are in the log once, after the loss
+ * that everyone is notified of, and nobody gets them twice.
  */
 test('what a failover lost and its sender repeats is heard once', async () => {
   const pair = await keep(RedisPair.start());

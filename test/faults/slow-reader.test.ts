@@ -14,10 +14,9 @@ const messages = 240;
 const body = 'x'.repeat(62_000);
 
 /**
- * Four clients stop reading while 15 MB are published in their room. The instance ends their connections
- * while they still stand there, and so keeps no more than its bound for each. Six who read have all 241
- * messages, once and in order, and are notified of nothing. The four read on, come back by themselves and join: what
- * each delivers and what it is notified to have lost are the 241 together, once and in order.
+ * Four clients stop reading while 15 MB are published in their room. The instance ends their connections, so it buffers
+ * no more than its bound for each. The six others get all 241 messages once and in order. The four come back by
+ * themselves: what each of them delivers and what it reports as lost are the 241 messages together.
  */
 test('clients that stop reading: they alone are dropped, and what they miss is reported', async () => {
   const redis = await keep(startRedis());

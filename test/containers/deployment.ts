@@ -140,6 +140,8 @@ export class Deployment {
     const name = definition.Name as string;
     const given = process.env[`REALTIME_IMAGE_${name.toUpperCase()}`];
     if (given) return Promise.resolve(given);
+    // An image by name, which a pipeline has built.
+    if (typeof definition.Image === 'string') return Promise.resolve(definition.Image);
     const known = images.get(name) ?? this.#build(name, definition.Image);
     images.set(name, known);
     return known;

@@ -1,3 +1,4 @@
+import { serviceMetrics } from '../../app/metric-names.ts';
 import { sidecarEnvironment, sidecarMetrics } from '../../livekit/sidecar/names.ts';
 import { cacheNodes, instances, isFree, prices } from './prices.ts';
 
@@ -52,9 +53,6 @@ const monthly = (hour: number) => hour * prices.hoursAMonth;
 
 /** Capacity units of a load balancer without traffic: listeners and health checks. */
 const idleCapacityUnits = 0.1;
-
-/** Custom metrics that the service writes in each line of its EMF reporter. */
-export const serviceMetricCount = 19;
 
 /** Logs without traffic in GB a month: the service's metrics and starts, and rejected packets in the flow log. */
 const quietLogGb = { ServiceContainerLogs: 0.2, NetworkFlowLogs: 1 } as const;
@@ -191,7 +189,7 @@ function metricsOf(template: Template): number {
 function metricCountOf(variables: readonly string[]): number {
   if (variables.includes(sidecarEnvironment.agentWorkerUrl)) return sidecarMetrics.agent.length;
   if (variables.includes(sidecarEnvironment.liveKitConfig)) return sidecarMetrics.livekit.length;
-  return serviceMetricCount;
+  return serviceMetrics.length;
 }
 
 function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {

@@ -18,6 +18,7 @@ export function groupKnobs(knobs: Knobs) {
     region: knobs.region,
     containerInsights: knobs.containerInsights,
     alarmEmail: knobs.alarmEmail,
+    dashboard: knobs.dashboard,
     deletionProtection: knobs.deletionProtection,
     logRetentionDays: knobs.logRetentionDays,
     removalPolicy: knobs.removalPolicy,

@@ -348,6 +348,9 @@ export const knobs = z.object({
   containerInsights: flag('take true in production').describe(
     'Container Insights of the cluster, about $0.07 a metric and month.',
   ),
+  dashboard: flag('take true where somebody is on call').describe(
+    'A CloudWatch dashboard to be read from top to bottom: clients, deliveries, losses, Redis, calls, the edge, what costs money. About $3 a month; an account’s first three dashboards are free, if they show 50 metrics at most.',
+  ),
   alarmEmail: text(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'be an e-mail address', 'write one that is read')
     .optional()
     .describe('Address that gets the alarms, once it has confirmed the subscription.'),

@@ -124,6 +124,9 @@ const pricers: Readonly<Record<string, Pricer>> = {
     const quantity = Metrics.filter(({ MetricStat }: Properties) => MetricStat).length;
     items.push({ what: 'alarm, by its metrics', quantity, each: prices.alarmMetricMonth });
   },
+  'AWS::CloudWatch::Dashboard': (_, __, { items }) => {
+    items.push({ what: 'dashboard', quantity: 1, each: prices.dashboardMonth });
+  },
   'AWS::ApplicationAutoScaling::ScalingPolicy': (_, __, { items }) => {
     // Target tracking creates two alarms, to scale out and in.
     items.push({ what: 'alarm, by its metrics', quantity: 2, each: prices.alarmMetricMonth });

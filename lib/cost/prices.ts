@@ -17,6 +17,8 @@ export const prices = {
   webAclMonth: 5,
   webAclRuleMonth: 1,
   alarmMetricMonth: 0.1,
+  /** An account's first three are free, if they show 50 metrics at most. */
+  dashboardMonth: 3,
   customMetricMonth: 0.3,
   /** Container Insights charges for each of its metrics. */
   insightMetricMonth: 0.07,
@@ -81,6 +83,8 @@ const freeTypes = new Set([
   'AWS::ElasticLoadBalancingV2::Listener',
   'AWS::ElasticLoadBalancingV2::ListenerRule',
   'AWS::ElasticLoadBalancingV2::TargetGroup',
+  // Events of AWS's own services are free.
+  'AWS::Events::Rule',
   'AWS::IAM::InstanceProfile',
   'AWS::IAM::Policy',
   'AWS::IAM::Role',

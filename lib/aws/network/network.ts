@@ -1,4 +1,5 @@
 import type { RemovalPolicy } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -27,6 +28,10 @@ export interface NetworkProps {
   readonly encryptionKey?: kms.IKey;
 }
 
+export type NatMetric =
+  /** Connections for which a gateway had no port left. */
+  'ErrorPortAllocation' | 'BytesOutToDestination' | 'BytesInFromDestination';
+
 /** The address plan reserves blocks for this many zones, so that adding a zone later moves no subnet. */
 const plannedZones = 4;
 
@@ -41,6 +46,7 @@ export class Network extends Construct implements NetworkPlacement {
   readonly tasksHavePublicAddresses: boolean;
   readonly participants = { subnets: this.publicSubnets, havePublicAddresses: true };
   readonly isolatedSubnets: ec2.SubnetSelection = { subnetType: ec2.SubnetType.PRIVATE_ISOLATED };
+  private readonly natProvider = ec2.NatProvider.gateway();
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
@@ -52,6 +58,7 @@ export class Network extends Construct implements NetworkPlacement {
       availabilityZones: props.availabilityZones,
       reservedAzs: Math.max(0, plannedZones - props.availabilityZones.length),
       natGateways: props.natGateways,
+      natGatewayProvider: this.natProvider,
       // Closing the default security group takes a Lambda function, and nothing here uses that group.
       restrictDefaultSecurityGroup: false,
       // The private subnets come last: if NAT gateways are added later, the other subnets keep their addresses.
@@ -66,6 +73,37 @@ export class Network extends Construct implements NetworkPlacement {
       gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
     });
     this.logRejectedTraffic(props);
+  }
+
+  /**
+   * Of all NAT gateways together. Undefined if there is none.
+   *
+   * @param name as in CloudWatch's namespace AWS/NATGateway
+   */
+  metricOfNatGateways(name: NatMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric | undefined {
+    const gateways = this.tasksHavePublicAddresses ? [] : this.natProvider.configuredGateways;
+    if (gateways.length === 0) return undefined;
+    const metrics = Object.fromEntries(
+      gateways.map(({ gatewayId }, index) => [
+        // A graph may show several, and takes each id once.
+        `${name.charAt(0).toLowerCase()}${name.slice(1)}${index + 1}`,
+        new cloudwatch.Metric({
+          namespace: 'AWS/NATGateway',
+          metricName: name,
+          dimensionsMap: { NatGatewayId: gatewayId },
+          statistic: 'Sum',
+          ...props,
+        }),
+      ]),
+    );
+    return new cloudwatch.MathExpression({
+      expression: Object.keys(metrics)
+        .map((id) => `FILL(${id}, 0)`)
+        .join(' + '),
+      label: name,
+      period: props?.period,
+      usingMetrics: metrics,
+    });
   }
 
   private logRejectedTraffic({ logRetention, removalPolicy, encryptionKey }: NetworkProps): void {

@@ -117,6 +117,7 @@ const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
   kmsKeyArn: sample(variants['own domain'])('arn:aws:kms:us-east-1:123456789012:key/sampled-own'),
   secretsKmsKeyArn: own('arn:aws:kms:us-east-1:123456789012:key/sampled'),
   containerInsights: own(true, '"Value":"enhanced"'),
+  dashboard: own(true, 'AWS::CloudWatch::Dashboard'),
   alarmEmail: own('sampled@example.com'),
   logRetentionDays: own(365, '"RetentionInDays":365'),
   removalPolicy: own('retain', '"DeletionPolicy":"RetainExceptOnCreate"'),

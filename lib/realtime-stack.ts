@@ -108,7 +108,6 @@ export class RealtimeStack extends Stack {
       redis,
       liveKit,
       agent,
-      encryptionKey: this.encryptionKey,
     });
     this.tagResources();
     this.addOutputs({ edge, service, turn, topicArn: topic.topicArn });

@@ -2,7 +2,6 @@ import { Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 
@@ -11,12 +10,6 @@ export interface FailedDeploymentsProps {
 
   /** ARNs of the ECS services. */
   readonly serviceArns: readonly string[];
-
-  /**
-   * The customer's KMS key with which the topic is encrypted.
-   * @default - the topic is not encrypted
-   */
-  readonly encryptionKey?: kms.IKey;
 }
 
 /** Reports to the topic that a deployment of a service failed, whether ECS rolls it back or not. */
@@ -45,17 +38,10 @@ export class FailedDeployments extends Construct {
   }
 
   /** With a role of its own, the topic need not admit EventBridge, which any account's rules could use. */
-  private createPublisher({ topic, encryptionKey }: FailedDeploymentsProps): iam.Role {
+  private createPublisher({ topic }: FailedDeploymentsProps): iam.Role {
     const role = new iam.Role(this, 'Publisher', {
       assumedBy: new iam.ServicePrincipal('events.amazonaws.com'),
     });
-    if (encryptionKey)
-      role.addToPolicy(
-        new iam.PolicyStatement({
-          actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
-          resources: [encryptionKey.keyArn],
-        }),
-      );
     topic.grantPublish(role);
     return role;
   }

@@ -1,5 +1,4 @@
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
-import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Agent } from '../agent/agent.ts';
@@ -20,19 +19,13 @@ export interface ObservabilityProps extends DashboardSources {
 
   /** A dashboard with all that alarms read, and what costs money. */
   readonly dashboard: boolean;
-
-  /**
-   * The customer's KMS key with which the topic is encrypted.
-   * @default - the topic is not encrypted
-   */
-  readonly encryptionKey?: kms.IKey;
 }
 
 /** The alarms, and the events that report like alarms. Each says what is wrong, and which article of RUNBOOK.md to open. */
 export class Observability extends Construct {
   constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id);
-    const { topic, edge, network, service, redis, liveKit, agent, encryptionKey } = props;
+    const { topic, edge, network, service, redis, liveKit, agent } = props;
     const alarms: cloudwatch.Alarm[] = [];
     const add: AddAlarm = (alarmId, alarmProps) => {
       const added = alarm(this, alarmId, { ...alarmProps, topic });
@@ -49,7 +42,6 @@ export class Observability extends Construct {
     this.watchScaling(add, props);
     new FailedDeployments(this, 'FailedDeployments', {
       topic,
-      encryptionKey,
       serviceArns: [service.container.service, liveKit?.service, agent?.service].flatMap((each) =>
         each ? [each.serviceArn] : [],
       ),

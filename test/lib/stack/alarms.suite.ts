@@ -243,6 +243,38 @@ test('alarms may publish to the topic, and nobody without TLS', () => {
   );
 });
 
+test('ElastiCache reports its events to the topic, unless that is encrypted', () => {
+  const cacheOf = (knobs: Json) => resourcesOf(templateOf(knobs), 'AWS::ElastiCache::ReplicationGroup')[0];
+  const admitted = (knobs: Json) =>
+    resourcesOf(templateOf(knobs), 'AWS::SNS::TopicPolicy')
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+      .filter(({ Effect, Principal }: Json) => Effect === 'Allow' && Principal.AWS === '*');
+  expect(cacheOf(variants.prod).NotificationTopicArn).toEqual({ Ref: expect.stringMatching(/^AlarmsTopic/) });
+  // Nobody but ElastiCache publishes as the owner of the topic.
+  expect(admitted(variants.prod)).toEqual([
+    expect.objectContaining({
+      Action: 'sns:Publish',
+      Condition: { StringEquals: { 'aws:SourceOwner': { Ref: 'AWS::AccountId' } } },
+    }),
+  ]);
+  const encrypted = { ...variants.prod, kmsKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/0123' };
+  expect(cacheOf(encrypted)).not.toHaveProperty('NotificationTopicArn');
+  expect(admitted(encrypted)).toEqual([]);
+  expect(admitted(variants['no backplane'])).toEqual([]);
+});
+
+test('EventBridge may write to a topic that is encrypted', () => {
+  const kmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/0123';
+  const policy = Object.entries(resourcesById({ ...variants.prod, kmsKeyArn })).find(([id]) =>
+    id.startsWith('ObservabilityFailedDeploymentsPublisherDefaultPolicy'),
+  )?.[1];
+  expect(policy.Properties.PolicyDocument.Statement).toContainEqual({
+    Effect: 'Allow',
+    Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+    Resource: kmsKeyArn,
+  });
+});
+
 test('the e-mail address is subscribed', () => {
   templateOf(variants['own domain']).hasResourceProperties('AWS::SNS::Subscription', {
     Protocol: 'email',

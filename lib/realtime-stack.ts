@@ -128,10 +128,11 @@ export class RealtimeStack extends Stack {
   private createNetwork(): NetworkPlacement {
     const { network } = this.config;
     if (network.kind === 'existing') return new ExistingNetwork(this, 'Network', network);
-    const { zones, natGateways } = network;
+    const { zones, natGateways, endpoints } = network;
     return new Network(this, 'Network', {
       ...this.storage,
       natGateways,
+      endpoints,
       // `maxAzs` would give two zones if the account is not known. Selecting them gives the number that is wanted.
       availabilityZones:
         typeof zones === 'number'

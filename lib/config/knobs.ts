@@ -85,6 +85,9 @@ export const knobs = z.object({
   natGateways: whole(0, 4, 'take 0 for tasks in public subnets, else one for each zone or fewer').describe(
     'NAT gateways, about $33 a month each and $0.045 a GB. With 0, tasks are placed in public subnets with public addresses, and security groups keep everyone out.',
   ),
+  privateLink: flag('take true where traffic to AWS must not leave the VPC').describe(
+    'Interface endpoints (PrivateLink) for the AWS services that tasks call: container images, ECS, logs, secrets, parameters, and Bedrock with `modelProvider` bedrock. $7.30 a month for each in each zone: $88 in two zones, $131 in three. A GB costs $0.01 there, and $0.045 at a NAT gateway, which tasks still need for what is not AWS, such as an identity provider.',
+  ),
   vpcId: text(
     /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/,
     'be the id of a VPC such as vpc-0123abcd',

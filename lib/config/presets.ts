@@ -16,6 +16,7 @@ const common = {
   redisTls: true,
   cpuArchitecture: 'arm64',
   ecsExec: false,
+  privateLink: false,
   modelProvider: 'offline',
   idleTimeoutSeconds: 120,
   wafRequestsPerAddress: 20_000,

@@ -64,6 +64,15 @@ const pricers: Readonly<Record<string, Pricer>> = {
   'AWS::EC2::NatGateway': (_, __, { items }) => {
     items.push({ what: 'NAT gateway', quantity: 1, each: monthly(prices.natGatewayHour) });
   },
+  'AWS::EC2::VPCEndpoint': ({ VpcEndpointType, SubnetIds }, _, { items }) => {
+    // Gateway endpoints, such as the one for S3, are free.
+    if (VpcEndpointType !== 'Interface') return;
+    items.push({
+      what: 'interface endpoint in a zone',
+      quantity: SubnetIds.length,
+      each: monthly(prices.interfaceEndpointHour),
+    });
+  },
   'AWS::EC2::EIP': (_, __, { items }) => items.push(address(1)),
   'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ Type, Scheme, Subnets = [] }, _, { items }) => {
     const [kind, unitHour] =

@@ -12,6 +12,8 @@ export const prices = {
   capacityUnitHour: 0.008,
   networkCapacityUnitHour: 0.006,
   natGatewayHour: 0.045,
+  /** In one zone. */
+  interfaceEndpointHour: 0.01,
   publicAddressHour: 0.005,
   secretMonth: 0.4,
   webAclMonth: 5,
@@ -70,8 +72,6 @@ const freeTypes = new Set([
   'AWS::EC2::Subnet',
   'AWS::EC2::SubnetRouteTableAssociation',
   'AWS::EC2::VPC',
-  // Gateway endpoints, such as the one for S3, are free. Interface endpoints are not, and the stack has none.
-  'AWS::EC2::VPCEndpoint',
   'AWS::EC2::VPCGatewayAttachment',
   'AWS::ECS::CapacityProvider',
   'AWS::ECS::ClusterCapacityProviderAssociations',

@@ -15,6 +15,13 @@ export interface NetworkProps {
   /** Number of NAT gateways for the private subnets. With 0, tasks are placed in the public subnets. */
   readonly natGateways: number;
 
+  /**
+   * AWS's services that get an interface endpoint (PrivateLink), such as `logs`: what tasks send there passes neither a
+   * NAT gateway nor the internet.
+   * @default - none
+   */
+  readonly endpoints?: readonly string[];
+
   /** How long the flow log keeps rejected connections. */
   readonly logRetention: logs.RetentionDays;
 
@@ -31,6 +38,8 @@ export interface NetworkProps {
 export type NatMetric =
   /** Connections for which a gateway had no port left. */
   'ErrorPortAllocation' | 'BytesOutToDestination' | 'BytesInFromDestination';
+
+const addressRange = '10.0.0.0/16';
 
 /** The address plan reserves blocks for this many zones, so that adding a zone later moves no subnet. */
 const plannedZones = 4;
@@ -55,6 +64,7 @@ export class Network extends Construct implements NetworkPlacement {
       ? this.publicSubnets
       : { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS };
     this.vpc = new ec2.Vpc(this, 'Vpc', {
+      ipAddresses: ec2.IpAddresses.cidr(addressRange),
       availabilityZones: props.availabilityZones,
       reservedAzs: Math.max(0, plannedZones - props.availabilityZones.length),
       natGateways: props.natGateways,
@@ -73,6 +83,25 @@ export class Network extends Construct implements NetworkPlacement {
       gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
     });
     this.logRejectedTraffic(props);
+    this.addEndpoints(props.endpoints ?? []);
+  }
+
+  private addEndpoints(services: readonly string[]): void {
+    if (services.length === 0) return;
+    const group = new ec2.SecurityGroup(this, 'EndpointSecurityGroup', {
+      vpc: this.vpc,
+      description: 'Interface endpoints of AWS: in from the VPC, out to nobody',
+      allowAllOutbound: false,
+    });
+    // The whole VPC, not the services' groups: a rule for each would come after its service's first task.
+    group.addIngressRule(ec2.Peer.ipv4(addressRange), ec2.Port.tcp(443), 'AWS APIs over HTTPS');
+    for (const name of services)
+      this.vpc.addInterfaceEndpoint(`${name}-endpoint`, {
+        service: new ec2.InterfaceVpcEndpointAwsService(name),
+        subnets: this.isolatedSubnets,
+        securityGroups: [group],
+        open: false,
+      });
   }
 
   /**

@@ -48,6 +48,21 @@ test('resources are counted', () => {
   expect(quantityOf(/^secret/)).toBe(5);
 });
 
+test('what is dearer is a knob, whose text says the price', () => {
+  const texts = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context.properties;
+  const dearer: readonly [knob: string, value: unknown, said: RegExp][] = [
+    ['dashboard', true, /About \$(\d+) a month/],
+    ['waf', true, /about \$(\d+) a month/],
+    ['privateLink', true, /\$(\d+) in two zones/],
+  ];
+  for (const [knob, value, said] of dearer) {
+    const [, price] = said.exec(texts[knob].description) ?? [];
+    const difference = bill({ [knob]: value }).total - bill().total;
+    // An alarm or two come with it.
+    expect([knob, Math.abs(difference - Number(price)) < 1]).toEqual([knob, true]);
+  }
+});
+
 test('a task more costs a task more', () => {
   const price = 0.25 * 0.03238 + 0.5 * 0.00356 + 0.005;
   // And the alarm's threshold costs nothing.

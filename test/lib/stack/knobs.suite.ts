@@ -30,6 +30,7 @@ const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
   availabilityZones: sample({})('us-east-1c,us-east-1d', '"AvailabilityZone":"us-east-1c"'),
   availabilityZoneCount: own(4, /"Fn::Select":\[3,\{"Fn::GetAZs":""\}\]/),
   natGateways: own(1, 'AWS::EC2::NatGateway'),
+  privateLink: own(true, '"VpcEndpointType":"Interface"'),
   vpcId: existing('vpc-0a0a0a0a'),
   publicSubnetIds: existing('subnet-0a0a0a0a,subnet-0b0b0b0b', 'subnet-0a0a0a0a'),
   privateSubnetIds: existing('subnet-0c0c0c0c,subnet-0d0d0d0d', 'subnet-0c0c0c0c'),

@@ -1,6 +1,6 @@
 /**
- * Names of the metrics that the service writes into its log for CloudWatch, as far as something else relies on them:
- * scaling and alarms. Only constants stand here.
+ * Names of the metrics that the service writes into its log for CloudWatch: scaling, alarms and the dashboard
+ * rely on them. Only constants stand here.
  */
 
 /** The value of `EMF_NAMESPACE` on AWS. */
@@ -12,14 +12,31 @@ export const metricDimensions = { deployment: 'Deployment', service: 'Service' }
 /** Value of the dimension `Service`. */
 export const metricService = 'app';
 
-/** Each is written once a minute by each instance. */
-export type ServiceMetric =
-  /** Open connections of the instance. */
-  | 'Connections'
-  /** Connections opened since the minute before. */
-  | 'Connects'
-  /** 1 while the instance has lost Redis, else 0. */
-  | 'Degraded';
+/** Each instance writes them once a minute. app/server/metrics/README.md says what each is. */
+export const serviceMetrics = [
+  'Connections',
+  'Degraded',
+  'Rooms',
+  'Members',
+  'ResidentMemory',
+  'EventLoopLagP99',
+  'RedisRoundTrip',
+  'PublishToDelivery',
+  'Connects',
+  'Disconnects',
+  'UpgradeFailures',
+  'Joins',
+  'Replays',
+  'Publishes',
+  'PublishesFailed',
+  'Deliveries',
+  'Gaps',
+  'LossesTold',
+  'SlowConsumers',
+  'DegradedSeconds',
+  'RedisErrors',
+] as const;
+export type ServiceMetric = (typeof serviceMetrics)[number];
 
 /** Why a connection to Redis ended, in the log, when its server turned out to be a replica. */
 export const demotedReason = 'the server is a replica now';

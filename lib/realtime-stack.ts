@@ -2,6 +2,7 @@ import { Annotations, CfnOutput, Duration, Fn, RemovalPolicy, Stack, Tags } from
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { Agent } from './aws/agent/agent.ts';
 import { Cluster } from './aws/ecs/cluster.ts';
@@ -49,7 +50,7 @@ export class RealtimeStack extends Stack {
       vpc: network.vpc,
       containerInsights: config.containerInsights,
     });
-    const redis = this.createRedis(network);
+    const redis = this.createRedis(network, topic);
     const zone = this.importZone();
     const edge = this.createEdge(network, zone);
     const shared = { cluster, network, redis, edge, deployment: stackName, ...this.storage };
@@ -98,7 +99,16 @@ export class RealtimeStack extends Stack {
         maxCallDrain: Duration.minutes(config.agent.maxCallDrainMinutes),
       });
 
-    new Observability(this, 'Observability', { topic, service, redis, liveKit, agent });
+    new Observability(this, 'Observability', {
+      topic,
+      dashboard: config.dashboard,
+      network,
+      edge,
+      service,
+      redis,
+      liveKit,
+      agent,
+    });
     this.tagResources();
     this.addOutputs({ edge, service, turn, topicArn: topic.topicArn });
   }
@@ -118,10 +128,11 @@ export class RealtimeStack extends Stack {
   private createNetwork(): NetworkPlacement {
     const { network } = this.config;
     if (network.kind === 'existing') return new ExistingNetwork(this, 'Network', network);
-    const { zones, natGateways } = network;
+    const { zones, natGateways, endpoints } = network;
     return new Network(this, 'Network', {
       ...this.storage,
       natGateways,
+      endpoints,
       // `maxAzs` would give two zones if the account is not known. Selecting them gives the number that is wanted.
       availabilityZones:
         typeof zones === 'number'
@@ -130,7 +141,7 @@ export class RealtimeStack extends Stack {
     });
   }
 
-  private createRedis(network: NetworkPlacement): Redis | undefined {
+  private createRedis(network: NetworkPlacement, topic: ITopic): Redis | undefined {
     const { redis } = this.config;
     if (!redis) return undefined;
     return redis.kind === 'elasticache'
@@ -138,6 +149,8 @@ export class RealtimeStack extends Stack {
           ...redis,
           network,
           encryptionKey: this.encryptionKey,
+          // With a key the topic is encrypted, and ElastiCache can't write to it.
+          notifications: this.encryptionKey ? undefined : topic,
           snapshotOnDeletion: this.config.removalPolicy === 'retain',
         })
       : new ExistingRedis(this, 'Redis', redis);

@@ -18,6 +18,7 @@ export function groupKnobs(knobs: Knobs) {
     region: knobs.region,
     containerInsights: knobs.containerInsights,
     alarmEmail: knobs.alarmEmail,
+    dashboard: knobs.dashboard,
     deletionProtection: knobs.deletionProtection,
     logRetentionDays: knobs.logRetentionDays,
     removalPolicy: knobs.removalPolicy,
@@ -49,7 +50,19 @@ function networkOf(knobs: Knobs) {
     /** Names, or the number of zones if none is named. */
     zones: knobs.availabilityZones ?? knobs.availabilityZoneCount,
     natGateways: knobs.natGateways,
+    endpoints: endpointsOf(knobs),
   };
+}
+
+/** The services of AWS that tasks call. S3, where image layers are, has a gateway endpoint in any case. */
+function endpointsOf({ privateLink, modelProvider, ecsExec }: Knobs): string[] {
+  if (!privateLink) return [];
+  const always = ['ecr.api', 'ecr.dkr', 'ecs', 'logs', 'secretsmanager', 'ssm'];
+  return [
+    ...always,
+    ...(modelProvider === 'bedrock' ? ['bedrock-runtime'] : []),
+    ...(ecsExec ? ['ssmmessages'] : []),
+  ];
 }
 
 function redisOf(knobs: Knobs) {

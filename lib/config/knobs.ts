@@ -85,6 +85,9 @@ export const knobs = z.object({
   natGateways: whole(0, 4, 'take 0 for tasks in public subnets, else one for each zone or fewer').describe(
     'NAT gateways, about $33 a month each and $0.045 a GB. With 0, tasks are placed in public subnets with public addresses, and security groups keep everyone out.',
   ),
+  privateLink: flag('take true where traffic to AWS must not leave the VPC').describe(
+    'Interface endpoints (PrivateLink) for the AWS services that tasks call: container images, ECS, logs, secrets, parameters, and Bedrock with `modelProvider` bedrock. $7.30 a month for each in each zone: $88 in two zones, $131 in three. A GB costs $0.01 there, and $0.045 at a NAT gateway, which tasks still need for what is not AWS, such as an identity provider.',
+  ),
   vpcId: text(
     /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/,
     'be the id of a VPC such as vpc-0123abcd',
@@ -347,6 +350,9 @@ export const knobs = z.object({
 
   containerInsights: flag('take true in production').describe(
     'Container Insights of the cluster, about $0.07 a metric and month.',
+  ),
+  dashboard: flag('take true where somebody is on call').describe(
+    'A CloudWatch dashboard to be read from top to bottom: clients, deliveries, losses, Redis, calls, the edge, what costs money. About $3 a month; an account’s first three dashboards are free, if they show 50 metrics at most.',
   ),
   alarmEmail: text(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'be an e-mail address', 'write one that is read')
     .optional()

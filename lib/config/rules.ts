@@ -51,6 +51,13 @@ export const rules: readonly Rule[] = [
       `\`natGateways\` must be at most the number of zones (${zones}), got: ${given.natGateways}; take ${zones}`
     );
   }),
+  rule(
+    ['privateLink', 'vpcId'],
+    ({ privateLink, vpcId }) =>
+      privateLink &&
+      vpcId !== undefined &&
+      '`privateLink` must be false with `vpcId`, got: true; whoever owns that VPC gives it endpoints: remove it',
+  ),
   needs('vpcId', 'availabilityZones', 'name the zones of its subnets, because nothing is looked up'),
   needs('vpcId', 'privateSubnetIds', 'name the subnets for tasks'),
   needs('privateSubnetIds', 'vpcId', 'a new VPC creates its own subnets'),

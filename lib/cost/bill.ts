@@ -1,3 +1,4 @@
+import { serviceMetrics } from '../../app/metric-names.ts';
 import { sidecarEnvironment, sidecarMetrics } from '../../livekit/sidecar/names.ts';
 import { cacheNodes, instances, isFree, prices } from './prices.ts';
 
@@ -53,9 +54,6 @@ const monthly = (hour: number) => hour * prices.hoursAMonth;
 /** Capacity units of a load balancer without traffic: listeners and health checks. */
 const idleCapacityUnits = 0.1;
 
-/** Custom metrics that the service writes in each line of its EMF reporter. */
-export const serviceMetricCount = 19;
-
 /** Logs without traffic in GB a month: the service's metrics and starts, and rejected packets in the flow log. */
 const quietLogGb = { ServiceContainerLogs: 0.2, NetworkFlowLogs: 1 } as const;
 
@@ -65,6 +63,15 @@ const insightMetrics = { cluster: 30, task: 60 };
 const pricers: Readonly<Record<string, Pricer>> = {
   'AWS::EC2::NatGateway': (_, __, { items }) => {
     items.push({ what: 'NAT gateway', quantity: 1, each: monthly(prices.natGatewayHour) });
+  },
+  'AWS::EC2::VPCEndpoint': ({ VpcEndpointType, SubnetIds }, _, { items }) => {
+    // Gateway endpoints, such as the one for S3, are free.
+    if (VpcEndpointType !== 'Interface') return;
+    items.push({
+      what: 'interface endpoint in a zone',
+      quantity: SubnetIds.length,
+      each: monthly(prices.interfaceEndpointHour),
+    });
   },
   'AWS::EC2::EIP': (_, __, { items }) => items.push(address(1)),
   'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ Type, Scheme, Subnets = [] }, _, { items }) => {
@@ -125,6 +132,9 @@ const pricers: Readonly<Record<string, Pricer>> = {
   'AWS::CloudWatch::Alarm': ({ Metrics = [{ MetricStat: {} }] }, _, { items }) => {
     const quantity = Metrics.filter(({ MetricStat }: Properties) => MetricStat).length;
     items.push({ what: 'alarm, by its metrics', quantity, each: prices.alarmMetricMonth });
+  },
+  'AWS::CloudWatch::Dashboard': (_, __, { items }) => {
+    items.push({ what: 'dashboard', quantity: 1, each: prices.dashboardMonth });
   },
   'AWS::ApplicationAutoScaling::ScalingPolicy': (_, __, { items }) => {
     // Target tracking creates two alarms, to scale out and in.
@@ -191,7 +201,7 @@ function metricsOf(template: Template): number {
 function metricCountOf(variables: readonly string[]): number {
   if (variables.includes(sidecarEnvironment.agentWorkerUrl)) return sidecarMetrics.agent.length;
   if (variables.includes(sidecarEnvironment.liveKitConfig)) return sidecarMetrics.livekit.length;
-  return serviceMetricCount;
+  return serviceMetrics.length;
 }
 
 function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {

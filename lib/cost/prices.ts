@@ -12,11 +12,15 @@ export const prices = {
   capacityUnitHour: 0.008,
   networkCapacityUnitHour: 0.006,
   natGatewayHour: 0.045,
+  /** In one zone. */
+  interfaceEndpointHour: 0.01,
   publicAddressHour: 0.005,
   secretMonth: 0.4,
   webAclMonth: 5,
   webAclRuleMonth: 1,
   alarmMetricMonth: 0.1,
+  /** An account's first three are free, if they show 50 metrics at most. */
+  dashboardMonth: 3,
   customMetricMonth: 0.3,
   /** Container Insights charges for each of its metrics. */
   insightMetricMonth: 0.07,
@@ -68,8 +72,6 @@ const freeTypes = new Set([
   'AWS::EC2::Subnet',
   'AWS::EC2::SubnetRouteTableAssociation',
   'AWS::EC2::VPC',
-  // Gateway endpoints, such as the one for S3, are free. Interface endpoints are not, and the stack has none.
-  'AWS::EC2::VPCEndpoint',
   'AWS::EC2::VPCGatewayAttachment',
   'AWS::ECS::CapacityProvider',
   'AWS::ECS::ClusterCapacityProviderAssociations',
@@ -81,6 +83,8 @@ const freeTypes = new Set([
   'AWS::ElasticLoadBalancingV2::Listener',
   'AWS::ElasticLoadBalancingV2::ListenerRule',
   'AWS::ElasticLoadBalancingV2::TargetGroup',
+  // Events of AWS's own services are free.
+  'AWS::Events::Rule',
   'AWS::IAM::InstanceProfile',
   'AWS::IAM::Policy',
   'AWS::IAM::Role',

@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { BackplaneObserver, BackplaneStatus, RedisFault } from '../redis/backplane.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
+import { Samples } from './samples.ts';
 
 /** What is looked at of a backplane. */
 export interface WatchedBackplane {
@@ -31,8 +32,8 @@ export class BackplaneMetrics implements BackplaneObserver {
   #degradedSince: number | undefined;
   #lastFault: LastFault | undefined;
   faults = 0;
-  /** The longest beat since it was last taken, in milliseconds. */
-  #longest: number | undefined;
+  /** In milliseconds. */
+  readonly #roundTrips = new Samples();
 
   constructor(registry: Registry) {
     gaugeOf(
@@ -76,7 +77,7 @@ export class BackplaneMetrics implements BackplaneObserver {
 
   roundTrip(milliseconds: number): void {
     this.#roundTrip.observe(milliseconds / 1000);
-    this.#longest = Math.max(this.#longest ?? 0, milliseconds);
+    this.#roundTrips.add(milliseconds);
   }
 
   failed(link: string, fault: RedisFault, reason: Error): void {
@@ -102,11 +103,9 @@ export class BackplaneMetrics implements BackplaneObserver {
     return this.#lastFault;
   }
 
-  /** @returns undefined: there was no beat */
-  takeLongestRoundTrip(): number | undefined {
-    const longest = this.#longest;
-    this.#longest = undefined;
-    return longest;
+  /** Milliseconds of each beat since they were last taken. */
+  takeRoundTrips(): number[] {
+    return this.#roundTrips.take();
   }
 
   #look(): void {

@@ -73,7 +73,8 @@ export interface EmfReporterOptions {
 const minuteMs = 60_000;
 
 /** Totals since the start, of which a line tells what was added since the one before. */
-type Totals = Readonly<Record<string, readonly [unit: EmfUnit, total: number]>>;
+type Total = readonly [unit: EmfUnit, total: number];
+type Totals = Readonly<Record<string, Total>>;
 
 /**
  * Writes one line a minute, which CloudWatch turns into metrics of the deployment: sums over its instances, since
@@ -132,24 +133,27 @@ export function untilMiddleOfMinute(now: number): number {
   return wait < 1_000 ? wait + minuteMs : wait;
 }
 
-/** What holds at the moment. */
-function gaugesOf({ connections, rooms, backplane, eventLoop }: Metrics): EmfMetric[] {
-  const scaledBy: Record<Extract<ServiceMetric, 'Connections' | 'Degraded'>, number> = {
-    Connections: connections.count,
-    Degraded: backplane.degraded ? 1 : 0,
-  };
-  const roundTrip = backplane.takeLongestRoundTrip();
+interface ServiceEmfMetric extends EmfMetric {
+  readonly name: ServiceMetric;
+}
+
+/** What holds at the moment, and what took how long since the minute before. */
+function gaugesOf({ connections, rooms, backplane, eventLoop }: Metrics): ServiceEmfMetric[] {
   return [
-    ...Object.entries(scaledBy).map(([name, value]): EmfMetric => ({ name, unit: 'Count', value })),
+    { name: 'Connections', unit: 'Count', value: connections.count },
+    { name: 'Degraded', unit: 'Count', value: backplane.degraded ? 1 : 0 },
     { name: 'Rooms', unit: 'Count', value: rooms.rooms },
     { name: 'Members', unit: 'Count', value: rooms.members },
-    { name: 'EventLoopLagP99', unit: 'Milliseconds', value: eventLoop.takeP99s() },
     { name: 'ResidentMemory', unit: 'Bytes', value: process.memoryUsage.rss() },
-    ...(roundTrip === undefined
-      ? []
-      : [{ name: 'RedisRoundTripMax', unit: 'Milliseconds' as const, value: roundTrip }]),
+    ...timesOf('EventLoopLagP99', eventLoop.takeP99s()),
+    ...timesOf('RedisRoundTrip', backplane.takeRoundTrips()),
+    ...timesOf('PublishToDelivery', rooms.takeDelays()),
   ];
 }
+
+/** A metric must have a value. */
+const timesOf = (name: ServiceMetric, value: readonly number[]): ServiceEmfMetric[] =>
+  value.length === 0 ? [] : [{ name, unit: 'Milliseconds', value }];
 
 function totalsOf({ connections, rooms, backplane }: Metrics): Totals {
   return {
@@ -161,9 +165,10 @@ function totalsOf({ connections, rooms, backplane }: Metrics): Totals {
     Publishes: ['Count', rooms.published('acknowledged')],
     PublishesFailed: ['Count', rooms.published('refused', 'uncertain', 'internal')],
     Deliveries: ['Count', rooms.total('deliveries')],
-    Gaps: ['Count', rooms.total('gaps') + rooms.total('lossesReported')],
+    Gaps: ['Count', rooms.total('gaps')],
+    LossesTold: ['Count', rooms.total('lossesReported')],
     SlowConsumers: ['Count', rooms.total('slowConsumers')],
     DegradedSeconds: ['Seconds', backplane.degradedSeconds],
     RedisErrors: ['Count', backplane.faults],
-  };
+  } satisfies Partial<Record<ServiceMetric, Total>>;
 }

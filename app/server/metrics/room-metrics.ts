@@ -1,7 +1,8 @@
 import { Histogram, type Registry } from 'prom-client';
 import { createRoomCounters, publishResults, type RoomCounters } from '../rooms/counters.ts';
 import type { RoomView } from '../rooms/hub-rooms.ts';
-import { counterOf, gaugeOf, type Samples } from './families.ts';
+import { counterOf, type Samples as FamilySamples, gaugeOf } from './families.ts';
+import { Samples } from './samples.ts';
 
 /** A hub's rooms as they are now. */
 export interface HubRooms {
@@ -56,6 +57,8 @@ export class RoomMetrics {
   readonly #counters = new Map<string, RoomCounters>();
   readonly #rooms = new Map<string, HubRooms>();
   readonly #delay: Histogram;
+  /** In milliseconds. */
+  readonly #delays = new Samples();
 
   constructor(registry: Registry) {
     for (const [name, counted, help] of families) {
@@ -99,7 +102,7 @@ export class RoomMetrics {
   /** The counters that a hub's rooms are given when they are opened. */
   countersOf(hub: string): RoomCounters {
     const counters = this.#counters.get(hub) ?? createRoomCounters();
-    counters.delayed = (milliseconds) => this.#delay.observe(Math.max(0, milliseconds) / 1000);
+    counters.delayed = (milliseconds) => this.#delayed(Math.max(0, milliseconds));
     this.#counters.set(hub, counters);
     return counters;
   }
@@ -118,6 +121,11 @@ export class RoomMetrics {
     return sum(this.#publishes((result) => results.includes(result)));
   }
 
+  /** Milliseconds from publish to delivery, of some of the messages since they were last taken. */
+  takeDelays(): number[] {
+    return this.#delays.take();
+  }
+
   get rooms(): number {
     return sum(Array.from(this.#rooms.values(), (rooms) => [{}, roomsIn(rooms)] as const));
   }
@@ -126,11 +134,16 @@ export class RoomMetrics {
     return sum(Array.from(this.#rooms.values(), (rooms) => [{}, membersIn(rooms)] as const));
   }
 
-  #each(read: (counters: RoomCounters) => number): Samples {
+  #delayed(milliseconds: number): void {
+    this.#delay.observe(milliseconds / 1000);
+    this.#delays.add(milliseconds);
+  }
+
+  #each(read: (counters: RoomCounters) => number): FamilySamples {
     return Array.from(this.#counters, ([hub, counters]) => [{ hub }, read(counters)] as const);
   }
 
-  #publishes(wanted: (result: keyof RoomCounters['publishes']) => boolean = () => true): Samples {
+  #publishes(wanted: (result: keyof RoomCounters['publishes']) => boolean = () => true): FamilySamples {
     return Array.from(this.#counters).flatMap(([hub, { publishes }]) =>
       publishResults.filter(wanted).map((result) => [{ hub, result }, publishes[result]] as const),
     );
@@ -149,7 +162,7 @@ function membersIn(rooms: HubRooms): number {
   return count;
 }
 
-function sum(samples: Samples): number {
+function sum(samples: FamilySamples): number {
   let total = 0;
   for (const [, value] of samples) total += value;
   return total;

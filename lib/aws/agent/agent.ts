@@ -17,10 +17,12 @@ import {
   acknowledgeTaskDefinition,
   decryptAtStart,
   maxFamilyLength,
+  type ScalingTargets,
   scaleService,
   scales,
   serviceOptions,
   type TaskCount,
+  unmetDemand,
 } from '../ecs/service-options.ts';
 import { addTaskProtection, sidecarMetric } from '../ecs/task-protection.ts';
 import { type NetworkPlacement, routesOf } from '../network/network-placement.ts';
@@ -152,11 +154,14 @@ const stop = { timeout: 120, drain: 110 } as const;
 const healthCheck = `fetch('http://127.0.0.1:${defaultAgentPort}/').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`;
 
 /** The voice agent's workers on Fargate. They connect to LiveKit and wait for calls; nothing connects to them. */
-export class Agent extends Construct {
+export class Agent extends Construct implements TaskCount {
   readonly service: ecs.FargateService;
 
   /** Tasks at least. */
   readonly minTasks: number;
+
+  /** Tasks at most. */
+  readonly maxTasks: number;
 
   private readonly props: AgentProps;
   private readonly logGroup: logs.LogGroup;
@@ -169,6 +174,7 @@ export class Agent extends Construct {
       );
     this.props = props;
     this.minTasks = props.minTasks;
+    this.maxTasks = props.maxTasks;
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,
@@ -179,21 +185,41 @@ export class Agent extends Construct {
     const { balancer } = props.liveKit;
     if (balancer)
       this.service.connections.allowTo(balancer, ec2.Port.tcp(balancer.port), 'agent to LiveKit signalling');
-    if (scales(props))
-      scaleService(this.service, props, {
-        cpuPercent: cpuTarget,
-        load: {
-          id: 'Calls',
-          // Each task reports once a minute how many calls it has, so this is the average over the tasks.
-          metric: this.metric('Jobs', { statistic: 'Average', period: Duration.minutes(1) }),
-          perTask: props.callsPerTask,
-        },
-      });
+    if (scales(props)) scaleService(this.service, props, this.scalingTargets);
+  }
+
+  /** CPU of the tasks, in percent. */
+  metricCpu(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.service.metricCpuUtilization(props);
+  }
+
+  /** Bytes of the log, which CloudWatch charges for. */
+  metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.logGroup.metricIncomingBytes(props);
+  }
+
+  /** 1 while there are all tasks that there may be and more are needed. Undefined if they do not scale. */
+  metricUnmetDemand(): cloudwatch.IMetric | undefined {
+    if (!scales(this)) return undefined;
+    const tasks = this.metric('RunningTasks', { statistic: 'Maximum', period: Duration.minutes(1) });
+    return unmetDemand(this.service, this, this.scalingTargets, tasks);
   }
 
   /** A metric that the tasks' sidecars write into the log. @param name as in livekit/sidecar/names.ts */
   metric(name: SidecarMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return sidecarMetric({ deployment: this.props.deployment, service: watchedService.agent }, name, props);
+  }
+
+  private get scalingTargets(): ScalingTargets {
+    return {
+      cpuPercent: cpuTarget,
+      load: {
+        id: 'Calls',
+        // Each task reports once a minute how many calls it has, so this is the average over the tasks.
+        metric: this.metric('Jobs', { statistic: 'Average', period: Duration.minutes(1) }),
+        perTask: this.props.callsPerTask,
+      },
+    };
   }
 
   private defineTask(): ecs.FargateTaskDefinition {

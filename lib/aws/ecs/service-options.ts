@@ -1,5 +1,5 @@
 import { Duration, Validations } from 'aws-cdk-lib';
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 
@@ -67,6 +67,32 @@ export function scaleService(
       ...cooldowns,
     });
   scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: cpuPercent, ...cooldowns });
+}
+
+/**
+ * 1 while a service has all the tasks that it may have, and its load still asks for more; else 0. At `maxTasks` alone
+ * nothing is wrong yet: a deployment doubles the tasks, and so may a peak that they carry.
+ *
+ * @param tasks how many there are
+ */
+export function unmetDemand(
+  service: ecs.BaseService,
+  { maxTasks }: TaskCount,
+  { cpuPercent, load }: ScalingTargets,
+  tasks: cloudwatch.Metric,
+): cloudwatch.IMetric {
+  const period = Duration.minutes(1);
+  const overload = load ? `(cpu > ${cpuPercent} OR load > ${load.perTask})` : `cpu > ${cpuPercent}`;
+  return new cloudwatch.MathExpression({
+    expression: `IF(tasks >= ${maxTasks} AND ${overload}, 1, 0)`,
+    label: `needs more than ${maxTasks} tasks`,
+    period,
+    usingMetrics: {
+      tasks,
+      cpu: service.metricCpuUtilization({ statistic: 'Average', period }),
+      ...(load && { load: load.metric }),
+    },
+  });
 }
 
 /** ECS's limit for the name under which it keeps the versions of a task definition. */

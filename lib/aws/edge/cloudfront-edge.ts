@@ -1,6 +1,7 @@
 import { Annotations, Duration, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import { VpcOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
@@ -34,6 +35,11 @@ export interface CloudFrontEdgeProps extends LoadBalancerProps {
   readonly encryptionKey?: kms.IKey;
 }
 
+/** Where CloudFront's web ACLs and metrics are. */
+export const cloudFrontRegion = 'us-east-1';
+
+export type CloudFrontMetric = 'Requests' | 'BytesDownloaded' | '4xxErrorRate' | '5xxErrorRate';
+
 /** The longest time that CloudFront waits for a response without a raised quota. A poll takes 25 s, a ping interval. */
 const originTimeout = Duration.seconds(60);
 
@@ -49,6 +55,8 @@ export class CloudFrontEdge extends Construct implements Edge {
   readonly webSocketUrl: string;
   readonly proxyHops = 2;
   readonly passesHost = false;
+  private readonly distribution: cloudfront.Distribution;
+  private ownWebAcl: WebAcl | undefined;
 
   constructor(scope: Construct, id: string, props: CloudFrontEdgeProps) {
     super(scope, id);
@@ -69,10 +77,31 @@ export class CloudFrontEdge extends Construct implements Edge {
       'CloudFront to load balancer',
     );
     const distribution = this.createDistribution(props);
+    this.distribution = distribution;
     // CloudFront can create its VPC origin only for a load balancer that has a listener.
     distribution.node.addDependency(listener);
     this.url = `https://${distribution.distributionDomainName}`;
     this.webSocketUrl = `wss://${distribution.distributionDomainName}`;
+  }
+
+  get webAcl(): WebAcl | undefined {
+    return this.ownWebAcl;
+  }
+
+  /**
+   * CloudFront's metrics are in us-east-1, wherever the stack is. A dashboard shows them everywhere; an alarm can't read a
+   * metric of another region (Amazon CloudWatch User Guide, "Cross-account cross-Region CloudWatch console").
+   *
+   * @param name as in CloudWatch's namespace AWS/CloudFront
+   */
+  metric(name: CloudFrontMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: 'AWS/CloudFront',
+      metricName: name,
+      dimensionsMap: { DistributionId: this.distribution.distributionId, Region: 'Global' },
+      region: cloudFrontRegion,
+      ...props,
+    });
   }
 
   private createDistribution(props: CloudFrontEdgeProps) {
@@ -154,12 +183,12 @@ export class CloudFrontEdge extends Construct implements Edge {
       return this.withoutWebAcl('The web ACL is off: the knob `waf` turns it on.');
     if (webAclArn) return { webAclId: webAclArn };
     const region = Stack.of(this).region;
-    if (region === 'us-east-1') {
-      const acl = new WebAcl(this, 'WebAcl', {
+    if (region === cloudFrontRegion) {
+      this.ownWebAcl = new WebAcl(this, 'WebAcl', {
         scope: 'CLOUDFRONT',
         requestsPerAddress: webAclRequestsPerAddress,
       });
-      return { webAclId: acl.arn };
+      return { webAclId: this.ownWebAcl.arn };
     }
     Annotations.of(this).addWarningV2(
       'realtime-stack:no-web-acl',

@@ -1,6 +1,7 @@
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type { LoadBalancer, RouteProps } from './load-balancer.ts';
+import type { WebAcl } from './web-acl.ts';
 
 /**
  * The address of the deployment: a public load balancer with a domain, or CloudFront in front of an internal load
@@ -14,6 +15,9 @@ export interface Edge extends ec2.IConnectable {
    * VPC. Behind CloudFront it is `balancer`. Undefined: they use the public address.
    */
   readonly internalBalancer: LoadBalancer | undefined;
+
+  /** The stack's own web ACL. Undefined: there is none, or it has another owner, who watches it. */
+  readonly webAcl: WebAcl | undefined;
 
   /** Where clients connect, `https://…`. */
   readonly url: string;

@@ -1,4 +1,5 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Construct } from 'constructs';
@@ -116,6 +117,24 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
   /** Chooses the listener that routes are added to. */
   serveOn(listener: elbv2.ApplicationListener): void {
     this.listener = listener;
+  }
+
+  /**
+   * Requests that the load balancer itself answered with a status of 500 or more, because it found no task, or its
+   * connection to one broke. There is data only while there are such.
+   */
+  metricServerErrors(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.resource.metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_5XX_COUNT, props);
+  }
+
+  /** Open connections of clients, WebSockets among them. */
+  metricConnections(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.resource.metrics.activeConnectionCount(props);
+  }
+
+  /** Capacity units, by which AWS charges. */
+  metricCapacityUnits(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.resource.metrics.consumedLCUs(props);
   }
 
   /** Sends requests to a service. Call `serveOn` first. */

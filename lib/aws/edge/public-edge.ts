@@ -32,6 +32,7 @@ export class PublicEdge extends Construct implements Edge {
   readonly connections: ec2.Connections;
   readonly url: string;
   readonly webSocketUrl: string;
+  readonly webAcl: WebAcl | undefined;
   readonly proxyHops = 1;
   readonly passesHost = true;
 
@@ -49,7 +50,7 @@ export class PublicEdge extends Construct implements Edge {
         'The load balancer is the public address of the deployment; the services behind it admit only it.',
     });
     addDnsRecord(this, props, new LoadBalancerTarget(this.balancer.resource));
-    if (props.webAclRequestsPerAddress) this.addWebAcl(props.webAclRequestsPerAddress);
+    this.webAcl = props.webAclRequestsPerAddress ? this.addWebAcl(props.webAclRequestsPerAddress) : undefined;
   }
 
   private listen(certificate: acm.ICertificate): void {
@@ -76,11 +77,12 @@ export class PublicEdge extends Construct implements Edge {
     return internal;
   }
 
-  private addWebAcl(requestsPerAddress: number): void {
+  private addWebAcl(requestsPerAddress: number): WebAcl {
     const acl = new WebAcl(this, 'WebAcl', { scope: 'REGIONAL', requestsPerAddress });
     new wafv2.CfnWebACLAssociation(this, 'WebAclAssociation', {
       webAclArn: acl.arn,
       resourceArn: this.balancer.resource.loadBalancerArn,
     });
+    return acl;
   }
 }

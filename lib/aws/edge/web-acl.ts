@@ -1,4 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as wafv2 from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 
@@ -30,18 +31,20 @@ const countedRules = [
  */
 export class WebAcl extends Construct {
   readonly arn: string;
+  private readonly scope: WebAclProps['scope'];
 
   constructor(scope: Construct, id: string, props: WebAclProps) {
     super(scope, id);
     const region = Stack.of(this).region;
     if (props.scope === 'CLOUDFRONT' && region !== 'us-east-1')
       throw new Error(`\`scope\` must be REGIONAL outside us-east-1, got: CLOUDFRONT in ${region}`);
+    this.scope = props.scope;
     // WAF reserves the name All. The metrics of two stacks in one account must not be added up.
-    const metrics = (name: string) => metricsOnly(`${Stack.of(this).stackName}-${name}`);
+    const metrics = (name: string) => metricsOnly(this.metricsName(name));
     const acl = new wafv2.CfnWebACL(this, 'Acl', {
       scope: props.scope,
       defaultAction: { allow: {} },
-      visibilityConfig: metrics('WebAcl'),
+      visibilityConfig: metrics(wholeAcl),
       rules: [
         managed(0, 'AWSManagedRulesAmazonIpReputationList'),
         managed(1, 'AWSManagedRulesCommonRuleSet', countedRules),
@@ -51,7 +54,29 @@ export class WebAcl extends Construct {
     });
     this.arn = acl.attrArn;
   }
+
+  /** Requests that all rules together let in or blocked. @param name as in CloudWatch's namespace AWS/WAFV2 */
+  metric(name: 'AllowedRequests' | 'BlockedRequests', props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: 'AWS/WAFV2',
+      metricName: name,
+      dimensionsMap: {
+        WebACL: this.metricsName(wholeAcl),
+        Rule: 'ALL',
+        // CloudFront's web ACLs are of no region, and their metrics have no such dimension.
+        ...(this.scope === 'REGIONAL' && { Region: Stack.of(this).region }),
+      },
+      statistic: 'Sum',
+      ...props,
+    });
+  }
+
+  private metricsName(name: string): string {
+    return `${Stack.of(this).stackName}-${name}`;
+  }
 }
+
+const wholeAcl = 'WebAcl';
 
 function managed(priority: number, name: string, counted: readonly string[] = []) {
   return {

@@ -19,10 +19,12 @@ import { type CpuArchitecture, containerImage } from '../ecs/image.ts';
 import {
   acknowledgeTaskDefinition,
   decryptAtStart,
+  type ScalingTargets,
   scaleService,
   scales,
   serviceOptions,
   type TaskCount,
+  unmetDemand,
 } from '../ecs/service-options.ts';
 import { addTaskProtection, sidecarMetric } from '../ecs/task-protection.ts';
 import { addressWithin, type Edge, internalPort, routeFrom } from '../edge/edge.ts';
@@ -123,7 +125,7 @@ export interface RoomSettings
 }
 
 /** Average CPU of all nodes, in percent. LiveKit itself sends no new room to a node above 90. */
-const cpuTarget = 60;
+const scalingTargets: ScalingTargets = { cpuPercent: 60, scaleOutCooldown: Duration.minutes(2) };
 
 const containerName = 'livekit';
 
@@ -145,11 +147,14 @@ function exportKeys(key: LiveKitKey): string {
 }
 
 /** LiveKit's nodes. Browsers exchange media with them directly; a sidecar protects each node while it has calls. */
-export class LiveKit extends Construct {
+export class LiveKit extends Construct implements TaskCount {
   readonly service: ecs.BaseService;
 
   /** Nodes at least. */
   readonly minTasks: number;
+
+  /** Nodes at most. */
+  readonly maxTasks: number;
 
   /** Time from SIGTERM to SIGKILL of a node. */
   readonly stopTimeout: Duration;
@@ -165,6 +170,7 @@ export class LiveKit extends Construct {
     super(scope, id);
     this.props = props;
     this.minTasks = props.minTasks;
+    this.maxTasks = props.maxTasks;
     this.isConnected = props.redis !== undefined;
     this.capacity = this.createCapacity();
     this.stopTimeout = shorter(props.stopTimeout, this.capacity.maxStopTimeout);
@@ -184,8 +190,7 @@ export class LiveKit extends Construct {
       connections: this.capacity.connections,
       grantPrincipal: task.obtainExecutionRole(),
     });
-    if (scales(props))
-      scaleService(this.service, props, { cpuPercent: cpuTarget, scaleOutCooldown: Duration.minutes(2) });
+    if (scales(props)) scaleService(this.service, props, scalingTargets);
     if (props.maxTasks === 1) this.warnAboutSingleNode();
     this.routeSignalling(props.edge);
     if (props.turn) this.routeTurn(props.turn);
@@ -194,6 +199,23 @@ export class LiveKit extends Construct {
   /** A metric that the nodes' sidecars write into the log. @param name as in livekit/sidecar/names.ts */
   metric(name: SidecarMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return sidecarMetric({ deployment: this.props.deployment, service: watchedService.node }, name, props);
+  }
+
+  /** CPU of the tasks, in percent. */
+  metricCpu(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.service.metricCpuUtilization(props);
+  }
+
+  /** Bytes of the log, which CloudWatch charges for. */
+  metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.logGroup.metricIncomingBytes(props);
+  }
+
+  /** 1 while there are all nodes that there may be and more are needed. Undefined if they do not scale. */
+  metricUnmetDemand(): cloudwatch.IMetric | undefined {
+    if (!scales(this)) return undefined;
+    const tasks = this.metric('RunningTasks', { statistic: 'Maximum', period: Duration.minutes(1) });
+    return unmetDemand(this.service, this, scalingTargets, tasks);
   }
 
   private createCapacity(): LiveKitCapacity {

@@ -1,10 +1,29 @@
+import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type * as sns from 'aws-cdk-lib/aws-sns';
-import type { Construct } from 'constructs';
+import type { Construct, IDependable } from 'constructs';
+
+/** Creates an alarm. @param id of its construct */
+export type AddAlarm = (id: string, props: Omit<AlarmProps, 'topic'>) => cloudwatch.Alarm;
+
+export const oneMinute = Duration.minutes(1);
+export const fiveMinutes = Duration.minutes(5);
+/** Of five minutes. */
+export const total = { statistic: 'Sum', period: fiveMinutes };
+/** Of a minute. */
+export const highest = { statistic: 'Maximum', period: oneMinute };
+/** Of a minute. */
+export const lowest = { statistic: 'Minimum', period: oneMinute };
 
 export interface AlarmProps {
   readonly topic: sns.ITopic;
+
+  /**
+   * What must exist before the alarm: what it watches. Before its tasks run, it would wake somebody at each first
+   * deployment. `nothing` is for the alarms that a service is rolled back by, which have to be there before it.
+   */
+  readonly after: IDependable | 'nothing';
 
   /** Heading of the article in RUNBOOK.md that says what to do. */
   readonly runbook: string;
@@ -60,5 +79,6 @@ export function alarm(scope: Construct, id: string, props: AlarmProps): cloudwat
   const action = new SnsAction(props.topic);
   created.addAlarmAction(action);
   created.addOkAction(action);
+  if (props.after !== 'nothing') created.node.addDependency(props.after);
   return created;
 }

@@ -2,10 +2,12 @@ import { Annotations, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-li
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
@@ -37,6 +39,12 @@ export interface ValkeyCacheProps {
 
   /** Weekly window in UTC in which AWS patches the cache, such as `sun:04:00-sun:05:00`. */
   readonly maintenanceWindow: string;
+
+  /**
+   * Topic to which ElastiCache reports events, such as a failover. ElastiCache can't write to an encrypted topic.
+   * @default - none
+   */
+  readonly notifications?: sns.ITopic;
 
   /** Version of the users' passwords, from 1. */
   readonly passwordVersion: number;
@@ -77,7 +85,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   /** `rediss://host:port` of the primary node. The name follows the primary after a failover. */
   readonly urlParameter: ssm.StringParameter;
 
-  private readonly nodeCount: number;
+  private readonly replicas: number;
   private readonly passwordVersion: number;
   private readonly encryptionKey: kms.IKey | undefined;
   private readonly cache: elasticache.CfnReplicationGroup;
@@ -87,7 +95,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     super(scope, id);
     this.passwordVersion = props.passwordVersion;
     this.encryptionKey = props.encryptionKey;
-    this.nodeCount = 1 + props.replicas;
+    this.replicas = props.replicas;
     const securityGroup = new ec2.SecurityGroup(this, 'SecurityGroup', {
       vpc: props.network.vpc,
       description: 'Valkey cache: admits the services that were granted to connect',
@@ -128,24 +136,78 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     return this.highestOfNodes('DatabaseMemoryUsagePercentage', props);
   }
 
+  /** The highest use of the thread that runs commands on any node, in percent. */
+  metricEngineCpu(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.highestOfNodes('EngineCPUUtilization', props);
+  }
+
+  /** The most connections that any node has. */
+  metricConnections(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.highestOfNodes('CurrConnections', props);
+  }
+
+  /** Seconds by which the slowest replica is behind. Undefined if there is none. */
+  metricReplicationLag(props?: cloudwatch.MetricOptions): cloudwatch.IMetric | undefined {
+    if (this.replicas === 0) return undefined;
+    // The primary reports none.
+    const expression = (nodes: string[]) => `MAX([${nodes.map(orZero)}])`;
+    return this.ofNodes('ReplicationLag', expression, { statistic: 'Maximum', ...props });
+  }
+
+  /** Logins that any node refused. */
+  metricAuthenticationFailures(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.sumOfNodes('AuthenticationFailures', props);
+  }
+
+  /** Packets that AWS held back or dropped because a node had used up what its type may send or receive. */
+  metricThrottledPackets(direction: 'In' | 'Out', props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.sumOfNodes(`NetworkBandwidth${direction}AllowanceExceeded`, props);
+  }
+
+  /** A metric of each node, the primary and its replicas. @param name as in CloudWatch's namespace AWS/ElastiCache */
+  metricsOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
+    return this.nodes.map((node) => this.nodeMetric(name, node, { label: `${name} ${node}`, ...props }));
+  }
+
   private get address() {
     return { host: this.cache.attrPrimaryEndPointAddress, port, tls: true };
   }
 
-  /** @param name as in CloudWatch's namespace AWS/ElastiCache */
-  private highestOfNodes(name: string, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    const nodes = Array.from({ length: this.nodeCount }, (_, index) => index + 1);
+  private get nodeCount(): number {
+    return 1 + this.replicas;
+  }
+
+  private get nodes(): number[] {
+    return Array.from({ length: this.nodeCount }, (_, index) => index + 1);
+  }
+
+  private highestOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    return this.ofNodes(name, (nodes) => `MAX([${nodes}])`, { statistic: 'Maximum', ...props });
+  }
+
+  private sumOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
+    const expression = (nodes: string[]) => nodes.map(orZero).join(' + ');
+    return this.ofNodes(name, expression, { statistic: 'Sum', ...props });
+  }
+
+  /** An alarm reads ten metrics at most, and there are six nodes at most: an expression is of one metric. */
+  private ofNodes(
+    name: CacheMetric,
+    expression: (nodes: string[]) => string,
+    props: cloudwatch.MetricOptions,
+  ): cloudwatch.IMetric {
+    const ids = this.nodes.map((node) => `node${node}`);
     return new cloudwatch.MathExpression({
-      expression: `MAX([${nodes.map((node) => `node${node}`).join(', ')}])`,
+      expression: expression(ids),
       label: name,
-      period: props?.period,
+      period: props.period,
       usingMetrics: Object.fromEntries(
-        nodes.map((node) => [`node${node}`, this.nodeMetric(name, node, { statistic: 'Maximum', ...props })]),
+        this.nodes.map((node) => [`node${node}`, this.nodeMetric(name, node, props)]),
       ),
     });
   }
 
-  private nodeMetric(name: string, node: number, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+  private nodeMetric(name: CacheMetric, node: number, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return new cloudwatch.Metric({
       namespace: 'AWS/ElastiCache',
       metricName: name,
@@ -239,6 +301,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       atRestEncryptionEnabled: true,
       kmsKeyId: props.encryptionKey?.keyArn,
       autoMinorVersionUpgrade: true,
+      notificationTopicArn: props.notifications?.topicArn,
       preferredMaintenanceWindow: props.maintenanceWindow,
       ...snapshotsFor(props.snapshotRetentionDays),
       cacheParameterGroupName: this.createParameterGroup(props).ref,
@@ -246,6 +309,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       securityGroupIds: [securityGroup.securityGroupId],
       userGroupIds: [this.createUserGroup().ref],
     });
+    if (props.notifications) cache.node.addDependency(admitElastiCache(props.notifications));
     cache.applyRemovalPolicy(props.snapshotOnDeletion ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY);
     Validations.of(cache).acknowledge({
       id: 'AwsSolutions::AwsSolutions-AEC6',
@@ -291,6 +355,40 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     });
   }
 }
+
+/**
+ * ElastiCache publishes as the owner of the topic, which the condition names (ElastiCache User Guide, "Managing
+ * ElastiCache Amazon SNS notifications"). With `aws:SourceAccount` it could not.
+ */
+function admitElastiCache(topic: sns.ITopic): IDependable {
+  const { policyDependable } = topic.addToResourcePolicy(
+    new iam.PolicyStatement({
+      actions: ['sns:Publish'],
+      principals: [new iam.AnyPrincipal()],
+      resources: [topic.topicArn],
+      conditions: { StringEquals: { 'aws:SourceOwner': Stack.of(topic).account } },
+    }),
+  );
+  return policyDependable ?? topic;
+}
+
+/** Metrics of a node that alarms and the dashboard read. */
+export type CacheMetric =
+  | 'DatabaseMemoryUsagePercentage'
+  | 'EngineCPUUtilization'
+  | 'CPUUtilization'
+  | 'CurrConnections'
+  | 'NewConnections'
+  | 'Evictions'
+  | 'ReplicationLag'
+  | 'AuthenticationFailures'
+  | 'CommandAuthorizationFailures'
+  | 'KeyAuthorizationFailures'
+  | 'ChannelAuthorizationFailures'
+  | `NetworkBandwidth${'In' | 'Out'}AllowanceExceeded`
+  | 'NetworkPacketsPerSecondAllowanceExceeded';
+
+const orZero = (id: string) => `FILL(${id}, 0)`;
 
 const MiB = 1024 * 1024;
 

@@ -2,7 +2,7 @@ import { Annotations, Duration, Stack, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { type ApplicationTargetGroup, HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, type IDependable } from 'constructs';
@@ -17,7 +17,13 @@ import { defaultPort, environmentNames as names, paths } from '../../../app/name
 import { serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
-import { scaleService, scales } from '../ecs/service-options.ts';
+import {
+  type ScalingTargets,
+  scaleService,
+  scales,
+  type TaskCount,
+  unmetDemand,
+} from '../ecs/service-options.ts';
 import { grantOwnCluster } from '../ecs/task-protection.ts';
 import { addressWithin, type Edge, internalPort, routeFrom } from '../edge/edge.ts';
 import type { Redis, RedisAccess } from '../redis/redis.ts';
@@ -147,7 +153,7 @@ const adminPort = 9464;
 const cpuTarget = 60;
 
 /** This repository's service (app/) behind the edge, with its secrets, its permissions and its scaling. */
-export class RealtimeService extends Construct {
+export class RealtimeService extends Construct implements TaskCount {
   readonly container: ContainerService;
 
   /** Signs and verifies the tokens of users. */
@@ -159,6 +165,9 @@ export class RealtimeService extends Construct {
   /** Tasks at least. */
   readonly minTasks: number;
 
+  /** Tasks at most. */
+  readonly maxTasks: number;
+
   /** Its instances find each other through Redis. */
   readonly isConnected: boolean;
 
@@ -168,12 +177,15 @@ export class RealtimeService extends Construct {
   }
 
   private readonly deployment: string;
-  private readonly targets: elbv2.ApplicationTargetGroup;
+  private readonly scalingTargets: ScalingTargets;
+  private readonly targets: ApplicationTargetGroup;
 
   constructor(scope: Construct, id: string, props: RealtimeServiceProps) {
     super(scope, id);
     this.deployment = props.deployment;
     this.minTasks = props.minTasks;
+    this.maxTasks = props.maxTasks;
+    this.scalingTargets = this.scalingTargetsOf(props);
     this.authSecret = this.generateSecret('AuthSecret', 'Key of users’ tokens (HS256)', props);
     this.serviceToken = this.generateSecret('ServiceToken', 'Token of backends and operators', props);
     this.container = this.createContainer(props);
@@ -216,6 +228,54 @@ export class RealtimeService extends Construct {
     return this.targets.metrics.unhealthyHostCount(props);
   }
 
+  /** Requests that tasks answered with a status of 500 or more. There is data only while there are such. */
+  metricServerErrors(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, props);
+  }
+
+  /** Requests that the load balancer sent to tasks. A WebSocket is one. */
+  metricRequests(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.targets.metrics.requestCount(props);
+  }
+
+  /** Seconds until a task begins to answer a request. A long poll takes up to 25 s by design. */
+  metricResponseTime(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.targets.metrics.targetResponseTime(props);
+  }
+
+  /** CPU of the tasks, in percent. */
+  metricCpu(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.container.service.metricCpuUtilization(props);
+  }
+
+  /** Bytes of the log, which CloudWatch charges for. */
+  metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.container.logGroup.metricIncomingBytes(props);
+  }
+
+  /** 1 while the service has all tasks that it may have and needs more. Undefined if it does not scale. */
+  metricUnmetDemand(): cloudwatch.IMetric | undefined {
+    if (!scales(this)) return undefined;
+    const tasks = this.metricHealthyTasks({ statistic: 'Maximum', period: Duration.minutes(1) });
+    return unmetDemand(this.container.service, this, this.scalingTargets, tasks);
+  }
+
+  /**
+   * A deployment during which one of these alarms fires is rolled back. CloudFormation creates them before the service, so
+   * none may read a metric whose dimensions name it. ECS does not look at an alarm that fires already when the deployment
+   * begins, because that deployment may be the remedy (ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS
+   * deployment failures").
+   */
+  rollBackOn(alarms: readonly cloudwatch.IAlarm[]): void {
+    const service = this.container.service.node.defaultChild as ecs.CfnService;
+    // `enableDeploymentAlarms` would print at each synthesis that there may be a cycle. The tests look for cycles.
+    service.addPropertyOverride('DeploymentConfiguration.Alarms', {
+      AlarmNames: alarms.map(({ alarmName }) => alarmName),
+      Enable: true,
+      Rollback: true,
+    });
+  }
+
   /** How often instances found a replica behind the primary's name. There is data only if the service has Redis. */
   metricDemotedPrimary(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
     return new cloudwatch.Metric({ ...this.demotedPrimary, ...props });
@@ -247,16 +307,19 @@ export class RealtimeService extends Construct {
     grantOwnCluster(container.taskDefinition, { cluster: props.cluster, onTasks: ['ecs:DescribeTasks'] });
     if (props.liveKit) allowApiCalls(container, props.edge);
     if (props.model) container.grantPrincipal.addToPrincipalPolicy(invokeModel(this, props.model));
-    if (scales(props))
-      scaleService(container.service, props, {
-        cpuPercent: cpuTarget,
-        load: {
-          id: 'Connections',
-          metric: this.metric('Connections', { statistic: 'Average', period: Duration.minutes(1) }),
-          perTask: props.connectionsPerTask,
-        },
-      });
+    if (scales(props)) scaleService(container.service, props, this.scalingTargets);
     return container;
+  }
+
+  private scalingTargetsOf({ connectionsPerTask }: RealtimeServiceProps): ScalingTargets {
+    return {
+      cpuPercent: cpuTarget,
+      load: {
+        id: 'Connections',
+        metric: this.metric('Connections', { statistic: 'Average', period: Duration.minutes(1) }),
+        perTask: connectionsPerTask,
+      },
+    };
   }
 
   /** Read from the log: the service knows of a demotion at once, ElastiCache reports it minutes later. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { billOf, serviceMetricCount, type Template } from '../../../lib/cost/bill.ts';
+import { serviceMetrics } from '../../../app/metric-names.ts';
+import { billOf, type Template } from '../../../lib/cost/bill.ts';
 import { cost } from '../../../lib/cost/cost.ts';
 import { sidecarMetrics } from '../../../livekit/sidecar/names.ts';
 import { emittedMetrics } from '../stack/emitted-metrics.ts';
@@ -47,6 +48,21 @@ test('resources are counted', () => {
   expect(quantityOf(/^secret/)).toBe(5);
 });
 
+test('what is dearer is a knob, whose text says the price', () => {
+  const texts = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context.properties;
+  const dearer: readonly [knob: string, value: unknown, said: RegExp][] = [
+    ['dashboard', true, /About \$(\d+) a month/],
+    ['waf', true, /about \$(\d+) a month/],
+    ['privateLink', true, /\$(\d+) in two zones/],
+  ];
+  for (const [knob, value, said] of dearer) {
+    const [, price] = said.exec(texts[knob].description) ?? [];
+    const difference = bill({ [knob]: value }).total - bill().total;
+    // An alarm or two come with it.
+    expect([knob, Math.abs(difference - Number(price)) < 1]).toEqual([knob, true]);
+  }
+});
+
 test('a task more costs a task more', () => {
   const price = 0.25 * 0.03238 + 0.5 * 0.00356 + 0.005;
   // And the alarm's threshold costs nothing.
@@ -74,7 +90,9 @@ test('metrics of the sidecars are as many as they write', () => {
 });
 
 test('metrics of the service are as many as it writes', () => {
-  expect(emittedMetrics('Any', 'any')._aws.CloudWatchMetrics[0]?.Metrics).toHaveLength(serviceMetricCount);
+  const written = emittedMetrics('Any', 'any')._aws.CloudWatchMetrics[0]?.Metrics ?? [];
+  expect(written.map(({ Name }) => Name).sort()).toEqual([...serviceMetrics].sort());
+  expect(quantityOf(/^custom metric/, variants['no backplane'])).toBe(serviceMetrics.length);
 });
 
 describe('the command', () => {

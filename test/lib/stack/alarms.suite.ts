@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { demotedReason } from '../../../app/metric-names.ts';
-import { type Json, resourcesOf } from '../aws/synthesis.ts';
+import { type Json, resourcesOf, withoutHash } from '../aws/synthesis.ts';
+import { alarmCases } from './alarm-cases.ts';
+import { stateOf } from './alarm-state.ts';
 import { emittedMetrics } from './emitted-metrics.ts';
-import { templateOf, type VariantName, variants } from './templates.ts';
+import { resourcesById, templateOf, type VariantName, variants } from './templates.ts';
 
 const prod = templateOf(variants.prod);
 
@@ -14,7 +16,29 @@ const alarmsIn = (variant: VariantName): Json[] =>
 const all = (Object.keys(variants) as VariantName[]).flatMap(alarmsIn);
 const named = (article: string): Json =>
   alarmsIn('prod').find(({ AlarmDescription }) => AlarmDescription.includes(`"${article}"`));
-const articleOf = ({ AlarmDescription }: Json) => /RUNBOOK\.md: "(.+?)"/.exec(AlarmDescription)?.[1] ?? '';
+const articleIn = (text: string) => /RUNBOOK\.md: "(.+?)"/.exec(text)?.[1] ?? '';
+const articleOf = ({ AlarmDescription }: Json) => articleIn(AlarmDescription);
+
+/** Alarms by their construct. */
+const alarmsById = (variant: VariantName): Map<string, Json> =>
+  new Map(
+    Object.entries(resourcesById(variants[variant]))
+      .filter(([, { Type, Properties }]) => Type === 'AWS::CloudWatch::Alarm' && Properties.AlarmDescription)
+      .map(([id, { Properties }]) => [withoutHash(id).replace(/^Observability/, ''), Properties]),
+  );
+
+/** What EventBridge sends to the topic, of each variant. */
+const eventTexts = (variant: VariantName): string[] =>
+  resourcesOf(templateOf(variants[variant]), 'AWS::Events::Rule').map(({ Targets: [{ InputTransformer }] }) =>
+    JSON.parse(InputTransformer.InputTemplate),
+  );
+
+/** Logical ids of the alarms by which the service is rolled back. */
+const rollbackAlarmsOf = (variant: VariantName): string[] =>
+  resourcesOf(templateOf(variants[variant]), 'AWS::ECS::Service').flatMap(
+    ({ DeploymentConfiguration }) =>
+      DeploymentConfiguration.Alarms?.AlarmNames.map(({ Ref }: Json) => Ref) ?? [],
+  );
 
 /** The metrics that an alarm reads, whether directly or in an expression. */
 function metricsOf({ MetricName, Namespace, Dimensions, Metrics = [] }: Json): Json[] {
@@ -35,7 +59,8 @@ describe('the RUNBOOK', () => {
   );
 
   test('has an article for every alarm of any variant, and no article without an alarm', () => {
-    expect([...articles.keys()].sort()).toEqual([...new Set(all.map(articleOf))].sort());
+    const events = (Object.keys(variants) as VariantName[]).flatMap(eventTexts).map(articleIn);
+    expect([...articles.keys()].sort()).toEqual([...new Set([...all.map(articleOf), ...events])].sort());
   });
 
   test('says in each article what the alarm means, how to look, and what to do', () => {
@@ -55,15 +80,82 @@ test('each says what no data means, and why, and reports to the topic', () => {
 });
 
 test.each(Object.keys(variants) as VariantName[])(
-  '%s: each is created after the service that it watches',
+  '%s: each is created after the service that it watches, or before it to roll it back',
   (variant) => {
-    const alarms = Object.values(templateOf(variants[variant]).findResources('AWS::CloudWatch::Alarm'));
-    for (const { DependsOn = [] } of alarms.filter(
-      ({ Properties }: Json) => Properties.AlarmDescription,
-    ) as Json[])
-      expect(DependsOn).toContainEqual(expect.stringMatching(/^(Service|LiveKit|Agent)(Container)?Service/));
+    const rollsBack = rollbackAlarmsOf(variant);
+    const alarms = Object.entries(templateOf(variants[variant]).findResources('AWS::CloudWatch::Alarm'));
+    const own = alarms.filter(([, { Properties }]: Json) => Properties.AlarmDescription) as [string, Json][];
+    for (const [alarm, { DependsOn = [] }] of own) {
+      const services = DependsOn.filter((id: string) =>
+        /^(Service|LiveKit|Agent)(Container)?Service/.test(id),
+      );
+      expect([alarm, services.length > 0]).toEqual([alarm, !rollsBack.includes(alarm)]);
+    }
   },
 );
+
+describe.each(Object.keys(variants) as VariantName[])('%s: a deployment that fails', (variant) => {
+  const resources = resourcesById(variants[variant]);
+  const services = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::ECS::Service');
+
+  test('is rolled back by alarms that exist before the service, and that no missing data sets off', () => {
+    const [, service] = services.find(([id]) => id.startsWith('ServiceContainer')) as [string, Json];
+    const { Alarms, DeploymentCircuitBreaker } = service.Properties.DeploymentConfiguration;
+    expect(DeploymentCircuitBreaker).toEqual({ Enable: true, Rollback: true });
+    expect(Alarms).toMatchObject({ Enable: true, Rollback: true });
+    const hasRedis = variant !== 'no backplane';
+    const expected = ['ServerErrors', 'Gaps', 'LossesTold', ...(hasRedis ? ['ServiceDegraded'] : [])];
+    const ids = rollbackAlarmsOf(variant);
+    expect(ids.map((id) => withoutHash(id).replace(/^Observability/, '')).sort()).toEqual(expected.sort());
+    // A cycle would be an error of the synthesis: a name that is a reference makes the service wait for the alarm.
+    for (const id of ids) expect(resources[id].Properties.TreatMissingData).toBe('notBreaching');
+  });
+
+  test('is reported to the topic, of each service and of no other one', () => {
+    const [rule, ...others] = resourcesOf(templateOf(variants[variant]), 'AWS::Events::Rule');
+    expect(others).toEqual([]);
+    expect(rule.EventPattern).toMatchObject({
+      source: ['aws.ecs'],
+      'detail-type': ['ECS Deployment State Change'],
+      detail: { eventName: ['SERVICE_DEPLOYMENT_FAILED'] },
+    });
+    expect(rule.EventPattern.resources.map(({ Ref }: Json) => Ref).sort()).toEqual(
+      services.map(([id]) => id).sort(),
+    );
+    const [target] = rule.Targets;
+    expect(target.Arn).toEqual({ Ref: expect.stringMatching(/^AlarmsTopic/) });
+    expect(target.RoleArn['Fn::GetAtt'][0]).toMatch(/^ObservabilityFailedDeploymentsPublisher/);
+    expect(target.InputTransformer.InputPathsMap).toEqual({
+      'detail-reason': '$.detail.reason',
+      'resources-0-': '$.resources[0]',
+    });
+  });
+});
+
+describe('seen firing, on recorded metrics', () => {
+  const variantOf = (id: string): VariantName => alarmCases[id]?.variant ?? 'prod';
+
+  test('there is recorded data of every alarm of any variant, and of no other', () => {
+    const ids = (Object.keys(variants) as VariantName[]).flatMap((variant) => [
+      ...alarmsById(variant).keys(),
+    ]);
+    expect(Object.keys(alarmCases).sort()).toEqual([...new Set(ids)].sort());
+  });
+
+  describe.each(Object.entries(alarmCases))('%s', (id, { fires, staysQuiet, withoutData }) => {
+    const alarm = () => alarmsById(variantOf(id)).get(id) as Json;
+
+    test.each(Object.entries(fires))('fires: %s', (_, recorded) => {
+      expect(stateOf(alarm(), recorded)).toBe('ALARM');
+    });
+
+    test.each(Object.entries(staysQuiet))('stays quiet: %s', (_, recorded) => {
+      expect(stateOf(alarm(), recorded)).toBe('OK');
+    });
+
+    test('without any data', () => expect(stateOf(alarm(), {})).toBe(withoutData));
+  });
+});
 
 test('metrics of the service are those that it writes: same names, same dimensions, same namespace', () => {
   const [task] = resourcesOf(prod, 'AWS::ECS::TaskDefinition');
@@ -119,7 +211,15 @@ test('a shortage is fewer tasks than the minimum', () => {
 });
 
 test('without a backplane, no alarm watches one', () => {
-  const aboutRedis = ['Service degraded', 'The primary was demoted', 'The cache fills up'];
+  const aboutRedis = [
+    'Service degraded',
+    'The primary was demoted',
+    'The cache fills up',
+    'The cache is busy',
+    'The cache has too many connections',
+    "The cache's network is throttled",
+    'Logins to the cache fail',
+  ];
   expect(alarmsIn('dev').map(articleOf)).toEqual(expect.arrayContaining(aboutRedis));
   expect(alarmsIn('no backplane').map(articleOf)).toEqual(
     alarmsIn('dev')
@@ -141,6 +241,38 @@ test('alarms may publish to the topic, and nobody without TLS', () => {
       expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
     ]),
   );
+});
+
+test('ElastiCache reports its events to the topic, unless that is encrypted', () => {
+  const cacheOf = (knobs: Json) => resourcesOf(templateOf(knobs), 'AWS::ElastiCache::ReplicationGroup')[0];
+  const admitted = (knobs: Json) =>
+    resourcesOf(templateOf(knobs), 'AWS::SNS::TopicPolicy')
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+      .filter(({ Effect, Principal }: Json) => Effect === 'Allow' && Principal.AWS === '*');
+  expect(cacheOf(variants.prod).NotificationTopicArn).toEqual({ Ref: expect.stringMatching(/^AlarmsTopic/) });
+  // Nobody but ElastiCache publishes as the owner of the topic.
+  expect(admitted(variants.prod)).toEqual([
+    expect.objectContaining({
+      Action: 'sns:Publish',
+      Condition: { StringEquals: { 'aws:SourceOwner': { Ref: 'AWS::AccountId' } } },
+    }),
+  ]);
+  const encrypted = { ...variants.prod, kmsKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/0123' };
+  expect(cacheOf(encrypted)).not.toHaveProperty('NotificationTopicArn');
+  expect(admitted(encrypted)).toEqual([]);
+  expect(admitted(variants['no backplane'])).toEqual([]);
+});
+
+test('EventBridge may write to a topic that is encrypted', () => {
+  const kmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/0123';
+  const policy = Object.entries(resourcesById({ ...variants.prod, kmsKeyArn })).find(([id]) =>
+    id.startsWith('ObservabilityFailedDeploymentsPublisherDefaultPolicy'),
+  )?.[1];
+  expect(policy.Properties.PolicyDocument.Statement).toContainEqual({
+    Effect: 'Allow',
+    Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+    Resource: kmsKeyArn,
+  });
 });
 
 test('the e-mail address is subscribed', () => {

@@ -16,8 +16,12 @@ function changed(before: KnobInput, after: KnobInput): string[] {
 
 const calls = variants['LiveKit on Fargate'];
 
-test('one more task changes the service, and the alarm of a shortage', () => {
-  expect(changed({}, { minTasks: 3 })).toEqual(['ObservabilityTaskShortage', 'ServiceContainerService']);
+test('one more task changes the service, and the alarms that go by the number of tasks', () => {
+  expect(changed({}, { minTasks: 3 })).toEqual([
+    'ObservabilityCacheConnections',
+    'ObservabilityTaskShortage',
+    'ServiceContainerService',
+  ]);
 });
 
 test('a bigger node changes the cache and its buffers', () => {
@@ -47,7 +51,7 @@ test('a rotation with LiveKit also changes its idle password and its nodes; the 
   ]);
 });
 
-test('adding LiveKit later changes the service’s task and the cache’s users, and nothing else that exists', () => {
+test('adding LiveKit later changes the service’s task, the cache’s users and what goes by services, and nothing else', () => {
   const withoutOrder = ({ DependsOn, ...resource }: Json) => JSON.stringify(resource);
   // CloudFront's origin also waits for the new listener rule, which is no change of the origin itself.
   const existing = Object.entries(resourcesById())
@@ -55,6 +59,8 @@ test('adding LiveKit later changes the service’s task and the cache’s users,
     .map(([id]) => withoutHash(id))
     .sort();
   expect(existing).toEqual([
+    'ObservabilityCacheConnections',
+    'ObservabilityFailedDeploymentsRule',
     'RedisUsers',
     'ServiceContainerTask',
     'ServiceContainerTaskExecutionRoleDefaultPolicy',
@@ -71,7 +77,7 @@ test('the way to no backplane and back keeps address, network and service', () =
   expect(
     removed.filter(
       (id) =>
-        !/^Redis|^ServiceContainerSecurityGroup(to|from)|^ServiceDemotedPrimary|^Observability(ServiceDegraded|DemotedPrimary|CacheMemory)/.test(
+        !/^Redis|^ServiceContainerSecurityGroup(to|from)|^ServiceDemotedPrimary|^Observability(ServiceDegraded|DemotedPrimary|Cache)/.test(
           id,
         ),
     ),

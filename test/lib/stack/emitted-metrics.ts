@@ -4,7 +4,13 @@ import { type EmfDocument, EmfReporter, type EmfReporterOptions } from '../../..
 export function emittedMetrics(namespace: string, deployment: string): EmfDocument {
   const lines: EmfDocument[] = [];
   const log = { child: () => log, info: (line: EmfDocument) => lines.push(line) };
-  const zero = { total: () => 0, published: () => 0, takeLongestRoundTrip: () => 1, takeP99s: () => 1 };
+  const zero = {
+    total: () => 0,
+    published: () => 0,
+    takeRoundTrips: () => [1],
+    takeDelays: () => [1],
+    takeP99s: () => [1],
+  };
   const metrics = { connections: zero, rooms: zero, backplane: zero, eventLoop: zero };
   const reporter = new EmfReporter({ metrics, namespace, deployment, log } as unknown as EmfReporterOptions);
   reporter.report('minute');

@@ -6,6 +6,7 @@ const noPhysicalNames: readonly (readonly [RegExp, string])[] = [
   [/^AWS::ApplicationAutoScaling::ScalingPolicy PolicyName$/, 'within its service'],
   [/^AWS::ECS::TaskDefinition (ContainerDefinitions|Volumes|RuntimePlatform)\./, 'within its task'],
   [/^AWS::ECS::Service LoadBalancers\./, 'names a container'],
+  [/^AWS::Events::Rule Targets\./, 'within its rule'],
   [/^AWS::ECS::Cluster ClusterSettings\./, 'names a setting'],
   [/^AWS::ElastiCache::User UserName$/, 'within its user group'],
   [/^AWS::EC2::LaunchTemplate LaunchTemplateData\./, 'names a device'],
@@ -17,11 +18,14 @@ const noPhysicalNames: readonly (readonly [RegExp, string])[] = [
   [/^AWS::ElastiCache::ParameterGroup CacheParameterGroupFamily$/, 'of AWS'],
   [/(VpcId|GroupId|SubnetId|PrefixListId)$/, 'of a resource that exists already'],
   // Each has the stack's name among its dimensions or in its namespace; alarms.suite.ts compares them.
-  [/(\.|^)(MetricName|Dimensions\.Name|Metrics\.Id)$|^AWS::CloudWatch::Alarm /, 'names a metric'],
+  [
+    /(\.|^)(MetricName|Dimensions\.Name|Metrics\.Id)$|^AWS::CloudWatch::Alarm (?!AlarmName)/,
+    'names a metric',
+  ],
 ];
 
 /** Names of the account, not of a region. */
-export const isGlobal = (type: string) => type.startsWith('AWS::CloudFront::');
+export const isGlobal = (type: string) => /^AWS::(CloudFront::|CloudWatch::Dashboard)/.test(type);
 
 export interface Name {
   readonly path: string;

@@ -16,6 +16,9 @@ const agents =
 /** The managed policy of the CDK's function that empties buckets when a stack is deleted. */
 const emptiesBuckets = 'service-role/AWSLambdaBasicExecutionRole';
 
+/** Addresses of the stack's own VPC. */
+const vpcRange = '10.0.0.0/16';
+
 const listOf = (value: Json): Json[] => (Array.isArray(value) ? value : [value]);
 const containsWildcard = (resource: Json) => JSON.stringify(resource).includes('*');
 
@@ -85,12 +88,16 @@ describe.each(Object.entries(variants))('%s', (_, knobs: Record<string, unknown>
     );
     const single = resourcesOf(template, 'AWS::EC2::SecurityGroupIngress');
     const open = [...inline, ...single]
-      .filter(({ CidrIp, CidrIpv6 }) => CidrIp || CidrIpv6)
+      .filter(({ CidrIp, CidrIpv6 }) => (CidrIp && CidrIp !== vpcRange) || CidrIpv6)
       .map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`);
     const edge = hasDomain ? ['tcp 80-80', 'tcp 443-443'] : [];
     const media = hasLiveKit ? ['udp 7882-7897', 'tcp 7881-7881'] : [];
     const turn = hasTurn ? ['udp 3478-3478', 'tcp 443-443'] : [];
     expect(open.sort()).toEqual([...edge, ...media, ...turn].sort());
+    const within = [...inline, ...single].filter(({ CidrIp }) => CidrIp === vpcRange);
+    expect(within.map(({ FromPort, ToPort }) => [FromPort, ToPort])).toEqual(
+      'privateLink' in knobs ? [[443, 443]] : [],
+    );
     const lists = [...inline, ...single].filter(({ SourcePrefixListId }) => SourcePrefixListId);
     expect(lists.map(({ FromPort }) => FromPort)).toEqual(hasDomain ? [] : [80]);
   });

@@ -74,6 +74,7 @@ export const variants = {
     region: 'eu-west-1',
     waf: true,
     ecsExec: true,
+    privateLink: true,
     maxTasks: 6,
     liveKitNodes: 2,
     liveKitMaxNodes: 6,

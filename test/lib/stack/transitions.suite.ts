@@ -87,6 +87,8 @@ const transitions: Record<string, Transition> = {
   'TURN, added': { before: withoutTurn, after: calls },
   'one more zone': { before: dev, after: { availabilityZoneCount: 3 } },
   'the first NAT gateways': { before: dev, after: { natGateways: 2 } },
+  'endpoints of AWS, added': { before: dev, after: { privateLink: true } },
+  'endpoints of AWS, removed': { before: { privateLink: true }, after: dev },
   'no NAT gateways': { before: { natGateways: 2 }, after: dev },
   'another image': { before: dev, after: { imageUri: 'public.ecr.aws/team/app:2' } },
   'another processor': { before: dev, after: { cpuArchitecture: 'x86_64' } },

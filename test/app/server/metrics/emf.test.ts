@@ -4,7 +4,7 @@ import {
   metricDimensions,
   metricNamespace,
   metricService,
-  type ServiceMetric,
+  serviceMetrics,
 } from '../../../../app/metric-names.ts';
 import { EmfReporter, emfDocument, untilMiddleOfMinute } from '../../../../app/server/metrics/emf.ts';
 import { Metrics } from '../../../../app/server/metrics/metrics.ts';
@@ -104,17 +104,47 @@ test('the line of a process fits the specification, and no dimension names an in
   expect(lines.at(-1)).toMatchObject({ connections: 0 });
 });
 
-test('the line of each minute has what alarms and scaling go by', () => {
+test('the line of each minute has what alarms, scaling and the dashboard go by, and nothing else', () => {
   const metrics = new Metrics();
+  metrics.backplane.roundTrip(3);
+  metrics.rooms.countersOf('chat').delayed(20);
   const { log, lines } = linesOf('silent');
   const reporter = new EmfReporter({ metrics, namespace: metricNamespace, deployment: 'd', log });
   reporter.report('minute');
-  const reliedOn: Record<ServiceMetric, number> = { Connections: 0, Connects: 0, Degraded: 0 };
-  expect(metricsIn(lines()[0] as Record<string, unknown>)).toMatchObject(reliedOn);
+  const written = metricsIn(lines()[0] as Record<string, unknown>);
+  expect(Object.keys(written).sort()).toEqual([...serviceMetrics].sort());
+  expect(written).toMatchObject({
+    Connections: 0,
+    Degraded: 0,
+    RedisRoundTrip: [3],
+    PublishToDelivery: [20],
+  });
   expect(lines()[0]).toMatchObject({
     [metricDimensions.deployment]: 'd',
     [metricDimensions.service]: metricService,
   });
+  reporter.close();
+  metrics.close();
+});
+
+test('times are samples of their minute, so that CloudWatch knows p50 and p99, and of no other', () => {
+  const metrics = new Metrics();
+  const { log, lines } = linesOf('silent');
+  const reporter = new EmfReporter({ metrics, namespace: 'N', deployment: 'd', log });
+  const counters = metrics.rooms.countersOf('chat');
+  const percentile = (values: number[], share: number) =>
+    [...values].sort((one, other) => one - other)[Math.ceil(values.length * share) - 1] as number;
+  // One message of four is late: no more than 100 of them are told, and these still say so.
+  for (let message = 0; message < 20_000; message += 1) counters.delayed(message % 4 === 0 ? 1_000 : 5);
+  for (let beat = 1; beat <= 60; beat += 1) metrics.backplane.roundTrip(beat / 3);
+  reporter.report('minute');
+  reporter.report('minute');
+  const [first, second] = lines().map(metricsIn) as [Record<string, number[]>, Record<string, number[]>];
+  const { PublishToDelivery: delays = [], RedisRoundTrip: beats = [] } = first;
+  expect([delays.length, percentile(delays, 0.5), percentile(delays, 0.99)]).toEqual([100, 5, 1_000]);
+  expect([beats.length, beats[0], beats.at(-1)]).toEqual([60, 0.33, 20]);
+  expect(Object.keys(second)).not.toContain('PublishToDelivery');
+  expect(Object.keys(second)).not.toContain('RedisRoundTrip');
   reporter.close();
   metrics.close();
 });

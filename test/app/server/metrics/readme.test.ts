@@ -35,6 +35,7 @@ test('metrics of our own follow the conventions, and say what a rise means', asy
 test('the table for CloudWatch has every metric of the line, and no other', () => {
   const { log, lines } = linesOf();
   metrics.backplane.roundTrip(1);
+  metrics.rooms.countersOf('chat').delayed(1);
   const reporter = new EmfReporter({ metrics, namespace: 'N', deployment: 'd', log });
   reporter.report('minute');
   reporter.close();

@@ -1,0 +1,405 @@
+import { Stack } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type { Agent } from '../agent/agent.ts';
+import { CloudFrontEdge } from '../edge/cloudfront-edge.ts';
+import type { Edge } from '../edge/edge.ts';
+import type { LiveKit } from '../livekit/livekit.ts';
+import { Network } from '../network/network.ts';
+import type { NetworkPlacement } from '../network/network-placement.ts';
+import type { Redis } from '../redis/redis.ts';
+import { type CacheMetric, ValkeyCache } from '../redis/valkey-cache.ts';
+import type { RealtimeService } from '../service/realtime-service.ts';
+import { fiveMinutes, highest, lowest, oneMinute, total } from './alarm.ts';
+
+/** The parts of the stack whose metrics are shown. */
+export interface DashboardSources {
+  readonly network: NetworkPlacement;
+  readonly edge: Edge;
+  readonly service: RealtimeService;
+
+  /** @default - the service runs alone */
+  readonly redis?: Redis;
+
+  /** @default - there are no calls */
+  readonly liveKit?: LiveKit;
+
+  /** @default - there is no voice agent */
+  readonly agent?: Agent;
+}
+
+/** One question, and the graphs that answer it. */
+export interface DashboardRow {
+  readonly title: string;
+
+  /** What each graph tells, in Markdown. */
+  readonly text: string;
+
+  /** Headings of articles of RUNBOOK.md. */
+  readonly articles: readonly string[];
+
+  readonly graphs: readonly Graph[];
+}
+
+interface Graph {
+  readonly title: string;
+  readonly left: readonly cloudwatch.IMetric[];
+  /** @default - one axis */
+  readonly right?: readonly cloudwatch.IMetric[];
+  /** Of the left axis. */
+  readonly unit: string;
+  /** @default - one axis */
+  readonly rightUnit?: string;
+}
+
+/** Over all tasks, in a minute. */
+const sum = { statistic: 'Sum', period: oneMinute };
+const average = { statistic: 'Average', period: oneMinute };
+
+/** The rows from top to bottom: first whom it hits, then where it comes from, then what it costs. */
+export function dashboardRows(sources: DashboardSources): DashboardRow[] {
+  const { service, redis, liveKit, agent } = sources;
+  return [
+    connected(service),
+    delivered(service),
+    lost(service),
+    ...(service.isConnected || redis instanceof ValkeyCache ? [backplane(service, redis)] : []),
+    ...(liveKit ? [calls(liveKit, agent)] : []),
+    edge(sources),
+    costs(sources),
+  ];
+}
+
+function connected(service: RealtimeService): DashboardRow {
+  return {
+    title: 'Who is connected',
+    text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles.',
+    articles: [
+      'Clients reconnect again and again',
+      'Fewer tasks than asked for',
+      'Instances are not ready',
+      "A service can't scale further",
+      'A deployment failed',
+    ],
+    graphs: [
+      {
+        title: 'Connections',
+        unit: 'connections',
+        left: [service.metric('Connections', sum)],
+        right: [service.metric('Connections', { ...sum, statistic: 'SampleCount', label: 'tasks' })],
+        rightUnit: 'tasks',
+      },
+      {
+        title: 'Connects and disconnects',
+        unit: 'a minute',
+        left: [
+          service.metric('Connects', sum),
+          service.metric('Disconnects', sum),
+          service.metric('UpgradeFailures', sum),
+        ],
+      },
+      {
+        title: 'Rooms and members',
+        unit: 'rooms',
+        left: [service.metric('Rooms', sum)],
+        right: [service.metric('Members', sum)],
+        rightUnit: 'members',
+      },
+      {
+        title: 'Tasks by the load balancer, and their CPU',
+        unit: 'tasks',
+        left: [service.metricHealthyTasks(highest), service.metricUnhealthyTasks(highest)],
+        right: [service.metricCpu(average)],
+        rightUnit: '%',
+      },
+    ],
+  };
+}
+
+function delivered(service: RealtimeService): DashboardRow {
+  return {
+    title: 'What is published and delivered',
+    text: 'Publishes that fail are refused or uncertain; clients try again. From publish to delivery is what users feel as delay, without their own network. The event loop is late where a task has too much work.',
+    articles: ['Messages arrive late', 'Requests are slow', 'Service degraded'],
+    graphs: [
+      {
+        title: 'Publishes',
+        unit: 'a minute',
+        left: [service.metric('Publishes', sum), service.metric('PublishesFailed', sum)],
+      },
+      { title: 'Deliveries', unit: 'a minute', left: [service.metric('Deliveries', sum)] },
+      {
+        title: 'From publish to delivery',
+        unit: 'ms',
+        left: percentiles(['p50', 'p99'], (options) => service.metric('PublishToDelivery', options)),
+      },
+      {
+        title: 'Event loop, and memory',
+        unit: 'ms',
+        left: [service.metric('EventLoopLagP99', highest)],
+        right: [service.metric('ResidentMemory', highest)],
+        rightUnit: 'bytes',
+      },
+    ],
+  };
+}
+
+function lost(service: RealtimeService): DashboardRow {
+  return {
+    title: 'What was lost, and who was told',
+    text: 'Gaps: connected clients were told that messages are missing; there should be none. Losses told: clients that were away for longer than the room log reaches, or whose messages a failover lost. Replays: clients that came back and got what they had missed. Degraded seconds: time without Redis, of all tasks.',
+    articles: ['Clients are told that messages were lost', 'Service degraded'],
+    graphs: [
+      {
+        title: 'Told of a loss',
+        unit: 'a minute',
+        left: [service.metric('Gaps', sum), service.metric('LossesTold', sum)],
+      },
+      {
+        title: 'Joins and replays',
+        unit: 'a minute',
+        left: [service.metric('Joins', sum), service.metric('Replays', sum)],
+      },
+      { title: 'Slow consumers', unit: 'a minute', left: [service.metric('SlowConsumers', sum)] },
+      {
+        title: 'Degraded seconds, and errors of Redis',
+        unit: 'seconds a minute',
+        left: [service.metric('DegradedSeconds', sum)],
+        right: [
+          service.metric('RedisErrors', sum),
+          ...(service.isConnected ? [service.metricDemotedPrimary(sum)] : []),
+        ],
+        rightUnit: 'a minute',
+      },
+    ],
+  };
+}
+
+function backplane(service: RealtimeService, redis: Redis | undefined): DashboardRow {
+  const latency: Graph = {
+    title: 'Latency, as tasks see it',
+    unit: 'ms',
+    left: percentiles(['p50', 'p99', 'Maximum'], (options) => service.metric('RedisRoundTrip', options)),
+  };
+  if (!(redis instanceof ValkeyCache))
+    return {
+      title: 'Redis',
+      text: 'Its owner has the metrics of its nodes. A rise of latency here: Redis, the network to it, or a task’s event loop.',
+      articles: ['Service degraded', 'The primary was demoted'],
+      graphs: [latency],
+    };
+  return {
+    title: 'Redis',
+    text: 'Node 1, 2 … are the primary and its replicas; which is which, the replication lag says: the primary has none. Evictions must stay at zero. What is held back on the network was more than the node’s type may send or receive.',
+    articles: [
+      'The primary was demoted',
+      'The cache fills up',
+      'The cache is busy',
+      'The cache has too many connections',
+      "The cache's network is throttled",
+      'Logins to the cache fail',
+      'A replica lags behind',
+    ],
+    graphs: [...cacheLoad(redis), latency, ...cacheFaults(redis)],
+  };
+}
+
+function cacheLoad(cache: ValkeyCache): Graph[] {
+  return [
+    {
+      title: 'Engine CPU',
+      unit: '%',
+      left: cache.metricsOfNodes('EngineCPUUtilization', average),
+    },
+    { title: 'Memory', unit: '%', left: cache.metricsOfNodes('DatabaseMemoryUsagePercentage', highest) },
+    {
+      title: 'Connections',
+      unit: 'connections',
+      left: cache.metricsOfNodes('CurrConnections', highest),
+      right: cache.metricsOfNodes('NewConnections', sum),
+      rightUnit: 'new a minute',
+    },
+  ];
+}
+
+function cacheFaults(cache: ValkeyCache): Graph[] {
+  const summed = (...names: CacheMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
+  return [
+    { title: 'Evictions', unit: 'keys', left: summed('Evictions') },
+    {
+      title: 'Replication lag',
+      unit: 'seconds',
+      left: cache.metricsOfNodes('ReplicationLag', highest),
+    },
+    {
+      title: 'Denied: logins, commands, keys, channels',
+      unit: 'a minute',
+      left: summed(
+        'AuthenticationFailures',
+        'CommandAuthorizationFailures',
+        'KeyAuthorizationFailures',
+        'ChannelAuthorizationFailures',
+      ),
+    },
+    {
+      title: 'Packets held back',
+      unit: 'a minute',
+      left: summed(
+        'NetworkBandwidthInAllowanceExceeded',
+        'NetworkBandwidthOutAllowanceExceeded',
+        'NetworkPacketsPerSecondAllowanceExceeded',
+      ),
+    },
+  ];
+}
+
+function calls(liveKit: LiveKit, agent: Agent | undefined): DashboardRow {
+  const both = [liveKit, ...(agent ? [agent] : [])];
+  return {
+    title: 'Calls',
+    text: 'Live nodes are those that Redis knows; there should be as many as running tasks. A task with calls is protected. Blocked: ECS protects no more tasks, because a deployment waits.',
+    articles: [
+      'LiveKit nodes run alone',
+      'A deployment waits for calls',
+      'Fewer tasks than asked for',
+      'A call was interrupted',
+      'The voice agent does not answer',
+    ],
+    graphs: [
+      {
+        title: 'Nodes, and CPU',
+        unit: 'nodes',
+        left: [liveKit.metric('RunningTasks', highest), liveKit.metric('LiveNodes', lowest)],
+        right: both.map((each) => each.metricCpu({ ...average, label: `${each.node.id} CPU` })),
+        rightUnit: '%',
+      },
+      {
+        title: 'Participants, and calls of the agent',
+        unit: 'now',
+        left: [liveKit.metric('Participants', sum), ...(agent ? [agent.metric('Jobs', sum)] : [])],
+      },
+      {
+        title: 'Protected tasks',
+        unit: 'tasks',
+        left: both.map((each) => each.metric('Protected', { ...sum, label: `${each.node.id} protected` })),
+      },
+      {
+        title: 'Blocked',
+        unit: 'tasks',
+        left: both.map((each) =>
+          each.metric('DeploymentBlocked', { ...sum, label: `${each.node.id} blocked` }),
+        ),
+      },
+    ],
+  };
+}
+
+function edge({ edge: door, network, service }: DashboardSources): DashboardRow {
+  const { balancer, webAcl } = door;
+  const portErrors = network instanceof Network && network.metricOfNatGateways('ErrorPortAllocation', sum);
+  return {
+    title: 'The edge',
+    text: 'Errors by tasks, and by the load balancer, which found no task or lost its connection to one. Response time: long polls wait for up to 25 s by design, so p25 is the one to look at. What CloudFront adds to the errors is between it and the load balancer.',
+    articles: [
+      'Requests fail',
+      'Requests are slow',
+      'CloudFront responds with errors',
+      'WAF blocks many requests',
+      'A NAT gateway has no free ports',
+    ],
+    graphs: [
+      {
+        title: 'Requests, and open connections',
+        unit: 'requests a minute',
+        left: [service.metricRequests(sum)],
+        right: [balancer.metricConnections(sum)],
+        rightUnit: 'connections',
+      },
+      {
+        title: 'Responses of 500 or more',
+        unit: 'a minute',
+        left: [service.metricServerErrors(sum), balancer.metricServerErrors(sum)],
+      },
+      {
+        title: 'Response time',
+        unit: 'seconds',
+        left: percentiles(['p25', 'p50', 'p99'], (options) => service.metricResponseTime(options)),
+      },
+      ...(door instanceof CloudFrontEdge ? [cloudFrontErrors(door)] : []),
+      ...(portErrors ? [{ title: 'NAT gateways: no port', unit: 'a minute', left: [portErrors] }] : []),
+      ...(webAcl
+        ? [
+            {
+              title: 'WAF',
+              unit: 'blocked a minute',
+              left: [webAcl.metric('BlockedRequests', sum)],
+              right: [webAcl.metric('AllowedRequests', sum)],
+              rightUnit: 'allowed a minute',
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+function cloudFrontErrors(door: CloudFrontEdge): Graph {
+  const rate = { statistic: 'Average', period: fiveMinutes };
+  return {
+    title: 'CloudFront: share of errors',
+    unit: '%',
+    left: [door.metric('4xxErrorRate', rate), door.metric('5xxErrorRate', rate)],
+    right: [door.metric('Requests', total)],
+    rightUnit: 'requests in 5 minutes',
+  };
+}
+
+function costs({ network, edge: door, service, liveKit, agent }: DashboardSources): DashboardRow {
+  const logs = [service, liveKit, agent].flatMap((each) =>
+    each ? [each.metricLogBytes({ ...total, label: each.node.id })] : [],
+  );
+  const nat =
+    network instanceof Network
+      ? (['BytesOutToDestination', 'BytesInFromDestination'] as const).flatMap(
+          (name) => network.metricOfNatGateways(name, total) ?? [],
+        )
+      : [];
+  return {
+    title: 'What it costs',
+    text: `What grows with use, beside \`npm run cost\`, which has what does not. In us-east-1: NAT $0.045 a GB, logs $0.50 a GB, CloudFront $0.085 a GB after the first TB, a capacity unit of the load balancer $0.008 an hour. The region is ${Stack.of(service).region}.`,
+    articles: [],
+    graphs: [
+      {
+        title: 'Tasks',
+        unit: 'tasks',
+        left: [
+          service.metric('Connections', { ...sum, statistic: 'SampleCount', label: 'Service' }),
+          ...[liveKit, agent].flatMap((each) =>
+            each ? [each.metric('RunningTasks', { ...highest, label: each.node.id })] : [],
+          ),
+        ],
+      },
+      { title: 'Logs', unit: 'bytes in 5 minutes', left: logs },
+      {
+        title: 'Load balancer',
+        unit: 'capacity units',
+        left: [door.balancer.metricCapacityUnits({ statistic: 'Average', period: fiveMinutes })],
+      },
+      ...(nat.length > 0 ? [{ title: 'NAT gateways', unit: 'bytes in 5 minutes', left: nat }] : []),
+      ...(door instanceof CloudFrontEdge
+        ? [
+            {
+              title: 'CloudFront',
+              unit: 'bytes in 5 minutes',
+              left: [door.metric('BytesDownloaded', total)],
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+function percentiles(
+  statistics: readonly string[],
+  metric: (options: cloudwatch.MetricOptions) => cloudwatch.Metric,
+): cloudwatch.Metric[] {
+  return statistics.map((statistic) => metric({ statistic, period: oneMinute, label: statistic }));
+}

@@ -154,7 +154,8 @@ function lineItems(template: Template): Items {
   return into;
 }
 
-function tasksOf(service: string, { DesiredCount }: Properties, template: Template): number {
+/** Tasks of a service at least. @param service its logical id */
+export function tasksOf(service: string, { DesiredCount }: Properties, template: Template): number {
   if (DesiredCount !== undefined) return DesiredCount;
   const own = ofType(template, 'AWS::ApplicationAutoScaling::ScalableTarget').find(([, { ResourceId }]) =>
     JSON.stringify(ResourceId).includes(`"${service}"`),
@@ -194,7 +195,7 @@ function metricCountOf(variables: readonly string[]): number {
   return serviceMetricCount;
 }
 
-function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {
+export function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {
   return Object.entries(template.Resources)
     .filter(([, resource]) => resource.Type === type)
     .map(([id, resource]) => [id, resource.Properties ?? {}]);

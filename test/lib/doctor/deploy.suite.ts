@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Synthesized, synthesize } from '../../../lib/cost/synthesize.ts';
 import { checks, examine, policy } from '../../../lib/doctor/deploy/preflight.ts';
 import { doctor } from '../../../lib/doctor/doctor.ts';
@@ -682,4 +683,8 @@ describe('the command', () => {
 
 test('cdk.json is what would be deployed', () => {
   expect(planOf({}).config.stackName).toBe('realtime-dev');
+});
+
+test('the policy that the repository keeps for pipelines is the doctor’s', () => {
+  expect(JSON.parse(readFileSync('.github/iam/doctor.policy.json', 'utf8'))).toEqual(policy);
 });

@@ -4,12 +4,11 @@ import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
 
 const unknown = /^(ResourceNotFound|ValidationException)/;
-const models = 'arn:aws:bedrock:*::foundation-model/*';
 
 export const model: Check = {
   name: 'bedrock',
   permissions: {
-    'bedrock:GetFoundationModelAvailability': models,
+    'bedrock:GetFoundationModelAvailability': '*',
     'bedrock:GetInferenceProfile': 'arn:aws:bedrock:*:*:inference-profile/*',
   },
   applies: ({ config }) => config.service.model !== undefined,

@@ -117,6 +117,14 @@ export class RealtimeStack extends Stack {
     this.addOutputs({ edge, service, turn, topicArn: topic.topicArn });
   }
 
+  /**
+   * Zones are selected when the stack is deployed. The CDK would look them up as soon as the account is known, as it is in
+   * a stage, and a synthesis would need credentials.
+   */
+  override get availabilityZones(): string[] {
+    return [0, 1].map((index) => Fn.select(index, Fn.getAzs()));
+  }
+
   /** How logs and secrets are stored: with which key, for how long, and what happens to them with the stack. */
   private get storage() {
     const { logRetentionDays, removalPolicy } = this.config;

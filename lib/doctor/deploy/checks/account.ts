@@ -11,8 +11,10 @@ export const account: Check = {
   async run({ account: id, caller, config, environment }) {
     const variable = environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
     const other =
-      variable && variable !== config.region ? ` AWS_REGION is ${variable}: the knob \`region\` counts.` : '';
-    return passed(`${id}, ${config.region}, as ${caller}.${other}`);
+      variable && variable !== config.region
+        ? `; AWS_REGION is ${variable}, but the knob \`region\` counts`
+        : '';
+    return passed(`${id}, ${config.region}, as ${caller}${other}`);
   },
 };
 

@@ -112,7 +112,7 @@ function countedQuota(
       const deployed = await plan.deployed();
       const own = (deployed?.ids(types.type) ?? []).filter(types.isKind ?? (() => true)).length;
       const more = Math.max(0, needed(plan) - own);
-      const because = own > 0 ? `${needed(plan)} in all, ${own} of them there already` : 'this stack’s';
+      const because = own > 0 ? `${needed(plan)} in all, ${own} of them there already` : 'for this stack';
       return judge(plan, { ...quota, value }, { used, more, because });
     },
   };

@@ -1,4 +1,14 @@
-import { Annotations, CfnOutput, Duration, Fn, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import {
+  Annotations,
+  CfnOutput,
+  DefaultStackSynthesizer,
+  Duration,
+  Fn,
+  PermissionsBoundary,
+  RemovalPolicy,
+  Stack,
+  Tags,
+} from 'aws-cdk-lib';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -29,10 +39,14 @@ export class RealtimeStack extends Stack {
   private readonly encryptionKey: IKey | undefined;
 
   constructor(scope: Construct, id: string, config: RealtimeConfig) {
-    const { stackName, region, deletionProtection } = config;
+    const { stackName, region, deletionProtection, bootstrapQualifier, permissionsBoundary } = config;
     super(scope, id, {
       stackName,
       env: { region },
+      ...(bootstrapQualifier && {
+        synthesizer: new DefaultStackSynthesizer({ qualifier: bootstrapQualifier }),
+      }),
+      ...(permissionsBoundary && { permissionsBoundary: boundaryOf(permissionsBoundary) }),
       description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
       terminationProtection: deletionProtection,
     });
@@ -113,6 +127,14 @@ export class RealtimeStack extends Stack {
     this.addOutputs({ edge, service, turn, topicArn: topic.topicArn });
   }
 
+  /**
+   * Zones are selected when the stack is deployed. The CDK would look them up as soon as the account is known, as it is in
+   * a stage, and a synthesis would need credentials.
+   */
+  override get availabilityZones(): string[] {
+    return [0, 1].map((index) => Fn.select(index, Fn.getAzs()));
+  }
+
   /** How logs and secrets are stored: with which key, for how long, and what happens to them with the stack. */
   private get storage() {
     const { logRetentionDays, removalPolicy } = this.config;
@@ -172,7 +194,11 @@ export class RealtimeStack extends Stack {
     };
     return edge.kind === 'domain'
       ? new PublicEdge(this, 'Edge', { ...shared, ...edge, hostedZone, internalPath: liveKit !== undefined })
-      : new CloudFrontEdge(this, 'Edge', { ...shared, ...edge });
+      : new CloudFrontEdge(this, 'Edge', {
+          ...shared,
+          ...edge,
+          domain: edge.domain && { ...edge.domain, hostedZone },
+        });
   }
 
   private createTurn(network: NetworkPlacement, hostedZone: IHostedZone | undefined) {
@@ -194,10 +220,12 @@ export class RealtimeStack extends Stack {
   }
 
   private tagResources(): void {
-    Tags.of(this).add('realtime-stack:deployment', this.stackName, {
-      // CloudFront refuses a change of a VPC origin's tags (409).
-      excludeResourceTypes: ['AWS::CloudFront::VpcOrigin'],
-    });
+    const all = { ...this.config.tags, 'realtime-stack:deployment': this.stackName };
+    for (const [key, value] of Object.entries(all))
+      Tags.of(this).add(key, value, {
+        // CloudFront refuses a change of a VPC origin's tags (409). Tags of the stack itself would reach it, too.
+        excludeResourceTypes: ['AWS::CloudFront::VpcOrigin'],
+      });
   }
 
   /** Where the deployment is, how to prove that it works, and where its secrets are. */
@@ -211,11 +239,12 @@ export class RealtimeStack extends Stack {
     output('AlarmTopic', topicArn, 'Topic to which the alarms report');
     if (turn) output('TurnName', turn.domainName, 'Name of TURN over TLS, on port 443');
     const { edge: config, hostedZone } = this.config;
-    if (config.kind !== 'domain' || hostedZone) return;
-    const target = ({ loadBalancerDnsName }: { loadBalancerDnsName: string }, id: string, name: string) =>
-      output(id, loadBalancerDnsName, `Target of the DNS record of ${name}`);
-    target(edge.balancer.resource, 'LoadBalancerName', config.domainName);
-    if (turn) target(turn.resource, 'TurnLoadBalancerName', turn.domainName);
+    const domainName = config.kind === 'domain' ? config.domainName : config.domain?.domainName;
+    if (!domainName || hostedZone) return;
+    const target = (id: string, value: string, name: string) =>
+      output(id, value, `Target of the DNS record of ${name}`);
+    target(config.kind === 'domain' ? 'LoadBalancerName' : 'DistributionName', edge.dnsTarget, domainName);
+    if (turn) target('TurnLoadBalancerName', turn.resource.loadBalancerDnsName, turn.domainName);
   }
 
   private verifyCommand({ authSecret, serviceToken, minTasks }: RealtimeService): string {
@@ -231,6 +260,9 @@ export class RealtimeStack extends Stack {
     ].join(' ');
   }
 }
+
+const boundaryOf = (policy: string) =>
+  policy.startsWith('arn:') ? PermissionsBoundary.fromArn(policy) : PermissionsBoundary.fromName(policy);
 
 interface OutputSources {
   readonly edge: Edge;

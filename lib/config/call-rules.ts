@@ -1,6 +1,8 @@
 import { agentEnvironment } from '../../livekit/agent/names.ts';
 import { callDrainFault } from '../../livekit/config/call-drain.ts';
+import { cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
+import { usesCloudFront } from './groups.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
 
 /** The variables of the voice agent that other knobs decide. */
@@ -68,6 +70,17 @@ export const callRules: readonly Rule[] = [
     );
   }),
   needs('turnDomainName', 'domainName', 'CloudFront passes no TURN'),
+  rule(
+    ['turnDomainName', 'turn', 'domainName', 'cloudFront', 'hostedZoneId', 'region'],
+    ({ turnDomainName, turn, hostedZoneId, region, ...given }) =>
+      turn &&
+      turnDomainName !== undefined &&
+      given.domainName !== undefined &&
+      hostedZoneId === undefined &&
+      usesCloudFront(given) &&
+      region !== cloudFrontRegion &&
+      `\`turnDomainName\` must stand beside \`hostedZoneId\` in \`region\` ${region}, got: ${shown(turnDomainName)}; its load balancer can't take CloudFront's certificate, which is in ${cloudFrontRegion}: name the hosted zone, or take turn=false`,
+  ),
   rule(
     ['turnDomainName', 'domainName'],
     ({ turnDomainName, domainName }) =>

@@ -24,5 +24,18 @@ export const cloudFrontPrefixLists: Readonly<Record<string, string>> = {
   'us-west-2': 'pl-82a045eb',
 };
 
+/**
+ * Zones, by id, in which CloudFront has no VPC origins, as of 2026-11. The letters of zones differ between accounts.
+ *
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-vpc-origins.html#vpc-origins-supported-regions
+ */
+export const zonesWithoutVpcOrigins: ReadonlySet<string> = new Set([
+  'apne1-az3',
+  'apne2-az1',
+  'cac1-az3',
+  'use1-az3',
+  'usw1-az2',
+]);
+
 /** CloudFront's own resources, such as its web ACLs and their alarms, live here alone. */
 export const cloudFrontRegion = 'us-east-1';

@@ -23,6 +23,9 @@ export function groupKnobs(knobs: Knobs) {
     logRetentionDays: knobs.logRetentionDays,
     removalPolicy: knobs.removalPolicy,
     kmsKeyArn: knobs.kmsKeyArn,
+    tags: knobs.tags ?? {},
+    permissionsBoundary: knobs.permissionsBoundary,
+    bootstrapQualifier: knobs.bootstrapQualifier,
     network: networkOf(knobs),
     /** The zone in which certificates are validated and DNS records are created. */
     hostedZone: hostedZoneOf(knobs),
@@ -96,21 +99,25 @@ function edgeOf(knobs: Knobs) {
     idleTimeoutSeconds: knobs.idleTimeoutSeconds,
     webAclRequestsPerAddress: knobs.waf ? knobs.wafRequestsPerAddress : undefined,
   };
-  if (knobs.domainName)
-    return {
-      kind: 'domain' as const,
-      ...shared,
-      domainName: knobs.domainName,
-      certificateArn: knobs.certificateArn,
-    };
+  const { domainName, certificateArn } = knobs;
+  if (domainName && !usesCloudFront(knobs))
+    return { kind: 'domain' as const, ...shared, domainName, certificateArn };
   return {
     kind: 'cloudfront' as const,
     ...shared,
-    // A rule demands a domain in a region that is not in this table.
+    /** A name of one's own beside the one that CloudFront gives. */
+    domain: domainName ? { domainName, certificateArn } : undefined,
+    // A rule refuses CloudFront in a region that is not in this table.
     prefixListId: cloudFrontPrefixLists[knobs.region] as string,
     webAclArn: knobs.wafWebAclArn,
   };
 }
+
+/** CloudFront stands before the load balancer if there is no domain, or if it is asked for. */
+export const usesCloudFront = ({
+  cloudFront,
+  domainName,
+}: Pick<Knobs, 'cloudFront' | 'domainName'>): boolean => cloudFront ?? domainName === undefined;
 
 function hostedZoneOf({ hostedZoneId, hostedZoneName }: Knobs) {
   return hostedZoneId && hostedZoneName ? { hostedZoneId, zoneName: hostedZoneName } : undefined;

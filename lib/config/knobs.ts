@@ -11,6 +11,7 @@ import {
   oneOf,
   origins,
   secretArn,
+  tags,
   text,
   version,
   whole,
@@ -67,6 +68,30 @@ export const knobs = z.object({
   region: text(regionName, 'be the name of a region such as us-east-1', 'write it as AWS does').describe(
     'AWS region. The load balancer’s access log needs it by name. The account is that of the credentials that deploy.',
   ),
+
+  tags: tags()
+    .optional()
+    .describe(
+      'More tags of every resource that takes tags and can change them, as an object. They are no secrets: bills and logs show them.',
+    ),
+  permissionsBoundary: text(
+    /^(arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/)?[\w+=,.@/-]{1,128}$/,
+    'be the name or the ARN of a managed policy of IAM',
+    'copy it from IAM, or remove it',
+  )
+    .optional()
+    .describe(
+      'Managed policy that bounds every role of the stack, where the account demands one. The bootstrap’s own roles take theirs from `cdk bootstrap --custom-permissions-boundary NAME`.',
+    ),
+  bootstrapQualifier: text(
+    /^[a-z0-9]{1,10}$/,
+    'be 1 to 10 lower-case letters and digits',
+    'take the one that `cdk bootstrap --qualifier` was given',
+  )
+    .optional()
+    .describe(
+      'Qualifier of the bootstrap whose roles, bucket and repository deploy the stack. Without it, the CDK’s own, hnb659fds.',
+    ),
 
   availabilityZones: names(
     2,
@@ -291,7 +316,12 @@ export const knobs = z.object({
   )
     .optional()
     .describe(
-      'Domain name that clients use, served by a public load balancer. Without it, CloudFront gives a name.',
+      'Domain name that clients use, served by a public load balancer, or by CloudFront with `cloudFront`. Without it, CloudFront gives a name.',
+    ),
+  cloudFront: flag('remove it, or take true for CloudFront in front of `domainName`')
+    .optional()
+    .describe(
+      'CloudFront in front of the load balancer, which nobody else reaches then. Without it, only if there is no `domainName`. CloudFront takes certificates of us-east-1 only: in another region `certificateArn` must name one there.',
     ),
   hostedZoneId: text(/^Z[A-Z0-9]{8,}$/, 'be the id of a hosted zone of Route 53', 'copy it from Route 53')
     .optional()
@@ -308,7 +338,7 @@ export const knobs = z.object({
   )
     .optional()
     .describe(
-      'A certificate that exists. Without `hostedZoneId` you create the DNS record yourself; outputs name its target.',
+      'A certificate that exists, in the stack’s region, or in us-east-1 for CloudFront. Without `hostedZoneId` you create the DNS record yourself; outputs name its target.',
     ),
   idleTimeoutSeconds: whole(1, 4000, 'take 120').describe(
     'Seconds after which the load balancer closes a connection without traffic. It must be above Socket.IO’s heartbeat.',

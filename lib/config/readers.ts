@@ -54,19 +54,41 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export function variables(value: RegExp, rule: string, fix: string) {
   const error: ErrorOf = ({ input }) =>
     `must be variables with ${rule}, got: ${namesOf(input)}; ${fix}, as an object in cdk.json or as NAME=value,OTHER=value`;
-  const read = (given: unknown) =>
-    typeof given === 'string'
-      ? Object.fromEntries(
-          given.split(',').map((pair) => [pair.split('=', 1)[0], pair.replace(/^[^=]*=?/, '')]),
-        )
-      : given;
   return z.preprocess(
-    read,
+    fromPairs,
     z
       .record(z.string(), z.string({ error }).regex(value, { error }), { error })
       .refine((all) => Object.keys(all).every((name) => variableName.test(name)), { error }),
   );
 }
+
+/** Keys of tags that nobody may take: AWS's own, and the one that the stack itself sets. */
+const takenTag = /^(aws:|realtime-stack:)/i;
+const tagText = /^[\p{L}\p{N}\p{Z}_.:/=+\-@]*$/u;
+/** A resource has 50 tags at most, and the CDK and CloudFormation set some themselves. */
+const mostTags = 40;
+
+/** Tags, as an object or as `key=value,key=value`. */
+export function tags() {
+  const error: ErrorOf = ({ input }) =>
+    `must be at most ${mostTags} tags, keys of up to 128 and values of up to 256 letters, digits, spaces and _.:/=+-@, none that begins with aws: or realtime-stack:, got: ${shownValue(input)}; write an object in cdk.json, or key=value,key=value`;
+  const isKey = (key: string) =>
+    key.length >= 1 && key.length <= 128 && tagText.test(key) && !takenTag.test(key);
+  return z.preprocess(
+    fromPairs,
+    z
+      .record(z.string(), z.string({ error }).max(256, { error }).regex(tagText, { error }), { error })
+      .refine((all) => Object.keys(all).length <= mostTags && Object.keys(all).every(isKey), { error }),
+  );
+}
+
+/** `NAME=value,OTHER=value` as an object. */
+const fromPairs = (given: unknown) =>
+  typeof given === 'string'
+    ? Object.fromEntries(
+        given.split(',').map((pair) => [pair.split('=', 1)[0], pair.replace(/^[^=]*=?/, '')]),
+      )
+    : given;
 
 const namesOf = (input: unknown) =>
   typeof input === 'object' && input !== null

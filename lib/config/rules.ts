@@ -3,12 +3,15 @@ import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
 import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
-import { isInferenceProfile } from './groups.ts';
+import { isInferenceProfile, usesCloudFront } from './groups.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
 
 /** Socket.IO's default `pingTimeout` in seconds: how long each side waits for a heartbeat of the other. */
 const pingTimeoutSeconds = 20;
 const heartbeatSeconds = pingIntervalMs / 1000 + pingTimeoutSeconds;
+
+const requestThere = (domainName: string) =>
+  `\`aws acm request-certificate --region ${cloudFrontRegion} --validation-method DNS --domain-name ${domainName}\`, create the record that ACM names, and give the ARN`;
 
 const minutesOf = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
@@ -75,12 +78,12 @@ export const rules: readonly Rule[] = [
     }),
   ),
   rule(
-    ['vpcId', 'domainName', 'publicSubnetIds'],
-    ({ vpcId, domainName, publicSubnetIds }) =>
-      vpcId !== undefined &&
-      domainName !== undefined &&
-      !publicSubnetIds &&
-      `\`publicSubnetIds\` must be named for a public load balancer in \`vpcId\`, got: nothing; name them, or remove \`domainName\` for CloudFront`,
+    ['vpcId', 'domainName', 'cloudFront', 'publicSubnetIds'],
+    (given) =>
+      given.vpcId !== undefined &&
+      !usesCloudFront(given) &&
+      !given.publicSubnetIds &&
+      '`publicSubnetIds` must be named for a public load balancer in `vpcId`, got: nothing; name them, or take cloudFront=true',
   ),
 
   rule(
@@ -133,6 +136,21 @@ export const rules: readonly Rule[] = [
   }),
 
   rule(
+    ['domainName', 'cloudFront'],
+    ({ domainName, cloudFront }) =>
+      cloudFront === false &&
+      domainName === undefined &&
+      '`cloudFront` must be true or absent without `domainName`, got: false; a load balancer has no certificate without a domain: set one',
+  ),
+  rule(
+    ['domainName', 'cloudFront', 'region'],
+    ({ domainName, cloudFront, region }) =>
+      domainName !== undefined &&
+      cloudFront === true &&
+      !(region in cloudFrontPrefixLists) &&
+      `\`cloudFront\` must be false or absent in \`region\` ${region}, got: true; CloudFront can't stand before a load balancer or write its log there: take one of ${Object.keys(cloudFrontPrefixLists).join(', ')}`,
+  ),
+  rule(
     ['domainName', 'region'],
     ({ domainName, region }) =>
       domainName === undefined &&
@@ -161,11 +179,34 @@ export const rules: readonly Rule[] = [
       `\`domainName\` must lie in \`hostedZoneName\` ${hostedZoneName}, got: ${shown(domainName)}; change one of the two`,
   ),
   rule(
-    ['region', 'certificateArn'],
-    ({ region, certificateArn }) =>
+    ['region', 'domainName', 'cloudFront', 'certificateArn'],
+    ({ region, certificateArn, ...given }) =>
       certificateArn !== undefined &&
+      !usesCloudFront(given) &&
       certificateArn.split(':')[3] !== region &&
       `\`certificateArn\` must name a certificate in \`region\` ${region}, got: ${shown(certificateArn)}; a load balancer takes certificates of its own region only: request one there`,
+  ),
+  // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+  rule(
+    ['domainName', 'cloudFront', 'certificateArn'],
+    ({ certificateArn, ...given }) =>
+      certificateArn !== undefined &&
+      given.domainName !== undefined &&
+      usesCloudFront(given) &&
+      certificateArn.split(':')[3] !== cloudFrontRegion &&
+      `\`certificateArn\` must name a certificate in ${cloudFrontRegion} for CloudFront, got: ${shown(certificateArn)}; ${requestThere(given.domainName)}`,
+  ),
+  // The CDK could make it in a second stack, but passes it on by `crossRegionReferences`, which is experimental and
+  // fixes what it has passed on: the certificate could not be replaced any more.
+  rule(
+    ['region', 'domainName', 'cloudFront', 'certificateArn', 'hostedZoneId'],
+    ({ region, certificateArn, hostedZoneId, ...given }) =>
+      certificateArn === undefined &&
+      hostedZoneId !== undefined &&
+      given.domainName !== undefined &&
+      usesCloudFront(given) &&
+      region !== cloudFrontRegion &&
+      `\`certificateArn\` must name a certificate in ${cloudFrontRegion} for CloudFront, got: nothing; a stack in ${region} can't create one there: ${requestThere(given.domainName)}`,
   ),
   rule(
     ['region', 'kmsKeyArn'],
@@ -175,11 +216,11 @@ export const rules: readonly Rule[] = [
       `\`kmsKeyArn\` must name a key in \`region\` ${region}, got: ${shown(kmsKeyArn)}; services take keys of their own region only: create one there`,
   ),
   rule(
-    ['wafWebAclArn', 'waf', 'domainName'],
-    ({ wafWebAclArn, waf, domainName }) =>
+    ['wafWebAclArn', 'waf', 'domainName', 'cloudFront'],
+    ({ wafWebAclArn, waf, ...given }) =>
       wafWebAclArn !== undefined &&
-      (!waf || domainName !== undefined) &&
-      `\`wafWebAclArn\` must stand beside \`waf\` true and no \`domainName\`, got: ${shown(wafWebAclArn)}; it is for CloudFront only, the stack creates the load balancer's web ACL itself`,
+      (!waf || !usesCloudFront(given)) &&
+      `\`wafWebAclArn\` must stand beside \`waf\` true and CloudFront, got: ${shown(wafWebAclArn)}; it is for CloudFront only, the stack creates the load balancer's web ACL itself`,
   ),
   rule(
     ['wafWebAclArn', 'region'],

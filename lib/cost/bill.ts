@@ -164,7 +164,8 @@ function lineItems(template: Template): Items {
   return into;
 }
 
-function tasksOf(service: string, { DesiredCount }: Properties, template: Template): number {
+/** Tasks of a service at least. @param service its logical id */
+export function tasksOf(service: string, { DesiredCount }: Properties, template: Template): number {
   if (DesiredCount !== undefined) return DesiredCount;
   const own = ofType(template, 'AWS::ApplicationAutoScaling::ScalableTarget').find(([, { ResourceId }]) =>
     JSON.stringify(ResourceId).includes(`"${service}"`),
@@ -204,7 +205,7 @@ function metricCountOf(variables: readonly string[]): number {
   return serviceMetrics.length;
 }
 
-function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {
+export function ofType(template: Template, type: string): readonly [id: string, properties: Properties][] {
   return Object.entries(template.Resources)
     .filter(([, resource]) => resource.Type === type)
     .map(([id, resource]) => [id, resource.Properties ?? {}]);

@@ -31,7 +31,7 @@ async function reportFor(args: readonly string[]): Promise<string> {
   }
   // Loading the CDK takes a second, and the size of a load does not need it.
   const { synthesize } = await import('./synthesize.ts');
-  const bill = billOf(synthesize(context));
+  const bill = billOf(synthesize(context).template);
   return json ? JSON.stringify(bill) : renderBill(bill);
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { knobsOfContext, parseConfig } from '../config/config.ts';
+import type { RealtimeConfig } from '../config/groups.ts';
 import { RealtimeStack } from '../realtime-stack.ts';
 import type { Template } from './bill.ts';
 
@@ -15,12 +16,19 @@ const templateOnly = {
   'aws:cdk:disable-stack-trace': true,
 };
 
+export interface Synthesized {
+  readonly config: RealtimeConfig;
+  readonly template: Template;
+  /** The bootstrap that the CDK needs in the account and the region. */
+  readonly bootstrap: { readonly parameter: string; readonly leastVersion: number };
+}
+
 /**
- * The template that `cdk synth` would create from cdk.json and these knobs. No files are left behind.
+ * What `cdk synth` would create from cdk.json and these knobs. No files are left behind.
  *
  * @throws ConfigError if the knobs are not valid
  */
-export function synthesize(knobs: Readonly<Record<string, string>>): Template {
+export function synthesize(knobs: Readonly<Record<string, string>>): Synthesized {
   const context = { ...contextOfCdkJson(), ...knobs };
   const outdir = mkdtempSync(join(tmpdir(), 'realtime-cost-'));
   try {
@@ -29,8 +37,17 @@ export function synthesize(knobs: Readonly<Record<string, string>>): Template {
       outdir,
       context: { ...context, ...templateOnly },
     });
-    const stack = new RealtimeStack(app, 'RealtimeStack', parseConfig(knobsOfContext(context)));
-    return app.synth().getStackArtifact(stack.artifactId).template;
+    const config = parseConfig(knobsOfContext(context));
+    const stack = new RealtimeStack(app, 'RealtimeStack', config);
+    const artifact = app.synth().getStackArtifact(stack.artifactId);
+    return {
+      config,
+      template: artifact.template,
+      bootstrap: {
+        parameter: artifact.bootstrapStackVersionSsmParameter ?? '',
+        leastVersion: artifact.requiresBootstrapStackVersion ?? 0,
+      },
+    };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

@@ -139,7 +139,7 @@ function mark(output: Output, status: Result['status']): string {
   return paint(output, color, sign);
 }
 
-function paint({ isTTY }: Output, color: 'green' | 'red' | 'yellow' | 'bold', text: string): string {
+export function paint({ isTTY }: Output, color: 'green' | 'red' | 'yellow' | 'bold', text: string): string {
   return isTTY ? styleText(color, text) : text;
 }
 
@@ -160,7 +160,7 @@ function textOf(output: Output, result: Result): readonly string[] {
 }
 
 /** Puts lines under one another from a column on, and wraps them if the terminal's width is known. */
-function hang(lines: readonly string[], indent: number, columns = Number.POSITIVE_INFINITY): string {
+export function hang(lines: readonly string[], indent: number, columns = Number.POSITIVE_INFINITY): string {
   const width = Math.max(leastTextWidth, columns - indent - 1);
   return lines.flatMap((line) => wrap(line, width)).join(`\n${' '.repeat(indent)}`);
 }

@@ -14,7 +14,7 @@ export interface DomainProps {
   readonly hostedZone?: route53.IHostedZone;
 
   /**
-   * A certificate for `domainName` that exists, in the region of the load balancer.
+   * A certificate for `domainName` that exists, in the region of the load balancer, or in us-east-1 for CloudFront.
    * @default - a new certificate is validated in `hostedZone`
    */
   readonly certificateArn?: string;
@@ -33,17 +33,20 @@ export function certificateFor(scope: Construct, { domainName, hostedZone, certi
   });
 }
 
-/** Creates the DNS record, if the hosted zone is known. */
+/** Creates the DNS record, if the hosted zone is known. @param hasIpv6 whether the target has IPv6 addresses, too */
 export function addDnsRecord(
   scope: Construct,
   { domainName, hostedZone }: DomainProps,
   alias: route53.IAliasRecordTarget,
+  hasIpv6 = false,
 ) {
   if (!hostedZone) return;
-  new route53.ARecord(scope, 'Name', {
+  const record = {
     zone: hostedZone,
     target: route53.RecordTarget.fromAlias(alias),
     // Without the final dot, the CDK would treat the name as relative to the zone.
     recordName: `${domainName}.`,
-  });
+  };
+  new route53.ARecord(scope, 'Name', record);
+  if (hasIpv6) new route53.AaaaRecord(scope, 'NameIpv6', record);
 }

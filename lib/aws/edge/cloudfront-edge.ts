@@ -5,8 +5,10 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
+import { CloudFrontTarget } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 import { physicalName } from '../account/physical-name.ts';
+import { addDnsRecord, certificateFor, type DomainProps } from './certificate.ts';
 import { type Edge, internalPort } from './edge.ts';
 import { LoadBalancer, type LoadBalancerProps } from './load-balancer.ts';
 import { logBucket } from './log-bucket.ts';
@@ -33,6 +35,12 @@ export interface CloudFrontEdgeProps extends LoadBalancerProps {
    * @default - S3’s own key
    */
   readonly encryptionKey?: kms.IKey;
+
+  /**
+   * A name of one's own. Its certificate must be in us-east-1, so a stack in another region can't create one.
+   * @default - the name that CloudFront gives
+   */
+  readonly domain?: DomainProps;
 }
 
 /** Where CloudFront's web ACLs and metrics are. */
@@ -53,6 +61,7 @@ export class CloudFrontEdge extends Construct implements Edge {
   readonly connections: ec2.Connections;
   readonly url: string;
   readonly webSocketUrl: string;
+  readonly dnsTarget: string;
   readonly proxyHops = 2;
   readonly passesHost = false;
   private readonly distribution: cloudfront.Distribution;
@@ -80,8 +89,11 @@ export class CloudFrontEdge extends Construct implements Edge {
     this.distribution = distribution;
     // CloudFront can create its VPC origin only for a load balancer that has a listener.
     distribution.node.addDependency(listener);
-    this.url = `https://${distribution.distributionDomainName}`;
-    this.webSocketUrl = `wss://${distribution.distributionDomainName}`;
+    if (props.domain) addDnsRecord(this, props.domain, new CloudFrontTarget(distribution), true);
+    this.dnsTarget = distribution.distributionDomainName;
+    const name = props.domain?.domainName ?? distribution.distributionDomainName;
+    this.url = `https://${name}`;
+    this.webSocketUrl = `wss://${name}`;
   }
 
   get webAcl(): WebAcl | undefined {
@@ -135,19 +147,28 @@ export class CloudFrontEdge extends Construct implements Edge {
         acceptsAcls: true,
       }),
       ...this.webAclOf(props),
+      ...this.nameOf(props.domain),
     });
-    Validations.of(distribution).acknowledge(
-      {
-        id: 'AwsSolutions::AwsSolutions-CFR1',
-        reason: 'Users may be in any country; tokens decide who may connect.',
-      },
-      {
-        id: 'AwsSolutions::AwsSolutions-CFR4',
-        reason:
-          'CloudFront’s default certificate takes no minimum version of TLS; a domain of your own (`domainName`) does.',
-      },
-    );
+    Validations.of(distribution).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-CFR1',
+      reason: 'Users may be in any country; tokens decide who may connect.',
+    });
     return distribution;
+  }
+
+  private nameOf(domain: DomainProps | undefined) {
+    if (domain)
+      return {
+        domainNames: [domain.domainName],
+        certificate: certificateFor(this, domain),
+        minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+      };
+    Validations.of(this).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-CFR4',
+      reason:
+        'CloudFront’s default certificate takes no minimum version of TLS; a domain of your own (`domainName`) does.',
+    });
+    return {};
   }
 
   /** Behind CloudFront the service is asked by HTTP, so it does not know that browsers may keep to HTTPS. */

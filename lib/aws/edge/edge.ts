@@ -25,6 +25,9 @@ export interface Edge extends ec2.IConnectable {
   /** The same address for LiveKit's clients, `wss://…`. */
   readonly webSocketUrl: string;
 
+  /** The name to which the DNS record of a domain of one's own leads. */
+  readonly dnsTarget: string;
+
   /** Number of proxies on the way to a service that write `X-Forwarded-For`. */
   readonly proxyHops: number;
 

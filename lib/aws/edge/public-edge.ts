@@ -33,6 +33,7 @@ export class PublicEdge extends Construct implements Edge {
   readonly url: string;
   readonly webSocketUrl: string;
   readonly webAcl: WebAcl | undefined;
+  readonly dnsTarget: string;
   readonly proxyHops = 1;
   readonly passesHost = true;
 
@@ -41,6 +42,7 @@ export class PublicEdge extends Construct implements Edge {
     this.balancer = new LoadBalancer(this, 'Balancer', 'Public', props);
     this.connections = this.balancer.connections;
     this.internalBalancer = props.internalPath ? this.createInternalBalancer(props) : undefined;
+    this.dnsTarget = this.balancer.resource.loadBalancerDnsName;
     this.url = `https://${props.domainName}`;
     this.webSocketUrl = `wss://${props.domainName}`;
     this.listen(certificateFor(this, props));

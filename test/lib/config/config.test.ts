@@ -2,6 +2,7 @@ import { ConfigError, type KnobInput, knobsOfContext, parseConfig } from '../../
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/0123';
 const domainName = 'realtime.example.com';
+const regionalArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/0123';
 const wafWebAclArn =
   'arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/01234567-89ab-cdef-0123-456789abcdef';
 const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:agent-AbCdEf';
@@ -228,6 +229,38 @@ test.each<[KnobInput, string]>([
     { region: 'eu-west-1', certificateArn, domainName },
     '`certificateArn` must name a certificate in `region` eu-west-1',
   ],
+  [
+    { region: 'eu-west-1', cloudFront: true, domainName, certificateArn: regionalArn },
+    '`certificateArn` must name a certificate in us-east-1 for CloudFront, got: "arn:aws:acm:eu-west-1:123456789012:certificate/0123"; `aws acm request-certificate --region us-east-1 --validation-method DNS --domain-name realtime.example.com`',
+  ],
+  [
+    { region: 'eu-west-1', cloudFront: true, ...ownDomain },
+    '`certificateArn` must name a certificate in us-east-1 for CloudFront, got: nothing; a stack in eu-west-1',
+  ],
+  [{ cloudFront: false }, '`cloudFront` must be true or absent without `domainName`, got: false'],
+  [
+    { region: 'af-south-1', cloudFront: true, domainName, certificateArn },
+    '`cloudFront` must be false or absent in `region` af-south-1, got: true',
+  ],
+  [
+    {
+      region: 'eu-west-1',
+      cloudFront: true,
+      domainName,
+      certificateArn,
+      turnDomainName: 'turn.example.com',
+      liveKitNodes: 2,
+    },
+    '`turnDomainName` must stand beside `hostedZoneId` in `region` eu-west-1, got: "turn.example.com"',
+  ],
+  [{ tags: { 'aws:mine': 'x' } }, '`tags` must be at most 40 tags'],
+  [{ tags: 'realtime-stack:deployment=x' }, '`tags` must be at most 40 tags'],
+  [{ tags: { team: 'a;b' } }, '`tags` must be at most 40 tags'],
+  [
+    { permissionsBoundary: 'a boundary' },
+    '`permissionsBoundary` must be the name or the ARN of a managed policy',
+  ],
+  [{ bootstrapQualifier: 'Mine' }, '`bootstrapQualifier` must be 1 to 10 lower-case letters and digits'],
   [{ certificateArn }, '`certificateArn` must stand beside `domainName`'],
   [{ domainName }, '`domainName` must stand beside `hostedZoneId` or `certificateArn`'],
   [{ domainName, hostedZoneId: 'Z0123456789ABC' }, '`hostedZoneId` must stand beside `hostedZoneName`'],

@@ -30,7 +30,7 @@ describe.each(Object.entries(variants))('%s', (_, knobs: Record<string, unknown>
   const hasLiveKit = 'liveKitNodes' in knobs;
   const hasHosts = hasLiveKit && knobs.environment === 'prod';
   const hasTurn = hasLiveKit && ('hostedZoneId' in knobs || 'turnDomainName' in knobs);
-  const hasDomain = 'domainName' in knobs;
+  const hasDomain = 'domainName' in knobs && !('cloudFront' in knobs);
   const agentsMay = (action: string) => (hasHosts || 'ecsExec' in knobs) && agents.test(action);
 
   const statements: Json[] = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role']

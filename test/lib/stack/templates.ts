@@ -41,6 +41,17 @@ export const variants = {
     domainName: 'realtime.example.com',
     certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0123',
   },
+  'CloudFront with an own domain': {
+    environment: 'prod',
+    domainName: 'realtime.example.com',
+    hostedZoneId: 'Z0123456789ABC',
+    hostedZoneName: 'example.com',
+    cloudFront: true,
+    liveKitNodes: 2,
+    tags: { 'cost-center': 'R and D', Owner: 'realtime' },
+    permissionsBoundary: 'developers-boundary',
+    bootstrapQualifier: 'realtime',
+  },
   'existing VPC': {
     ...existingVpc,
     environment: 'prod',

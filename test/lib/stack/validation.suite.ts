@@ -14,6 +14,7 @@ describe('cdk-nag', () => {
     dev: [...cheap, ...cache, 'AEC4'],
     prod: [...cloudFront, ...cache],
     'own domain': [...cache, 'EC23'],
+    'CloudFront with an own domain': ['CFR1', ...cache, 'EC23'],
     'own certificate': [...cache, 'AEC4', 'EC23', 'ECS4'],
     'existing VPC': [...cloudFront, ...cache],
     'existing Redis': [...cheap, 'EC23'],

@@ -365,6 +365,58 @@ describe('CloudFront', () => {
     });
   });
 
+  describe('under a domain of one’s own', () => {
+    const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/0123';
+    const domainName = 'realtime.example.com';
+    const inZone = (region = 'us-east-1') => {
+      const stack = newStack(region);
+      const hostedZone = HostedZone.fromHostedZoneAttributes(stack, 'Zone', {
+        hostedZoneId: 'Z0123456789ABC',
+        zoneName: 'example.com',
+      });
+      const construct = new CloudFrontEdge(stack, 'Edge', {
+        network: newNetwork(stack),
+        idleTimeout: Duration.minutes(2),
+        drainTime: Duration.seconds(10),
+        deletionProtection: false,
+        removalPolicy: RemovalPolicy.DESTROY,
+        prefixListId: 'pl-3b927c52',
+        domain: { domainName, hostedZone },
+      });
+      construct.balancer.route(new IpTarget('10.0.0.1'), {
+        name: 'Default',
+        port: 3000,
+        readyPath: '/ready',
+      });
+      return { construct, template: Template.fromStack(stack) };
+    };
+
+    test('CloudFront answers to it, with TLS 1.2 or later, and clients are told of it', () => {
+      const { construct, distribution } = edge({ domain: { domainName, certificateArn } });
+      expect(distribution).toMatchObject({
+        Aliases: [domainName],
+        ViewerCertificate: {
+          AcmCertificateArn: certificateArn,
+          MinimumProtocolVersion: 'TLSv1.2_2021',
+          SslSupportMethod: 'sni-only',
+        },
+      });
+      expect(construct).toMatchObject({ url: `https://${domainName}`, webSocketUrl: `wss://${domainName}` });
+    });
+
+    test('in a zone of Route 53 the certificate is validated, and both kinds of address lead to CloudFront', () => {
+      const { template } = inZone();
+      template.hasResourceProperties('AWS::CertificateManager::Certificate', { DomainName: domainName });
+      const records = resourcesOf(template, 'AWS::Route53::RecordSet');
+      expect(records.map(({ Name, Type }) => [Name, Type])).toEqual([
+        [`${domainName}.`, 'A'],
+        [`${domainName}.`, 'AAAA'],
+      ]);
+      for (const { AliasTarget } of records)
+        expect(JSON.stringify(AliasTarget.DNSName)).toContain('EdgeDistribution');
+    });
+  });
+
   test('services count two proxies, and the name is CloudFront’s', () => {
     const { stack, construct } = usual;
     expect(construct.proxyHops).toBe(2);

@@ -1,0 +1,690 @@
+import { readFileSync } from 'node:fs';
+import { type Synthesized, synthesize } from '../../../lib/cost/synthesize.ts';
+import { checks, examine, policy } from '../../../lib/doctor/deploy/preflight.ts';
+import { doctor } from '../../../lib/doctor/doctor.ts';
+import { type Answers, AwsError, startAws } from './aws-server.ts';
+import {
+  availability,
+  certificate,
+  certificateArn,
+  hostedZone,
+  inUse,
+  offeredIn,
+  quotas,
+  recordsOf,
+  stackIn,
+  subnet,
+  wellAnswers,
+  zone,
+} from './recorded.ts';
+
+const ecr = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
+const images = {
+  imageUri: `${ecr}/realtime:1`,
+  liveKitImageUri: `${ecr}/livekit:1`,
+  sidecarImageUri: `${ecr}/sidecar:1`,
+  agentImageUri: `${ecr}/agent:1`,
+};
+const prod = { ...images, environment: 'prod', deletionProtection: 'false' };
+const domain = {
+  ...prod,
+  domainName: 'realtime.example.com',
+  hostedZoneId: 'Z0123456789ABC',
+  hostedZoneName: 'example.com',
+  liveKitNodes: '2',
+  modelProvider: 'bedrock',
+  modelId: 'amazon.nova-lite-v1:0',
+};
+const { hostedZoneId, hostedZoneName, ...unhosted } = domain;
+const ownCertificate = { ...unhosted, certificateArn, turnDomainName: 'turn.example.com' };
+const existingVpc = {
+  ...prod,
+  vpcId: 'vpc-0123abcd',
+  availabilityZones: 'us-east-1a,us-east-1b',
+  privateSubnetIds: 'subnet-0000000a,subnet-0000000b',
+};
+const profile = {
+  ...prod,
+  region: 'eu-west-1',
+  waf: 'false',
+  modelProvider: 'bedrock',
+  modelId: 'eu.amazon.nova-lite-v1:0',
+  modelRegions: 'eu-west-1,eu-west-3',
+};
+
+const synthesized = new Map<object, Synthesized>();
+const planOf = (knobs: Record<string, string>) => {
+  const known = synthesized.get(knobs) ?? synthesize(knobs);
+  synthesized.set(knobs, known);
+  return known;
+};
+
+let answers: Answers;
+let aws: Awaited<ReturnType<typeof startAws>>;
+const before = { ...process.env };
+
+beforeAll(async () => {
+  aws = await startAws(() => answers);
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: aws.url,
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'not-a-secret',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  });
+});
+afterAll(async () => {
+  process.env = before;
+  await aws.stop();
+});
+beforeEach(() => {
+  answers = wellAnswers();
+  aws.asked.length = 0;
+});
+
+const delegatedTo =
+  (...servers: string[]) =>
+  async () =>
+    servers;
+const delegated = delegatedTo('ns-1.awsdns-01.org', 'ns-9.elsewhere.net');
+
+function sink() {
+  let text = '';
+  return { write: (more: string) => (text += more), text: () => text };
+}
+
+/** What is found of an account that is well but for a change. */
+async function find(
+  knobs: Record<string, string>,
+  change: Answers = {},
+  resolveNs: (zone: string) => Promise<string[]> = delegated,
+) {
+  Object.assign(answers, change);
+  const output = sink();
+  const summary = await examine(planOf(knobs), output, { environment: {}, resolveNs });
+  return {
+    summary,
+    text: output.text(),
+    of: (name: string) => summary.findings.find((each) => each.name === name),
+  };
+}
+
+test.each([
+  ['a domain, calls and a model', domain],
+  ['CloudFront', prod],
+  ['a certificate that exists', ownCertificate],
+])('an account that lacks nothing is well, with %s', async (_, knobs) => {
+  const { summary, text } = await find(knobs);
+  expect(summary.findings.filter(({ status }) => status !== 'passed')).toEqual([]);
+  expect(summary).toMatchObject({ ok: true, account: '123456789012', region: 'us-east-1' });
+  expect(text).toContain('Before a deployment of realtime-prod to us-east-1 in the account 123456789012');
+  expect(text).toMatch(/✓ fargate-vcpus +64 vCPUs, 4 in use, \d+ needed/);
+  expect(text).toMatch(/\d+ findings: \d+ good, 0 in the way, 0 warnings, 0 not checked\./);
+});
+
+const gone = (code: string) => new AwsError(400, code, code);
+
+/** Every finding that stands in the way, or may: what is found, and what mends it. */
+const faults: readonly (readonly [
+  name: string,
+  what: string,
+  knobs: Record<string, string>,
+  change: Answers,
+  found: string,
+  fix: string,
+])[] = [
+  [
+    'bootstrap',
+    'none',
+    prod,
+    { 'ssm:GetParameter': gone('ParameterNotFound') },
+    'no bootstrap',
+    '`npx cdk bootstrap aws://123456789012/us-east-1`',
+  ],
+  [
+    'bootstrap',
+    'an old one, of a qualifier and with a boundary',
+    { ...prod, bootstrapQualifier: 'mine', permissionsBoundary: 'arn:aws:iam::123456789012:policy/bound' },
+    { 'ssm:GetParameter': { Parameter: { Value: '3' } } },
+    'version 3',
+    '`npx cdk bootstrap aws://123456789012/us-east-1 --qualifier mine --toolkit-stack-name CDKToolkit-mine --custom-permissions-boundary bound`, which upgrades it',
+  ],
+  [
+    'stack',
+    'a first deployment that failed',
+    prod,
+    stackIn('ROLLBACK_COMPLETE'),
+    'ROLLBACK_COMPLETE',
+    'delete-stack',
+  ],
+  ['stack', 'a deployment under way', prod, stackIn('UPDATE_IN_PROGRESS'), 'UPDATE_IN_PROGRESS', 'wait'],
+  [
+    'stack',
+    'a rollback that failed',
+    prod,
+    stackIn('UPDATE_ROLLBACK_FAILED'),
+    'UPDATE_ROLLBACK_FAILED',
+    'continue-update-rollback',
+  ],
+  [
+    'fargate-vcpus',
+    'a new account’s quota',
+    prod,
+    {
+      'servicequotas:GetServiceQuota': quotas({ 'L-3032A538': 6 }),
+      'cloudwatch:GetMetricStatistics': inUse(2),
+    },
+    '6 vCPUs, 2 in use',
+    '`aws service-quotas request-service-quota-increase --region us-east-1 --service-code fargate --quota-code L-3032A538 --desired-value 8`',
+  ],
+  [
+    'ec2-vcpus',
+    'hosts, doubled',
+    domain,
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-1216C47A': 16 }) },
+    '16 vCPUs of standard instances, 4 in use',
+    '--service-code ec2 --quota-code L-1216C47A --desired-value 20',
+  ],
+  [
+    'ec2-vcpus',
+    'a type that the region lacks',
+    domain,
+    { 'ec2:DescribeInstanceTypes': new AwsError(400, 'InvalidInstanceType', 'no such type') },
+    'us-east-1 has no instances of type c7g.xlarge',
+    'describe-instance-type-offerings',
+  ],
+  [
+    'elastic-ips',
+    'no room',
+    prod,
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-0263D0A3': 2 }) },
+    '2 Elastic IP addresses, 1 in use',
+    '--service-code ec2 --quota-code L-0263D0A3 --desired-value 3',
+  ],
+  [
+    'vpcs',
+    'no room',
+    prod,
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-F678F1CE': 2 }) },
+    '2 VPCs, 2 in use',
+    '--service-code vpc --quota-code L-F678F1CE --desired-value 3',
+  ],
+  [
+    'application-load-balancers',
+    'no room for two',
+    domain,
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-53DA6B97': 2 }) },
+    '2 application load balancers, 1 in use',
+    '--quota-code L-53DA6B97 --desired-value 3',
+  ],
+  [
+    'network-load-balancers',
+    'no room for TURN',
+    domain,
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-69A177A2': 1 }) },
+    '1 network load balancers, 1 in use',
+    '--quota-code L-69A177A2 --desired-value 2',
+  ],
+  [
+    'zones',
+    'one without VPC origins among the first',
+    prod,
+    {
+      'ec2:DescribeAvailabilityZones': {
+        availabilityZoneInfo: [
+          zone('a', 'use1-az3'),
+          zone('b', 'use1-az1'),
+          zone('c', 'use1-az2'),
+          zone('d', 'use1-az4'),
+        ],
+      },
+    },
+    "us-east-1a (use1-az3), where CloudFront can't reach a load balancer",
+    '`-c availabilityZones=us-east-1b,us-east-1c,us-east-1d`',
+  ],
+  [
+    'zones',
+    'too few, by default subnets',
+    prod,
+    {
+      'ec2:DescribeSubnets': {
+        subnetSet: [subnet('subnet-1', 'a', 'use1-az1'), subnet('subnet-2', 'b', 'use1-az2')],
+      },
+    },
+    'zones of us-east-1: us-east-1a (use1-az1), us-east-1b',
+    '-c availabilityZoneCount=2',
+  ],
+  [
+    'zones',
+    'one that the account has not',
+    { ...prod, availabilityZones: 'us-east-1a,us-east-1x' },
+    {},
+    'zones of us-east-1',
+    '`-c availabilityZones=us-east-1a,us-east-1b,us-east-1c`',
+  ],
+  [
+    'existing-vpc',
+    'a foreign subnet',
+    existingVpc,
+    { 'ec2:DescribeSubnets': { subnetSet: [subnet('subnet-0000000a', 'a', 'use1-az1')] } },
+    'vpc-0123abcd has no subnet-0000000b',
+    'aws ec2 describe-subnets',
+  ],
+  [
+    'existing-vpc',
+    'another order',
+    existingVpc,
+    {
+      'ec2:DescribeSubnets': {
+        subnetSet: [subnet('subnet-0000000a', 'b', 'use1-az2'), subnet('subnet-0000000b', 'a', 'use1-az1')],
+      },
+    },
+    'subnet-0000000a is in us-east-1b, not us-east-1a',
+    'reorder',
+  ],
+  [
+    'existing-vpc',
+    'a zone without VPC origins',
+    existingVpc,
+    {
+      'ec2:DescribeSubnets': {
+        subnetSet: [subnet('subnet-0000000a', 'a', 'use1-az3'), subnet('subnet-0000000b', 'b', 'use1-az2')],
+      },
+    },
+    'subnet-0000000a in use1-az3',
+    'subnets of other zones',
+  ],
+  [
+    'existing-vpc',
+    'no internet gateway',
+    existingVpc,
+    {
+      'ec2:DescribeSubnets': {
+        subnetSet: [subnet('subnet-0000000a', 'a', 'use1-az1'), subnet('subnet-0000000b', 'b', 'use1-az2')],
+      },
+      'ec2:DescribeInternetGateways': { internetGatewaySet: [] },
+    },
+    'no internet gateway',
+    'aws ec2 attach-internet-gateway --region us-east-1 --vpc-id vpc-0123abcd',
+  ],
+  [
+    'host-zones',
+    'nowhere',
+    domain,
+    { 'ec2:DescribeInstanceTypeOfferings': offeredIn('d') },
+    'no c7g.xlarge in us-east-1a, us-east-1b, us-east-1c',
+    '`availabilityZones` of us-east-1d',
+  ],
+  [
+    'dns-zone',
+    'not here',
+    domain,
+    { 'route53:GetHostedZone': new AwsError(404, 'NoSuchHostedZone', 'none') },
+    'no hosted zone Z0123456789ABC in this account',
+    'aws route53 list-hosted-zones',
+  ],
+  [
+    'dns-zone',
+    'another name',
+    domain,
+    { 'route53:GetHostedZone': hostedZone('example.org.') },
+    'is example.org',
+    'hostedZoneName',
+  ],
+  [
+    'dns-zone',
+    'private',
+    domain,
+    { 'route53:GetHostedZone': hostedZone('example.com.', true) },
+    'is private',
+    'hostedZoneId',
+  ],
+  [
+    'dns-records',
+    'taken',
+    domain,
+    { 'route53:ListResourceRecordSets': recordsOf(['realtime.example.com.', 'CNAME']) },
+    'realtime.example.com (CNAME)',
+    'delete them in Route 53',
+  ],
+  [
+    'certificate',
+    'not there',
+    ownCertificate,
+    { 'acm:DescribeCertificate': gone('ResourceNotFoundException') },
+    'does not exist',
+    '`aws acm request-certificate --region us-east-1 --validation-method DNS --domain-name realtime.example.com --subject-alternative-names turn.example.com`',
+  ],
+  [
+    'certificate',
+    'of another account',
+    { ...ownCertificate, certificateArn: certificateArn.replace('123456789012', '999999999999') },
+    {},
+    'is in the account 999999999999',
+    'aws acm request-certificate',
+  ],
+  [
+    'certificate',
+    'not validated',
+    ownCertificate,
+    { 'acm:DescribeCertificate': certificate({ Status: 'PENDING_VALIDATION' }) },
+    'it waits for its validation',
+    '_a.realtime.example.com. CNAME _b.acm-validations.aws.',
+  ],
+  [
+    'certificate',
+    'of other names',
+    ownCertificate,
+    { 'acm:DescribeCertificate': certificate({ SubjectAlternativeNames: ['*.sub.example.com'] }) },
+    'it covers realtime.example.com, *.sub.example.com, not turn.example.com',
+    'aws acm request-certificate',
+  ],
+  [
+    'certificate',
+    'failed',
+    ownCertificate,
+    { 'acm:DescribeCertificate': certificate({ Status: 'VALIDATION_TIMED_OUT' }) },
+    'it is VALIDATION_TIMED_OUT',
+    'aws acm request-certificate',
+  ],
+  [
+    'bedrock',
+    'no access',
+    domain,
+    { 'bedrock:GetFoundationModelAvailability': availability({ entitlementAvailability: 'NOT_AVAILABLE' }) },
+    'us-east-1: the account has no access',
+    'Bedrock console',
+  ],
+  [
+    'bedrock',
+    'terms',
+    domain,
+    {
+      'bedrock:GetFoundationModelAvailability': availability({
+        agreementAvailability: { status: 'NOT_AVAILABLE' },
+      }),
+    },
+    'us-east-1: its terms are not accepted',
+    'Model catalog',
+  ],
+  [
+    'bedrock',
+    'a policy',
+    domain,
+    { 'bedrock:GetFoundationModelAvailability': availability({ authorizationStatus: 'NOT_AUTHORIZED' }) },
+    'us-east-1: a policy forbids it',
+    'modelId',
+  ],
+  [
+    'bedrock',
+    'not in the region',
+    domain,
+    { 'bedrock:GetFoundationModelAvailability': new AwsError(404, 'ResourceNotFoundException', 'none') },
+    'us-east-1: not offered there',
+    'modelId',
+  ],
+  [
+    'bedrock',
+    'no such profile',
+    profile,
+    { 'bedrock:GetInferenceProfile': new AwsError(404, 'ResourceNotFoundException', 'none') },
+    'eu-west-1 has no inference profile eu.amazon.nova-lite-v1:0',
+    'aws bedrock list-inference-profiles --region eu-west-1',
+  ],
+  [
+    'bedrock',
+    'a region of the profile that the task may not use',
+    { ...profile, modelRegions: 'eu-west-1' },
+    {},
+    'also runs in eu-west-3',
+    '`-c modelRegions=eu-west-1,eu-west-3`',
+  ],
+];
+
+test.each(faults)('%s: %s', async (name, _, knobs, change, found, fix) => {
+  const { summary, of, text } = await find(knobs, change);
+  const finding = of(name);
+  expect(finding).toMatchObject({
+    status: 'failed',
+    found: expect.stringContaining(found),
+    needed: expect.stringMatching(/\S/),
+    fix: expect.stringContaining(fix),
+  });
+  expect(summary.ok).toBe(false);
+  expect(text).toContain(`✗ ${name}`);
+  expect(text).toContain('needed: ');
+});
+
+test('each check that can fail has been seen failing', () => {
+  const seen = new Set(faults.map(([name]) => name));
+  const never = ['account', 'price', 'builder'];
+  expect(checks.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual(never.sort());
+});
+
+describe('DNS', () => {
+  test.each([
+    ['other servers', delegatedTo('ns1.registrar.net'), 'example.com is delegated to ns1.registrar.net'],
+    [
+      'no servers',
+      () => Promise.reject(Object.assign(new Error('none'), { code: 'ENOTFOUND' })),
+      'DNS knows no servers of example.com',
+    ],
+  ])('a zone with %s validates no certificate', async (_, resolveNs, found) => {
+    const { of } = await find(domain, {}, resolveNs);
+    expect(of('dns-zone')).toMatchObject({
+      status: 'failed',
+      found,
+      fix: expect.stringContaining('ns-1.awsdns-01.org, ns-2.awsdns-02.com'),
+    });
+  });
+
+  test('a resolver that does not answer proves nothing', async () => {
+    const { of } = await find(domain, {}, () =>
+      Promise.reject(Object.assign(new Error(), { code: 'ETIMEOUT' })),
+    );
+    expect(of('dns-zone')).toMatchObject({
+      status: 'not-checked',
+      reason: 'the name servers of example.com could not be asked for: ETIMEOUT',
+    });
+  });
+});
+
+describe('warnings', () => {
+  const of = async (knobs: Record<string, string>, change: Answers, name: string) => {
+    const found = await find(knobs, change);
+    expect(found.summary.ok).toBe(true);
+    return found.of(name);
+  };
+
+  test('a first prod is deployed without protection', async () => {
+    const knobs = { ...images, environment: 'prod' };
+    expect(await of(knobs, {}, 'stack')).toMatchObject({
+      status: 'warned',
+      fix: 'deploy with `-c deletionProtection=false` first, then without',
+    });
+  });
+
+  test('tasks fit as they start, and not when they have scaled out', async () => {
+    const change = { 'servicequotas:GetServiceQuota': quotas({ 'L-3032A538': 12 }) };
+    expect(await of(prod, change, 'fargate-vcpus')).toMatchObject({
+      status: 'warned',
+      needed: expect.stringContaining('scaled out to 12 vCPUs'),
+    });
+  });
+
+  test('a certificate that ends soon', async () => {
+    const change = {
+      'acm:DescribeCertificate': certificate({ NotAfter: Date.now() / 1_000 + 86_400, Type: 'IMPORTED' }),
+    };
+    expect(await of(ownCertificate, change, 'certificate')).toMatchObject({
+      status: 'warned',
+      found: expect.stringContaining('was imported: ACM does not renew it'),
+      fix: expect.stringContaining('import-certificate'),
+    });
+  });
+
+  test('hosts in some of the zones only', async () => {
+    const change = { 'ec2:DescribeInstanceTypeOfferings': offeredIn('a', 'b') };
+    expect(await of(domain, change, 'host-zones')).toMatchObject({
+      status: 'warned',
+      found: 'no c7g.xlarge in us-east-1c',
+    });
+  });
+});
+
+test('what a deployed stack has already is not needed again', async () => {
+  const change = {
+    ...stackIn('UPDATE_COMPLETE', [
+      ['AWS::EC2::EIP', 'eip-1'],
+      ['AWS::EC2::EIP', 'eip-2'],
+      ['AWS::EC2::VPC', 'vpc-1'],
+      ['AWS::ElasticLoadBalancingV2::LoadBalancer', 'arn:loadbalancer/app/one'],
+      ['AWS::ElasticLoadBalancingV2::LoadBalancer', 'arn:loadbalancer/app/two'],
+      ['AWS::ElasticLoadBalancingV2::LoadBalancer', 'arn:loadbalancer/net/one'],
+      ['AWS::Route53::RecordSet', 'realtime.example.com'],
+      ['AWS::ECS::Service', 'service'],
+      ['AWS::AutoScaling::AutoScalingGroup', 'group'],
+    ]),
+    'servicequotas:GetServiceQuota': quotas({
+      'L-0263D0A3': 1,
+      'L-F678F1CE': 2,
+      'L-53DA6B97': 1,
+      'L-69A177A2': 1,
+      'L-1216C47A': 16,
+      'L-3032A538': 50,
+    }),
+    'cloudwatch:GetMetricStatistics': inUse(8),
+    'route53:ListResourceRecordSets': recordsOf(['realtime.example.com.', 'A']),
+  };
+  const { summary, of } = await find(domain, change);
+  expect(summary.findings.filter(({ status }) => status !== 'passed')).toEqual([]);
+  expect(of('stack')).toMatchObject({ found: 'realtime-prod is UPDATE_COMPLETE: this updates it' });
+  expect(of('vpcs')).toMatchObject({ found: expect.stringContaining('1 of them there already') });
+});
+
+test('a quota without a value of the account’s own is AWS’s default', async () => {
+  const { of } = await find(prod, {
+    'servicequotas:GetServiceQuota': new AwsError(400, 'NoSuchResourceException', 'none'),
+    'servicequotas:GetAWSDefaultServiceQuota': quotas(),
+  });
+  expect(of('vpcs')).toMatchObject({ status: 'passed', found: expect.stringContaining('5 VPCs') });
+});
+
+describe('permissions', () => {
+  test('what may not be asked is not checked, and named, and nothing ends', async () => {
+    answers = { 'sts:GetCallerIdentity': answers['sts:GetCallerIdentity'] as Record<string, unknown> };
+    const { summary, text } = await find(domain);
+    const reasons = Object.fromEntries(
+      summary.findings.flatMap((each) => (each.status === 'not-checked' ? [[each.name, each.reason]] : [])),
+    );
+    expect(reasons).toEqual({
+      bootstrap: 'missing permission ssm:GetParameter',
+      stack: 'missing permission cloudformation:DescribeStacks',
+      'fargate-vcpus': 'missing permission servicequotas:GetServiceQuota',
+      'ec2-vcpus': 'missing permission ec2:DescribeInstanceTypes',
+      'elastic-ips': 'missing permission servicequotas:GetServiceQuota',
+      vpcs: 'missing permission servicequotas:GetServiceQuota',
+      'application-load-balancers': 'missing permission servicequotas:GetServiceQuota',
+      'network-load-balancers': 'missing permission servicequotas:GetServiceQuota',
+      zones: 'missing permission ec2:DescribeAvailabilityZones',
+      'host-zones': 'missing permission ec2:DescribeInstanceTypeOfferings',
+      'dns-zone': 'missing permission route53:GetHostedZone',
+      'dns-records': 'missing permission cloudformation:DescribeStacks',
+      bedrock: 'missing permission bedrock:GetFoundationModelAvailability',
+    });
+    expect(summary.ok).toBe(true);
+    expect(text).toContain('`npm run doctor -- --policy` prints the IAM policy');
+  });
+
+  test('the policy has every action that is asked for, and none that writes', async () => {
+    const allowed = policy.Statement.flatMap(({ Action }) => Action);
+    for (const knobs of [domain, ownCertificate, profile]) await find(knobs);
+    await find(existingVpc, {
+      'ec2:DescribeSubnets': {
+        subnetSet: [subnet('subnet-0000000a', 'a', 'use1-az1'), subnet('subnet-0000000b', 'b', 'use1-az2')],
+      },
+    });
+    await find(prod, stackIn('UPDATE_COMPLETE'));
+    await find(prod, { 'servicequotas:GetServiceQuota': new AwsError(400, 'NoSuchResourceException', '') });
+    const asked = new Set(aws.asked.filter((action) => action !== 'sts:GetCallerIdentity'));
+    expect([...asked].sort()).toEqual([...allowed].sort());
+    expect(allowed.filter((action) => !/:(Get|List|Describe)/.test(action))).toEqual([]);
+  });
+
+  test('an answer that is no denial is told, not thrown', async () => {
+    const { of } = await find(prod, {
+      'ec2:DescribeVpcs': new AwsError(400, 'RequestLimitExceeded', 'slow down'),
+    });
+    expect(of('vpcs')).toMatchObject({
+      status: 'not-checked',
+      reason: expect.stringContaining('ec2:DescribeVpcs failed: RequestLimitExceeded'),
+    });
+  });
+});
+
+describe('the command', () => {
+  async function run(...words: string[]) {
+    const [output, errors] = [sink(), sink()];
+    const code = await doctor(words, { output, errors, environment: {}, resolveNs: delegated });
+    return { code, output: output.text(), errors: errors.text() };
+  }
+  const deploy = ['--deploy', ...Object.entries(prod).flatMap(([knob, value]) => ['-c', `${knob}=${value}`])];
+
+  test('it ends with 0 if nothing stands in the way, with 1 otherwise', async () => {
+    expect(await run(...deploy)).toMatchObject({ code: 0, errors: '' });
+    answers['ssm:GetParameter'] = new AwsError(400, 'ParameterNotFound', '');
+    expect((await run(...deploy)).code).toBe(1);
+  });
+
+  test('as JSON it is one object, and the report goes to the error output', async () => {
+    const { output, errors } = await run(...deploy, '--json');
+    const summary = JSON.parse(output);
+    expect(summary).toMatchObject({ ok: true, account: '123456789012', stack: 'realtime-prod' });
+    expect(summary.findings[0]).toMatchObject({ name: 'account', status: 'passed' });
+    expect(errors).toContain('✓ bootstrap');
+  });
+
+  test('without credentials there is one clear error', async () => {
+    const { AWS_ACCESS_KEY_ID: key } = process.env;
+    delete process.env.AWS_ACCESS_KEY_ID;
+    try {
+      const { code, output, errors } = await run(...deploy, '--json');
+      expect(code).toBe(2);
+      expect(errors).toMatch(/^No AWS credentials that are valid now \(.*\)\. Log in \(`aws sso login`\)/);
+      expect(errors.trim().split('\n')).toHaveLength(1);
+      expect(JSON.parse(output).ok).toBe(false);
+    } finally {
+      process.env.AWS_ACCESS_KEY_ID = key;
+    }
+  });
+
+  test('expired credentials are no credentials', async () => {
+    answers['sts:GetCallerIdentity'] = new AwsError(403, 'ExpiredToken', 'The security token is expired');
+    expect(await run(...deploy)).toMatchObject({ code: 2, errors: expect.stringContaining('ExpiredToken') });
+  });
+
+  test.each([
+    [[], 'Say what to look at: `npm run doctor -- --deploy`'],
+    [['--deploi'], "Unknown option '--deploi'. Did you mean --deploy?"],
+    [['--deploy', '-c', 'prod'], '`-c` must be knob=value, got: prod'],
+    [['--deploy', '-c', 'minTasks=none'], '`minTasks` must be a whole number'],
+  ])('%j says what to write', async (words, message) => {
+    const { code, errors } = await run(...words);
+    expect([code, errors]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  test('the policy and the help need no credentials', async () => {
+    expect(JSON.parse((await run('--policy')).output)).toEqual(policy);
+    expect((await run('--help')).output).toContain('Exit code:');
+    expect(aws.asked).toEqual([]);
+  });
+});
+
+test('cdk.json is what would be deployed', () => {
+  expect(planOf({}).config.stackName).toBe('realtime-dev');
+});
+
+test('the policy that the repository keeps for pipelines is the doctor’s', () => {
+  expect(JSON.parse(readFileSync('.github/iam/doctor.policy.json', 'utf8'))).toEqual(policy);
+});

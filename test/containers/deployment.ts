@@ -8,7 +8,7 @@ import { LoadBalancer, type LoadBalancerOptions } from '../../lib/local/proxy/lo
 import type { Json } from '../lib/aws/synthesis.ts';
 import { type Cache, startCache } from './cache.ts';
 import { type EcsControl, startEcsControl } from './ecs-control.ts';
-import { engineCommand } from './engine.ts';
+import { buildImage, engineCommand } from './engine.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { type RunningTask, startTask } from './task.ts';
 import { DeployedTemplate } from './template.ts';
@@ -157,7 +157,7 @@ export class Deployment {
   async #build(name: string, image: Json): Promise<string> {
     const { folder, dockerfile } = this.template.sourceOf(image);
     const tag = `localhost/realtime-test-${name}`;
-    await engineCommand('build', '-t', tag, '-f', join(folder, dockerfile), folder);
+    await buildImage(tag, folder, dockerfile);
     return tag;
   }
 

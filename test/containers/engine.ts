@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { skipSuite } from '../support/skipping.ts';
 
@@ -41,6 +42,13 @@ export async function engineCommand(...words: readonly string[]): Promise<string
     },
   );
   return stdout.trim();
+}
+
+/** What this machine's builds need besides, such as a volume with the certificate of its proxy. */
+const buildFlags = process.env.CONTAINER_BUILD_FLAGS?.split(' ') ?? [];
+
+export async function buildImage(tag: string, folder: string, dockerfile = 'Dockerfile'): Promise<void> {
+  await engineCommand('build', ...buildFlags, '-t', tag, '-f', join(folder, dockerfile), folder);
 }
 
 /** What a container has written so far, on both outputs. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { endCalls } from '../livekit/support/participant.ts';
 import { eventually } from '../support/wait.ts';
 import { CallDeployment, callKnobs } from './call-deployment.ts';
-import { describeWithContainers, engineCommand } from './engine.ts';
+import { buildImage, describeWithContainers } from './engine.ts';
 
 // The image has an operating system's Python and the framework, which takes minutes to bring.
 jest.setTimeout(1_800_000);
@@ -12,7 +12,7 @@ const image = 'localhost/realtime-test-python-worker';
 describeWithContainers('a Python worker of LiveKit Agents in the place of the agent', () => {
   let calls: CallDeployment;
   beforeAll(async () => {
-    await engineCommand('build', '-t', image, join(import.meta.dirname, 'python-worker'));
+    await buildImage(image, join(import.meta.dirname, 'python-worker'));
     calls = await CallDeployment.start({
       ...callKnobs,
       agentImageUri: image,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
 import type { Identity } from './auth/identity.ts';
+import { ConnectionLimit } from './connections/connection-limit.ts';
 import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
@@ -32,8 +33,8 @@ import { relayEngine } from './relay/relay-engine.ts';
 import { testRoomPermissions } from './rooms/store/self-test.ts';
 import { createBackplaneAdapter, SingleInstanceAdapter } from './socketio/adapter/adapter.ts';
 import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
-import { ConnectionLimit } from './socketio/engine/connection-limit.ts';
 import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
+import { HubEntries } from './socketio/engine/hub-entries.ts';
 import { endPacketFloods } from './socketio/engine/packet-flood.ts';
 import { serveHub } from './socketio/serve-hub.ts';
 import { createSocketServer } from './socketio/server.ts';
@@ -91,11 +92,9 @@ export async function startService(environment: Environment, log: Logger): Promi
   const shared = { environment, backplane, connections, denials, limits, metrics, log };
   const { hubs, close: closeHubs } = await openAllHubs({ isDraining, ...shared });
   opened.push(...hubs);
-  const connectionLimit = new ConnectionLimit();
+  const entries = new HubEntries(new ConnectionLimit());
   const admit = (identity: Identity) => denials.revocations.admit(identity);
-  const ends = hubs.map((hub) =>
-    serveHub(io, hub, { authenticate, admit, connectionLimit, trustedProxyHops }),
-  );
+  const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
   const relay = await openRelay(http, environment, backplane);
   if (relay) relayEngine(io.engine, relay);
   await observability.open({ connections, backplane, hubs, readiness, relay });

@@ -1,16 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Server } from 'socket.io';
+import type { ConnectionListener } from '../../connections/connection-listener.ts';
 import type { Connection } from './internals.ts';
-
-/** Notified of what happens to clients' connections. */
-export interface ConnectionListener {
-  connectionOpened(): void;
-  /** @param reason Engine.IO's  @param afterMs how long it lasted, in milliseconds */
-  connectionEnded(reason: string, afterMs: number): void;
-  /** A request that would have made or carried a connection was refused or failed. @param reason in a word */
-  handshakeFailed(over: 'websocket' | 'polling', reason: string): void;
-}
 
 /** What Engine.IO calls the codes of its `connection_error`. */
 const handshakeFaults: Readonly<Record<number, string>> = {

@@ -8,8 +8,6 @@ import {
   watchControlFrames,
 } from './internals.ts';
 
-/** Bytes that may wait for one client, by default. */
-export const mostWaitingBytes = 1_000_000;
 /** What a packet that waits takes beside its bytes: objects of Engine.IO, ws and Node. */
 const packetOverhead = 128;
 

@@ -1,0 +1,4 @@
+/** Bytes that may wait for one client, by default: past it, its connection is ended. */
+export const mostWaitingBytes = 1_000_000;
+/** An event that is not kept is for who reads at once: past so many bytes that wait, others go first. */
+export const mostBeforeEvent = 65_536;

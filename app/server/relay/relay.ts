@@ -76,6 +76,7 @@ export class Relay {
 
   /** @returns false when that instance can't be reached, and nothing was answered */
   async forward(request: IncomingMessage, response: ServerResponse, instance: string): Promise<boolean> {
+    if (this.#isClosed) return false;
     const exchange = new RequestExchange(request, response, this.#agent);
     const body = await readBody(request, this.#options.largestBody);
     if (!body) {
@@ -96,6 +97,7 @@ export class Relay {
     head: Buffer,
     instance: string,
   ): Promise<boolean> {
+    if (this.#isClosed) return false;
     const exchange = new UpgradeExchange(request, socket, head);
     this.#track(exchange, socket);
     this.upgrades += 1;

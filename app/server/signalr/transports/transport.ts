@@ -1,3 +1,5 @@
+import { packetOverhead } from '../../connections/waiting-bytes.ts';
+
 /** What carries a connection's records to its client. */
 export interface Transport {
   readonly name: 'webSockets' | 'serverSentEvents' | 'longPolling';
@@ -30,9 +32,10 @@ export class OutgoingBytes {
 
   /** @returns to be called when they are gone */
   add(length: number): () => void {
-    this.#waiting += length;
+    const taken = length + packetOverhead;
+    this.#waiting += taken;
     return () => {
-      this.#waiting -= length;
+      this.#waiting -= taken;
       if (this.#waiting < highWaterBytes) this.release();
     };
   }

@@ -18,8 +18,9 @@ export class WebSocketTransport implements Transport {
     socket.once('close', () => this.#outgoing.release());
   }
 
+  /** What the library answers by itself, such as pings, waits in its socket alone. */
   get waitingBytes(): number {
-    return this.#outgoing.count;
+    return Math.max(this.#outgoing.count, this.#socket.bufferedAmount);
   }
 
   send(record: Buffer, isBinary: boolean): void {

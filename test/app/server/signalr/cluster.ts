@@ -64,6 +64,7 @@ export async function startInstance(
         ? undefined
         : { 'access-control-allow-origin': headers.origin ?? '*' },
     addressOf: (request) => request.socket.remoteAddress ?? '',
+    takesClients: () => instance.elsewhere === undefined,
     elsewhere: () => instance.elsewhere,
     largestMessage: 100_000,
     mostWaitingBytes: 1_000_000,

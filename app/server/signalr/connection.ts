@@ -101,8 +101,8 @@ export class SignalRConnection {
     return this.#protocol;
   }
 
-  get transport(): Transport['name'] {
-    return this.#options.transport.name;
+  get transport(): Pick<Transport, 'name'> {
+    return this.#options.transport;
   }
 
   get waitingBytes(): number {

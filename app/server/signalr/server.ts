@@ -240,12 +240,9 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     switch (request.method) {
       case 'GET':
         if (transport instanceof LongPollingTransport) return transport.poll(request, response);
-        return answer(
-          response,
-          wantsEventStream(request) && transport.name === 'serverSentEvents' ? 409 : 400,
-        );
+        return answer(response, wantsEventStream(request) && transport.name === 'sse' ? 409 : 400);
       case 'POST': {
-        if (transport.name === 'webSockets') return answer(response, 405);
+        if (transport.name === 'websocket') return answer(response, 405);
         const body = await readBody(request, 4 * this.#options.largestMessage);
         if (!body) return void response.writeHead(413, { connection: 'close' }).end();
         // The client waits for this answer before it sends more, whatever its messages bring about.

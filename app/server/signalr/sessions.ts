@@ -107,7 +107,7 @@ export class Sessions implements Iterable<SignalRConnection> {
       onFault,
       onMessage: (each) => this.#levels.count(each, 0),
       onHandshakeRefused: () => {
-        const over = transport.name === 'webSockets' ? 'websocket' : 'polling';
+        const over = transport.name === 'websocket' ? 'websocket' : 'polling';
         listener?.handshakeFailed(over, 'unsupported_protocol');
       },
       onEnd: (_connection, reason) => {

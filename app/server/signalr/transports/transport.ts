@@ -2,7 +2,7 @@ import { packetOverhead } from '../../connections/waiting-bytes.ts';
 
 /** What carries a connection's records to its client. */
 export interface Transport {
-  readonly name: 'webSockets' | 'serverSentEvents' | 'longPolling';
+  readonly name: 'websocket' | 'sse' | 'polling';
   readonly takesBinary: boolean;
   /** Its client, and the proxies between, need a word from time to time. */
   readonly needsPings: boolean;

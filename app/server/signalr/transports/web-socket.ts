@@ -7,7 +7,7 @@ const closingMs = 3_000;
 const normalClosure = 1000;
 
 export class WebSocketTransport implements Transport {
-  readonly name = 'webSockets';
+  readonly name = 'websocket';
   readonly takesBinary = true;
   readonly needsPings = true;
   readonly #socket: WebSocket;

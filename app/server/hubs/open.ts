@@ -124,7 +124,9 @@ function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): H
     schema: presenceRequest,
     method: async (member, request) => {
       rates?.join(member);
-      const reply = presenceReply(await answer(member, request));
+      const answered = await answer(member, request);
+      if (!answered.ok) return answered;
+      const reply = presenceReply(answered);
       rates?.read(member, Buffer.byteLength(reply.text));
       return reply;
     },

@@ -5,7 +5,7 @@ import type { Member } from './member.ts';
 /** What a method replies with; a transport makes its own acknowledgement of it. */
 export type Reply = Acknowledgement<unknown> | ReplyText;
 
-/** A reply whose JSON is put together already: messages are not parsed on their way out of the log. */
+/** A reply whose JSON is put together already: messages are not parsed on their way out of the log. Never a refusal. */
 export class ReplyText {
   readonly text: string;
 

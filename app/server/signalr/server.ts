@@ -55,6 +55,8 @@ export interface SignalRServerOptions extends SessionsOptions {
   readonly longPolling?: Partial<LongPollingTimes>;
 }
 
+/** Several messages may come in one frame or body. */
+const messagesOfABody = 4;
 /** A token leads to a new connection for so long, in seconds. */
 const firstUseSeconds = 60;
 
@@ -92,8 +94,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      // Several messages may come in one frame.
-      maxPayload: 4 * largestMessage,
+      maxPayload: largestMessage * messagesOfABody,
     });
     // A handshake that ws itself refuses, for a bad key or version.
     this.#webSockets.on('wsClientError', (_error, socket) => {
@@ -167,7 +168,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     const claims = isNegotiation ? undefined : await this.#claimsOf(asked);
     const other = claims && this.#holderElsewhere(claims, request);
     if (other !== undefined && request.method !== 'OPTIONS') {
-      if (await this.#options.relay?.forward(request, response, other)) return;
+      if (await this.#options.relay?.forward(request, response, other, this.#largestBody)) return;
     }
     response.once('close', () => this.#countFailure(response));
     const cors = this.#options.cors(request);
@@ -243,7 +244,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
         return answer(response, wantsEventStream(request) && transport.name === 'sse' ? 409 : 400);
       case 'POST': {
         if (transport.name === 'websocket') return answer(response, 405);
-        const body = await readBody(request, 4 * this.#options.largestMessage);
+        const body = await readBody(request, this.#largestBody);
         if (!body) return void response.writeHead(413, { connection: 'close' }).end();
         // The client waits for this answer before it sends more, whatever its messages bring about.
         answer(response, 200);
@@ -320,6 +321,10 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     } catch (error) {
       return refusalOf(error, newcomer.hub, newcomer.claims.connectionId);
     }
+  }
+
+  get #largestBody(): number {
+    return this.#options.largestMessage * messagesOfABody;
   }
 
   get #takesClients(): boolean {

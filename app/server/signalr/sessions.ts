@@ -50,6 +50,8 @@ export class Sessions implements Iterable<SignalRConnection> {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #connections = new Set<SignalRConnection>();
+  /** Of clients that poll: known for a while. */
+  readonly #ended = new Set<Session>();
   readonly #levels: InboundLevels<SignalRConnection>;
   readonly #timer: NodeJS.Timeout;
 
@@ -66,8 +68,10 @@ export class Sessions implements Iterable<SignalRConnection> {
     this.#timer = setInterval(() => this.#tick(), tickMs).unref();
   }
 
+  /** Those whose last words a poll has not fetched yet, too. */
   get count(): number {
-    return this.#connections.size;
+    const unread = [...this.#ended].filter(({ transport }) => transport.waitingBytes > 0);
+    return this.#connections.size + unread.length;
   }
 
   [Symbol.iterator](): Iterator<SignalRConnection> {
@@ -112,7 +116,7 @@ export class Sessions implements Iterable<SignalRConnection> {
       },
       onEnd: (_connection, reason) => {
         this.release(newcomer);
-        this.#ended(session, reason);
+        this.#end(session, reason);
       },
     });
     const session: Session = { connection, transport, claims };
@@ -140,17 +144,20 @@ export class Sessions implements Iterable<SignalRConnection> {
     for (const connection of [...this.#connections]) connection.terminate();
   }
 
-  #ended(session: Session, reason: EndReason): void {
+  #end(session: Session, reason: EndReason): void {
     const { connection, transport, claims } = session;
     this.#connections.delete(connection);
     this.#options.listener?.connectionEnded(reason, performance.now() - connection.openedAt);
     const forget = () => {
-      if (this.#sessions.get(claims.connectionId) !== session) return;
-      this.#sessions.delete(claims.connectionId);
-      transport.destroy();
+      this.#ended.delete(session);
+      if (this.#sessions.get(claims.connectionId) === session) this.#sessions.delete(claims.connectionId);
     };
-    if (transport instanceof LongPollingTransport) setTimeout(forget, endedSessionMs).unref();
-    else if (this.#sessions.get(claims.connectionId) === session) this.#sessions.delete(claims.connectionId);
+    if (!(transport instanceof LongPollingTransport)) return void forget();
+    this.#ended.add(session);
+    setTimeout(() => {
+      forget();
+      transport.destroy();
+    }, endedSessionMs).unref();
   }
 
   #tick(): void {

@@ -31,6 +31,8 @@ export function createSocketServer(
     perMessageDeflate: false,
     cors: corsOf(corsOrigins),
     allowRequest: allowRequest(gates),
+    // It would end upgrades of other transports that have written nothing within a second.
+    destroyUpgrade: false,
   });
   // Engine.IO answers polling by itself, past Fastify.
   io.engine.on('headers', (headers: Record<string, string>) => {

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'socket.io';
 import type { ConnectionListener } from '../../connections/connection-listener.ts';
 import type { Connection } from './internals.ts';
@@ -52,7 +52,7 @@ export class Connections implements Iterable<Connection> {
 }
 
 /** Notifies of handshakes that make no connection, also of those that Engine.IO does not hear of. */
-export function watchHandshakes(io: Server, http: HttpServer, listener: ConnectionListener): void {
+export function watchHandshakes(io: Server, listener: ConnectionListener): void {
   io.engine.on('connection_error', ({ req, code }: HandshakeError) => {
     const over = req.headers.upgrade === undefined ? 'polling' : 'websocket';
     listener.handshakeFailed(over, handshakeFaults[code] ?? 'other');
@@ -60,8 +60,4 @@ export function watchHandshakes(io: Server, http: HttpServer, listener: Connecti
   // A handshake that ws itself refuses, for a bad key or version.
   const { ws } = io.engine as unknown as { ws?: EventEmitter };
   ws?.on('wsClientError', () => listener.handshakeFailed('websocket', 'malformed'));
-  const path = io.path();
-  http.on('upgrade', ({ url = '' }: IncomingMessage) => {
-    if (!url.startsWith(path)) listener.handshakeFailed('websocket', 'wrong_path');
-  });
 }

@@ -11,6 +11,7 @@ import type { Relay } from './relay/relay.ts';
 
 /** The parts of a service that are looked at. */
 export interface ObservedService {
+  /** Clients' connections by every transport. */
   readonly connections: Iterable<{ readonly transport: { readonly name: string } }>;
   readonly backplane: WatchedBackplane;
   readonly hubs: readonly InspectedHub[];

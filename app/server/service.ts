@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { paths } from '../names.ts';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
 import type { Identity } from './auth/identity.ts';
+import { ConnectionLimit } from './connections/connection-limit.ts';
 import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
@@ -15,8 +17,10 @@ import type { OriginRules } from './http/origin.ts';
 import { servePage } from './http/page.ts';
 import { ProxyWatch } from './http/proxy-watch.ts';
 import { serveSession } from './http/session.ts';
+import { refuseOtherUpgrades } from './http/upgrades.ts';
 import { openAllHubs } from './hubs/all.ts';
 import type { OpenHub } from './hubs/open.ts';
+import { InstanceRegistry } from './instances/instance-registry.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
 import { shareDuty } from './livekit/duty.ts';
 import { serveLivekit } from './livekit/serve.ts';
@@ -24,16 +28,17 @@ import type { Metrics } from './metrics/metrics.ts';
 import { clientAddress } from './net/client-address.ts';
 import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
-import { drain } from './process/drain.ts';
+import { type DrainedConnection, drain } from './process/drain.ts';
 import { endStalledConnections } from './process/stalled-connections.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
 import { Relay } from './relay/relay.ts';
 import { relayEngine } from './relay/relay-engine.ts';
 import { testRoomPermissions } from './rooms/store/self-test.ts';
+import { mountSignalR } from './signalr/mount.ts';
 import { createBackplaneAdapter, SingleInstanceAdapter } from './socketio/adapter/adapter.ts';
 import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
-import { ConnectionLimit } from './socketio/engine/connection-limit.ts';
 import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
+import { HubEntries } from './socketio/engine/hub-entries.ts';
 import { endPacketFloods } from './socketio/engine/packet-flood.ts';
 import { serveHub } from './socketio/serve-hub.ts';
 import { createSocketServer } from './socketio/server.ts';
@@ -50,7 +55,7 @@ export interface Service {
 }
 
 export async function startService(environment: Environment, log: Logger): Promise<Service> {
-  const { deployment, trustedProxyHops, drainSeconds } = environment;
+  const { deployment, instanceId, trustedProxyHops, drainSeconds } = environment;
   const observability = new Observability(environment, log);
   const { metrics } = observability;
   const backplane = await openOwnBackplane(environment, log, metrics);
@@ -69,42 +74,62 @@ export async function startService(environment: Environment, log: Logger): Promi
   const limits = openLimits({ links, deployment });
   const proxies = new ProxyWatch({ trustedProxyHops, log });
   const origins: OriginRules = { ...environment, onRefused: (request) => proxies.originRefused(request) };
+  const gates = [proxyGate(proxies), rateGate(limits.handshake, trustedProxyHops)];
+  const isReady = () => statusCodeOf(readiness()) === 200;
   const io = createSocketServer(http.server, environment, [
-    readinessGate(() => statusCodeOf(readiness()) === 200, readiness),
+    readinessGate(isReady, readiness),
     originGate(origins),
-    proxyGate(proxies),
-    rateGate(limits.handshake, trustedProxyHops),
+    ...gates,
   ]);
   const addressOf = (request: IncomingMessage) => clientAddress(request, trustedProxyHops);
+  const isTooMuch = (address: string, bytes: number) => limits.received(address, bytes) !== undefined;
   endPacketFloods(io, {
     onFlood: (request) => log.warn({ address: addressOf(request) }, 'ended a connection that floods'),
-    isTooMuch: (request, bytes) => limits.received(addressOf(request), bytes) !== undefined,
+    isTooMuch: (request, bytes) => isTooMuch(addressOf(request), bytes),
   });
   const connections = new Connections(io, metrics.connections);
-  watchHandshakes(io, http.server, metrics.connections);
+  watchHandshakes(io, metrics.connections);
   const { foreignPayload } = backplane;
   io.adapter(
     links ? createBackplaneAdapter({ links, deployment, log, foreignPayload }) : SingleInstanceAdapter,
   );
   // One for hubs and calls: the keys of an identity provider are fetched once.
   const authenticate = createAuthenticator(environment.auth, log);
-  const shared = { environment, backplane, connections, denials, limits, metrics, log };
-  const { hubs, close: closeHubs } = await openAllHubs({ isDraining, ...shared });
+  const shared = { environment, backplane, denials, limits, metrics, log };
+  const all = new AllConnections();
+  all.add(connections);
+  const own = () => ({ instance: instanceId, connections: all.count, draining: isDraining() });
+  const instances = new InstanceRegistry({ links, deployment, own });
+  const { hubs, close: closeHubs } = await openAllHubs({ isDraining, instances, ...shared });
   opened.push(...hubs);
   const connectionLimit = new ConnectionLimit();
+  const entries = new HubEntries(connectionLimit);
   const admit = (identity: Identity) => denials.revocations.admit(identity);
-  const ends = hubs.map((hub) =>
-    serveHub(io, hub, { authenticate, admit, connectionLimit, trustedProxyHops }),
-  );
+  const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
   const relay = await openRelay(http, environment, backplane);
   if (relay) relayEngine(io.engine, relay);
-  await observability.open({ connections, backplane, hubs, readiness, relay });
+  const signalr = mountSignalR(http.server, {
+    ...{ deployment, instance: instanceId, hubs, relay, authenticate, admit, origins, addressOf, log },
+    ...{ isDraining, connectionLimit, isTooMuch },
+    // One that leaves goes on negotiating, for those that stay.
+    gates: [readinessGate(() => isReady() || isDraining(), readiness), ...gates],
+    elsewhere: () => instances.another(),
+    listener: metrics.connections,
+  });
+  all.add(signalr.server);
+  refuseOtherUpgrades(http.server, {
+    isServed: (request) => request.url?.startsWith(paths.socketIo) || signalr.server.serves(request),
+    onRefused: () => metrics.connections.handshakeFailed('websocket', 'wrong_path'),
+  });
+  await observability.open({ connections: all, backplane, hubs, readiness, relay });
   await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
     if (drained) return drained;
     const seconds = drainSeconds;
-    const relayed = relay ? drain({ connections: relay, seconds }) : undefined;
-    drained = Promise.all([drain({ connections, seconds }), relayed]).then(() => undefined);
+    const drains = [connections, signalr.server, ...(relay ? [relay] : [])].map((each) =>
+      drain<DrainedConnection>({ connections: each, seconds }),
+    );
+    drained = Promise.all(drains).then(() => undefined);
     observability.drainStarted();
     return drained;
   };
@@ -119,10 +144,12 @@ export async function startService(environment: Environment, log: Logger): Promi
       await startDrain();
       endStallWatch();
       // Socket.IO waits for all connections of clients to end, and those that are relayed are the relay's to close.
+      signalr.close();
       await Promise.all([io.close(), relay?.close()]);
       await http.close();
       for (const end of ends) end();
       await closeHubs();
+      instances.close();
       denials.close();
       limits.close();
       await observability.close();
@@ -150,6 +177,27 @@ function openOwnBackplane(
     },
     subscriptionSelfTest: (connection) => testSubscriptionPermissions(connection, deployment),
   });
+}
+
+type CountedConnections = Iterable<{ readonly transport: { readonly name: string } }> & {
+  readonly count: number;
+};
+
+/** Clients' connections to this instance, by every transport. */
+class AllConnections {
+  readonly #all: CountedConnections[] = [];
+
+  add(connections: CountedConnections): void {
+    this.#all.push(connections);
+  }
+
+  get count(): number {
+    return this.#all.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  *[Symbol.iterator]() {
+    for (const connections of this.#all) yield* connections;
+  }
 }
 
 /** Undefined in single-instance mode: there is nobody to relay to. */

@@ -28,7 +28,7 @@ export function createAuthenticator(
   const byKeys = url === undefined ? undefined : verifierByKeys({ url, rules, log });
   return (token) => {
     if (typeof token !== 'string' || token === '') {
-      throw new AuthenticationError('missing', 'no token: give one in auth.token');
+      throw new AuthenticationError('missing', 'no token: give one in auth.token, or by accessTokenFactory');
     }
     if (token.length > longestToken) throw new AuthenticationError('invalid', 'the token is too long');
     if (!byKeys) return verifyToken(token, secrets, rules);

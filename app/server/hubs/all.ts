@@ -4,7 +4,7 @@ import { reconnectExpired } from '../auth/expiry.ts';
 import { openCache } from '../cache/open-cache.ts';
 import type { Denials } from '../deny-list/open-denials.ts';
 import type { Environment } from '../environment.ts';
-import { InstanceRegistry } from '../instances/instance-registry.ts';
+import type { InstanceRegistry } from '../instances/instance-registry.ts';
 import { type Leases, openMemoryLeases } from '../leases/leases.ts';
 import { openRedisLeases } from '../leases/redis-leases.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -26,8 +26,7 @@ import { type OpenHub, openHub } from './open.ts';
 export interface AllHubsOptions {
   readonly environment: Environment;
   readonly backplane: Backplane;
-  /** Clients' connections to this instance, by whatever transport. */
-  readonly connections: { readonly count: number };
+  readonly instances: InstanceRegistry;
   readonly denials: Denials;
   readonly limits: Limits;
   readonly metrics: Metrics;
@@ -49,14 +48,16 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
   const leases = links ? openRedisLeases({ links, deployment, instance, log }) : openMemoryLeases(instance);
   const context = contextOf(options, leases);
   const { llm, answers } = await openLlm(options, context, leases);
-  const fleet = openFleet(options, context);
-  const hubs = [llm, ...[chat, bots, backtests].map((hub) => openHub(hub, context)), ...fleet.hubs];
+  const hubs = [
+    llm,
+    ...[chat, bots, backtests].map((hub) => openHub(hub, context)),
+    ...openFleet(options, context),
+  ];
   const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members]));
   return {
     hubs,
     close: async () => {
       endExpiry();
-      fleet.instances?.close();
       await answers.close();
       await Promise.all(hubs.map((hub) => hub.close()));
       await leases.close();
@@ -100,10 +101,7 @@ function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
 }
 
 /** Where guests are let in, they may look around. */
-function openFleet({ environment, backplane, connections, isDraining }: AllHubsOptions, context: HubContext) {
-  const { auth, deployment, instanceId } = environment;
-  if (!auth.guests && !auth.none) return { hubs: [] };
-  const own = () => ({ instance: instanceId, connections: connections.count, draining: isDraining() });
-  const instances = new InstanceRegistry({ links: backplane.links, deployment, own });
-  return { hubs: [openHub(defineFleet(instances), context)], instances };
+function openFleet({ environment, instances }: AllHubsOptions, context: HubContext): OpenHub[] {
+  const { auth } = environment;
+  return auth.guests || auth.none ? [openHub(defineFleet(instances), context)] : [];
 }

@@ -8,6 +8,8 @@ import type { HubMember } from './member.ts';
 export interface HubDefinition {
   /** Its namespace is `/name`. */
   readonly name: string;
+  /** Where SignalR's clients find it, in lower case. @default `/name` with `hub` behind it, such as `/chathub` */
+  readonly path?: string;
   /** What clients may call beside `join`, `leave`, `publish` and `presence`. @default nothing */
   readonly methods?: Readonly<Record<string, HubMethod>>;
   /** What members hear beside `message`: not kept, not guaranteed. @default nothing */
@@ -69,6 +71,20 @@ export function method<S extends z.ZodType>(
   return { schema, run: run as HubMethod['run'] };
 }
 
+/** The first parts of paths that are served by others. */
+const takenPaths = ['/api', '/health', '/instance', '/local', '/metrics', '/socket.io'];
+
+/** Where SignalR's clients find a hub. */
+export function pathOf({ name, path = `/${name}hub` }: Pick<HubDefinition, 'name' | 'path'>): string {
+  return path;
+}
+
+function isTaken(path: string): boolean {
+  return (
+    takenPaths.some((taken) => path === taken || path.startsWith(`${taken}/`)) || path.endsWith('/negotiate')
+  );
+}
+
 const reserved = ['join', 'leave', 'publish', 'presence'];
 
 /** @throws Error when a name is taken, or is no name */
@@ -79,5 +95,11 @@ export function defineHub(definition: HubDefinition): HubDefinition {
   }
   const taken = Object.keys(methods).filter((each) => reserved.includes(each));
   if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
+  const { path = pathOf(definition) } = definition;
+  if (!/^(\/[a-z0-9][a-z0-9._-]*)+$/.test(path) || isTaken(path)) {
+    throw new Error(
+      `hub ${name}: its path must be parts of a–z 0–9 . _ - behind a slash each, and not within ${takenPaths.join(', ')}, got: ${path}`,
+    );
+  }
   return definition;
 }

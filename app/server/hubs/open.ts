@@ -12,13 +12,15 @@ import { createHandler, type Handler, type OnFault } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
-import { defaultLimits, type HubDefinition } from './define.ts';
+import { defaultLimits, type HubDefinition, pathOf } from './define.ts';
 import type { HubMember } from './member.ts';
 import { methodHandlers } from './methods.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
   readonly name: string;
+  /** Where SignalR's clients find it. */
+  readonly path: string;
   readonly rooms: HubRooms<HubMember>;
   /** All that are connected to it here. */
   readonly members: ReadonlySet<HubMember>;
@@ -64,6 +66,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   return {
     name,
+    path: pathOf(definition),
     rooms,
     members,
     counters,
@@ -121,7 +124,9 @@ function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): H
     schema: presenceRequest,
     method: async (member, request) => {
       rates?.join(member);
-      const reply = presenceReply(await answer(member, request));
+      const answered = await answer(member, request);
+      if (!answered.ok) return answered;
+      const reply = presenceReply(answered);
       rates?.read(member, Buffer.byteLength(reply.text));
       return reply;
     },

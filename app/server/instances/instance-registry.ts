@@ -51,6 +51,13 @@ export class InstanceRegistry {
     return [own, ...others].sort((one, other) => one.instance.localeCompare(other.instance));
   }
 
+  /** One of the others that takes clients, by chance; undefined: none is known. */
+  another(): string | undefined {
+    const { instance: own } = this.#options.own();
+    const others = this.list().filter(({ instance, draining }) => instance !== own && !draining);
+    return others[Math.floor(Math.random() * others.length)]?.instance;
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#options.links?.channels.unsubscribe(this.#channel);

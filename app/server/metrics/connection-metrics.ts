@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { counterOf, gaugeOf, one } from './families.ts';
 
-/** Engine.IO's own reasons; anything else is `other`. */
+/** Why connections end, in Engine.IO's words; anything else is `other`. */
 const endReasons = new Set([
   'transport close',
   'transport error',
@@ -9,6 +9,13 @@ const endReasons = new Set([
   'parse error',
   'forced close',
 ]);
+
+const transports = ['websocket', 'sse', 'polling'] as const;
+type Transport = (typeof transports)[number];
+
+function isTransport(name: string): name is Transport {
+  return (transports as readonly string[]).includes(name);
+}
 
 interface OpenConnection {
   readonly transport: { readonly name: string };
@@ -31,7 +38,7 @@ export class ConnectionMetrics {
       registry,
       {
         name: 'realtime_connections',
-        help: 'Open connections by transport. A rise of polling: WebSockets do not get through a proxy',
+        help: 'Open connections by transport. A rise of sse or polling: WebSockets do not get through a proxy',
         labels: ['transport'],
       },
       () => Object.entries(this.byTransport()).map(([transport, count]) => [{ transport }, count] as const),
@@ -110,11 +117,11 @@ export class ConnectionMetrics {
     return this.opened - this.closed;
   }
 
-  byTransport(): Record<'websocket' | 'polling' | 'other', number> {
-    const counts = { websocket: 0, polling: 0, other: 0 };
+  byTransport(): Record<Transport | 'other', number> {
+    const counts = { websocket: 0, sse: 0, polling: 0, other: 0 };
     for (const { transport } of this.#open) {
       const { name } = transport;
-      counts[name === 'websocket' || name === 'polling' ? name : 'other'] += 1;
+      counts[isTransport(name) ? name : 'other'] += 1;
     }
     return counts;
   }

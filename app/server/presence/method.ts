@@ -16,8 +16,8 @@ export function presenceMethod<M>(presence: Presence, isMember: (member: M, room
 }
 
 /** The same as text, in which a list that many are given is put together once. */
-export function presenceReply(answer: Acknowledgement<PresenceReply>): ReplyText {
-  if (!answer.ok || !answer.members) return new ReplyText(JSON.stringify(answer));
+export function presenceReply(answer: PresenceReply): ReplyText {
+  if (!answer.members) return new ReplyText(JSON.stringify(answer));
   const { members, ...head } = answer;
   return new ReplyText(`${JSON.stringify(head).slice(0, -1)},"members":${textOf(members)}}`);
 }

@@ -74,10 +74,19 @@ export class Relay {
     return claimed !== undefined && claimed !== this.#options.instance && !relayedBy(request);
   }
 
-  /** @returns false when that instance can't be reached, and nothing was answered */
-  async forward(request: IncomingMessage, response: ServerResponse, instance: string): Promise<boolean> {
+  /**
+   * @param largestBody bytes. @default as of all requests
+   * @returns false when that instance can't be reached, and nothing was answered
+   */
+  async forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    instance: string,
+    largestBody = this.#options.largestBody,
+  ): Promise<boolean> {
+    if (this.#isClosed) return false;
     const exchange = new RequestExchange(request, response, this.#agent);
-    const body = await readBody(request, this.#options.largestBody);
+    const body = await readBody(request, largestBody);
     if (!body) {
       if (!response.destroyed) response.writeHead(413, { connection: 'close' }).end();
       return true;
@@ -96,6 +105,7 @@ export class Relay {
     head: Buffer,
     instance: string,
   ): Promise<boolean> {
+    if (this.#isClosed) return false;
     const exchange = new UpgradeExchange(request, socket, head);
     this.#track(exchange, socket);
     this.upgrades += 1;

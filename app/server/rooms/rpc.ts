@@ -1,11 +1,11 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Acknowledgement, ErrorCode, ErrorReply } from '../../protocol/hub.ts';
 import type { Member } from './member.ts';
 
 /** What a method replies with; a transport makes its own acknowledgement of it. */
 export type Reply = Acknowledgement<unknown> | ReplyText;
 
-/** A reply whose JSON is put together already: messages are not parsed on their way out of the log. */
+/** A reply whose JSON is put together already: messages are not parsed on their way out of the log. Never a refusal. */
 export class ReplyText {
   readonly text: string;
 
@@ -51,8 +51,16 @@ export interface HandlerOptions<S extends z.ZodType, M extends Member> {
   readonly onRefusal?: (code: ErrorCode) => void;
 }
 
+/** A property of a method's request, as a positional argument. */
+export interface Parameter {
+  readonly name: string;
+  readonly isOptional: boolean;
+}
+
 /** Serves one method to members of every transport. */
 export interface Handler<M extends Member> {
+  /** Of the request, in the order of its schema; those that may be absent come last. */
+  readonly parameters: readonly Parameter[];
   /** Replies exactly once, and never rejects. @param text of the request, where its transport knows it */
   reply(member: M, request: unknown, text?: RequestText): Promise<Reply>;
   /** Reports a fault, such as a reply that can't be sent. @returns what the caller gets */
@@ -81,6 +89,7 @@ export function createHandler<S extends z.ZodType, M extends Member>(
     return refuse('internal', 'the service failed to do this; its log says why');
   };
   return {
+    parameters: parametersOf(schema),
     failed,
     reply: async (member, request, text) => {
       const reply = await attempt(member, request, text).catch((fault: Error) => {
@@ -92,6 +101,15 @@ export function createHandler<S extends z.ZodType, M extends Member>(
       return reply;
     },
   };
+}
+
+function parametersOf(schema: z.ZodType): readonly Parameter[] {
+  if (!(schema instanceof z.ZodObject)) return [];
+  const properties = Object.entries(schema.shape).map(([name, property]) => ({
+    name,
+    isOptional: property instanceof z.ZodOptional || property instanceof z.ZodDefault,
+  }));
+  return [...properties.filter((each) => !each.isOptional), ...properties.filter((each) => each.isOptional)];
 }
 
 export function refuse(code: ErrorCode, message: string): ErrorReply {

@@ -1,18 +1,11 @@
 import type { Identity } from '../auth/identity.ts';
-import { HubError, type SignalRHub, type SignalRMethod, UnauthorizedError } from './hub.ts';
+import { ClientResults } from './client-results.ts';
+import type { SignalRHub } from './hub.ts';
+import { Invocations } from './invocations.ts';
 import { HandshakeError, handshakeResponse, readHandshake } from './protocol/handshake.ts';
-import {
-  type Close,
-  type Completion,
-  type HubMessage,
-  type HubMessageReader,
-  type HubProtocol,
-  type Invocation,
-  ProtocolError,
-} from './protocol/messages.ts';
+import type { HubMessage, HubMessageReader, HubProtocol } from './protocol/messages.ts';
 import { findTextRecord, Records } from './protocol/records.ts';
 import type { Transport } from './transports/transport.ts';
-import { Upload } from './upload.ts';
 
 /** Milliseconds, as ASP.NET has them. */
 export interface ConnectionTimes {
@@ -33,6 +26,9 @@ export const connectionTimes: ConnectionTimes = {
   clientResult: 30_000,
 };
 
+/** Why a connection ended, in the words that metrics and log have for all transports. */
+export type EndReason = 'transport close' | 'ping timeout' | 'parse error' | 'forced close';
+
 export interface ConnectionOptions {
   readonly id: string;
   /** Undefined: nobody is authenticated. */
@@ -48,50 +44,47 @@ export interface ConnectionOptions {
   readonly times: ConnectionTimes;
   /** Told of what a client is told nothing of. */
   readonly onFault: (fault: Error, connection: SignalRConnection, target?: string) => void;
-  readonly onEnd: (connection: SignalRConnection) => void;
+  /** Called for each message that the client sent. */
+  readonly onMessage: (connection: SignalRConnection) => void;
+  readonly onHandshakeRefused: () => void;
+  readonly onEnd: (connection: SignalRConnection, reason: EndReason) => void;
 }
 
 /** A handshake has two short properties. */
 const largestHandshake = 4_096;
-/** Invocations that wait for the one that runs. */
-const mostQueued = 5_000;
-const mostStreams = 100;
-const mostUploads = 100;
-
-interface PendingResult {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
-}
 
 /** One client of a hub, by whatever transport and encoding it came. */
 export class SignalRConnection {
   readonly id: string;
   readonly identity: Identity | undefined;
   readonly address: string;
+  readonly openedAt = performance.now();
   readonly #options: ConnectionOptions;
   readonly #handshake = new Records(findTextRecord, largestHandshake);
-  readonly #openedAt = performance.now();
-  readonly #streams = new Map<string, AbortController>();
-  readonly #uploads = new Map<string, Upload>();
-  readonly #results = new Map<string, PendingResult>();
+  readonly #invocations: Invocations;
+  readonly #results = new ClientResults((message) => this.#send(message));
   #protocol: HubProtocol | undefined;
   #reader: HubMessageReader | undefined;
   #entered: Promise<void> = Promise.resolve();
-  /** One invocation at a time, in order. */
-  #queue: Promise<void> = Promise.resolve();
-  #queued = 0;
-  #sentAt = performance.now();
-  #receivedAt = performance.now();
+  #sentAt = this.openedAt;
+  #receivedAt = this.openedAt;
   #pings = false;
+  #isLeaving = false;
   #isOver = false;
-  #lastResult = 0;
 
   constructor(options: ConnectionOptions) {
-    this.id = options.id;
-    this.identity = options.identity;
-    this.address = options.address;
+    const { id, identity, address, hub, transport, onFault } = options;
+    this.id = id;
+    this.identity = identity;
+    this.address = address;
     this.#options = options;
+    this.#invocations = new Invocations({
+      connection: this,
+      hub,
+      send: (message) => this.#send(message),
+      writable: () => transport.writable(),
+      onFault: (fault, target) => onFault(fault, this, target),
+    });
   }
 
   /** The handshake is done, and the connection has not ended. */
@@ -108,8 +101,8 @@ export class SignalRConnection {
     return this.#protocol;
   }
 
-  get transport(): Transport['name'] {
-    return this.#options.transport.name;
+  get transport(): Pick<Transport, 'name'> {
+    return this.#options.transport;
   }
 
   get waitingBytes(): number {
@@ -123,27 +116,15 @@ export class SignalRConnection {
 
   /** Writes a record of its protocol that was made for others, too. */
   write(record: Buffer): void {
-    const { transport, mostWaitingBytes } = this.#options;
-    if (!this.connected) return;
-    if (transport.waitingBytes > mostWaitingBytes) return void this.terminate();
+    if (!this.connected || !this.#mayWrite()) return;
     this.#sentAt = performance.now();
-    transport.send(record, this.#protocol?.isBinary ?? false);
+    this.#options.transport.send(record, this.#protocol?.isBinary ?? false);
   }
 
   /** Calls a method of the client. @throws Error what the client answered, or that it did not in time */
   invoke(target: string, args: readonly unknown[], timeoutMs?: number): Promise<unknown> {
     if (!this.connected) return Promise.reject(new Error('the connection has ended'));
-    this.#lastResult += 1;
-    const invocationId = `s${this.#lastResult}`;
-    const after = timeoutMs ?? this.#options.times.clientResult;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#results.delete(invocationId);
-        reject(new Error(`the client did not answer '${target}' within ${after} ms`));
-      }, after).unref();
-      this.#results.set(invocationId, { resolve, reject, timer });
-      this.#send({ type: 1, invocationId, target, arguments: args });
-    });
+    return this.#results.ask(target, args, timeoutMs ?? this.#options.times.clientResult);
   }
 
   /** Bytes from the client, in pieces of any size. */
@@ -156,27 +137,40 @@ export class SignalRConnection {
     } catch (error) {
       if (error instanceof HandshakeError) return void this.#refuseHandshake(error.message);
       this.#options.onFault(error as Error, this);
-      this.close({ error: 'Connection closed with an error.' });
+      this.#endBecause('parse error', 'Connection closed with an error.');
     }
   }
 
-  /** Ends the connection behind all that was sent, and says why. */
-  close(reason: Omit<Close, 'type'> = {}): void {
-    if (this.#isOver) return;
-    if (this.#protocol) this.#send({ type: 7, ...reason });
-    this.#end();
-    this.#options.transport.end();
+  /** The client asks that something be sent, whatever it is: a client that does not read may not go on so. */
+  answeredByTransport(): void {
+    if (!this.#isOver) this.#mayWrite();
+  }
+
+  /**
+   * Ends the connection, and its client comes back by itself: behind all that it was sent, and behind the answers to
+   * what it called. @param discard at once; what waits is dropped
+   */
+  close(discard = false): void {
+    if (discard) return void this.terminate();
+    if (this.#isOver || this.#isLeaving) return;
+    this.#isLeaving = true;
+    void this.#leave();
+  }
+
+  /** Ends the connection behind all that was sent; its client does not come back by itself. @param error why */
+  dismiss(error?: string): void {
+    this.#endBecause('forced close', error);
   }
 
   /** Ends the connection at once, and drops what waits. Its client comes back by itself, if it was told to. */
-  terminate(): void {
-    this.#end();
+  terminate(reason: EndReason = 'forced close'): void {
+    this.#end(reason);
     this.#options.transport.destroy();
   }
 
   /** Its transport has ended. */
   transportClosed(): void {
-    this.#end();
+    this.#end('transport close');
   }
 
   /** Looks at the clock. */
@@ -184,16 +178,24 @@ export class SignalRConnection {
     const { times, transport } = this.#options;
     if (this.#isOver) return;
     if (!this.#protocol) {
-      if (now - this.#openedAt >= times.handshake) this.#refuseHandshake('Handshake was canceled.');
+      if (now - this.openedAt >= times.handshake) this.#refuseHandshake('Handshake was canceled.');
       return;
     }
     if (!transport.needsPings) return;
-    if (this.#pings && now - this.#receivedAt >= times.client) return void this.close();
+    if (this.#pings && now - this.#receivedAt >= times.client) return void this.#endBecause('ping timeout');
     if (now - this.#sentAt >= times.keepAlive) this.#send({ type: 6 });
   }
 
   #send(message: HubMessage): void {
     if (this.#protocol) this.write(this.#protocol.encode(message));
+  }
+
+  #mayWrite(): boolean {
+    const { transport, mostWaitingBytes, hub } = this.#options;
+    if (transport.waitingBytes <= mostWaitingBytes) return true;
+    hub.slow?.(this);
+    this.terminate();
+    return false;
   }
 
   #shakeHands(bytes: Buffer): void {
@@ -206,7 +208,7 @@ export class SignalRConnection {
     this.#protocol = protocol;
     this.#reader = protocol.createReader(largestMessage);
     this.#entered = this.#enter(hub);
-    this.#enqueue(() => this.#entered);
+    this.#invocations.waitFor(this.#entered);
     this.#read(this.#handshake.takeRest());
   }
 
@@ -215,18 +217,21 @@ export class SignalRConnection {
       await hub.connected?.(this);
     } catch (error) {
       this.#options.onFault(error as Error, this);
-      this.close({ error: 'Connection closed with an error.' });
+      this.#endBecause('forced close', 'Connection closed with an error.');
     }
   }
 
   #refuseHandshake(error: string): void {
-    this.#options.transport.send(handshakeResponse(error), false);
-    this.#end();
-    this.#options.transport.end();
+    const { transport, onHandshakeRefused } = this.#options;
+    onHandshakeRefused();
+    transport.send(handshakeResponse(error), false);
+    this.#end('parse error');
+    transport.end();
   }
 
   #read(bytes: Buffer): void {
     for (const message of this.#reader?.read(bytes) ?? []) {
+      this.#options.onMessage(this);
       if (this.#isOver) return;
       this.#take(message);
     }
@@ -235,186 +240,47 @@ export class SignalRConnection {
   #take(message: HubMessage): void {
     switch (message.type) {
       case 1:
-        return void this.#invoked(message);
-      case 2:
-        return void this.#streamed(message.invocationId, message.item);
-      case 3:
-        return void this.#completed(message);
       case 4:
-        return void this.#streamInvoked(message);
+        return void this.#invocations.invoke(message);
+      case 2:
+        return void this.#invocations.uploaded(message.invocationId, message.item);
+      case 3:
+        if (!this.#invocations.uploadEnded(message)) this.#results.answered(message);
+        return;
       case 5:
-        return void this.#streams.get(message.invocationId)?.abort();
+        return void this.#invocations.cancel(message.invocationId);
       case 6:
         this.#pings = true;
         return;
       case 7:
-        this.#end();
+        this.#end('transport close');
         return void this.#options.transport.end();
     }
   }
 
-  #invoked(message: Invocation): void {
-    const uploads = this.#openUploads(message.streamIds);
-    if (this.#queued >= mostQueued) throw new ProtocolError('more invocations wait than may');
-    this.#enqueue(() => this.#run(message, uploads));
+  async #leave(): Promise<void> {
+    if (this.#protocol) await this.#invocations.leave();
+    if (this.#isOver) return;
+    this.#send({ type: 7, allowReconnect: true });
+    this.#end('forced close');
+    this.#options.transport.end();
   }
 
-  #enqueue(run: () => Promise<void>): void {
-    this.#queued += 1;
-    this.#queue = this.#queue.then(async () => {
-      this.#queued -= 1;
-      if (!this.#isOver) await run();
-    });
+  #endBecause(reason: EndReason, error?: string): void {
+    if (this.#isOver) return;
+    this.#send({ type: 7, error });
+    this.#end(reason);
+    this.#options.transport.end();
   }
 
-  async #run(message: Invocation, uploads: readonly Upload[]): Promise<void> {
-    const { target, invocationId } = message;
-    const complete = (end: Partial<Completion>) => {
-      if (invocationId !== undefined) this.#send({ type: 3, invocationId, ...end });
-    };
-    const method = this.#options.hub.find(target);
-    if (method?.kind !== 'invocation') return complete({ error: wrongKind(target, method) });
-    try {
-      const result = await method.run(this, [...message.arguments, ...uploads]);
-      complete(result === undefined ? {} : { hasResult: true, result });
-    } catch (error) {
-      complete({ error: this.#describe(error as Error, target) });
-    } finally {
-      this.#closeUploads(message.streamIds);
-    }
-  }
-
-  #streamInvoked(message: Invocation): void {
-    const { target, invocationId } = message;
-    if (invocationId === undefined) throw new ProtocolError('a stream invocation has no id');
-    const refuse = (error: string) => void this.#send({ type: 3, invocationId, error });
-    if (this.#streams.has(invocationId))
-      return void refuse(`Invocation ID '${invocationId}' is already in use.`);
-    const method = this.#options.hub.find(target);
-    if (method?.kind !== 'stream') return void refuse(wrongKind(target, method));
-    if (this.#streams.size >= mostStreams) return void refuse(`no more than ${mostStreams} streams at once`);
-    const uploads = this.#openUploads(message.streamIds);
-    const stop = new AbortController();
-    this.#streams.set(invocationId, stop);
-    // Behind what the connection waits for, and beside all other invocations.
-    this.#enqueue(async () => {
-      void this.#stream({ ...message, invocationId }, method, uploads, stop.signal);
-    });
-  }
-
-  async #stream(
-    message: Invocation & { readonly invocationId: string },
-    method: Extract<SignalRMethod, { kind: 'stream' }>,
-    uploads: readonly Upload[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { invocationId, target } = message;
-    let error: string | undefined;
-    try {
-      const items = method.run(this, [...message.arguments, ...uploads], signal);
-      for await (const item of until(signal, items)) {
-        this.#send({ type: 2, invocationId, item });
-        await this.#options.transport.writable();
-      }
-    } catch (fault) {
-      if (!signal.aborted) error = this.#describe(fault as Error, target, true);
-    }
-    this.#streams.delete(invocationId);
-    this.#closeUploads(message.streamIds);
-    this.#send({ type: 3, invocationId, ...(error === undefined ? {} : { error }) });
-  }
-
-  #openUploads(ids: readonly string[] = []): Upload[] {
-    if (this.#uploads.size + ids.length > mostUploads) throw new ProtocolError('more streams than may be');
-    return ids.map((id) => {
-      if (this.#uploads.has(id)) throw new ProtocolError('a stream id is in use');
-      const upload = new Upload();
-      this.#uploads.set(id, upload);
-      return upload;
-    });
-  }
-
-  /** Nobody reads them any more: what still comes is left out. */
-  #closeUploads(ids: readonly string[] = []): void {
-    for (const id of ids) {
-      this.#uploads.get(id)?.end();
-      this.#uploads.delete(id);
-    }
-  }
-
-  #streamed(id: string, item: unknown): void {
-    if (this.#uploads.get(id)?.push(item) === false) {
-      throw new ProtocolError('a stream is longer than its method reads');
-    }
-  }
-
-  #completed({ invocationId, error, result }: Completion): void {
-    const upload = this.#uploads.get(invocationId);
-    if (upload) {
-      this.#uploads.delete(invocationId);
-      return void upload.end(error === undefined ? undefined : new HubError(error));
-    }
-    const pending = this.#results.get(invocationId);
-    if (!pending) return;
-    this.#results.delete(invocationId);
-    clearTimeout(pending.timer);
-    if (error === undefined) pending.resolve(result);
-    else pending.reject(new Error(error));
-  }
-
-  #describe(error: Error, target: string, isStream = false): string {
-    if (error instanceof UnauthorizedError)
-      return `Failed to invoke '${target}' because user is unauthorized`;
-    if (!(error instanceof HubError)) this.#options.onFault(error, this, target);
-    if (isStream) {
-      const words = 'An error occurred on the server while streaming results.';
-      return error instanceof HubError ? `${words} HubException: ${error.message}` : words;
-    }
-    return error instanceof HubError
-      ? `An unexpected error occurred invoking '${target}' on the server. HubException: ${error.message}`
-      : `Failed to invoke '${target}' due to an error on the server.`;
-  }
-
-  #end(): void {
+  #end(reason: EndReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const gone = new Error('the connection has ended');
-    for (const stream of this.#streams.values()) stream.abort();
-    for (const upload of this.#uploads.values()) upload.end(gone);
-    for (const { reject, timer } of this.#results.values()) {
-      clearTimeout(timer);
-      reject(gone);
-    }
-    this.#results.clear();
-    this.#options.onEnd(this);
+    this.#invocations.end(gone);
+    this.#results.end(gone);
+    this.#options.onEnd(this, reason);
     // Whom it was not told of, it need not be told that he left.
-    if (this.#protocol) void this.#entered.then(() => this.#options.hub.disconnected?.(this));
-  }
-}
-
-function wrongKind(target: string, method: SignalRMethod | undefined): string {
-  if (method?.kind === 'stream')
-    return `The client attempted to invoke the streaming '${target}' method with a non-streaming invocation.`;
-  if (method)
-    return `The client attempted to invoke the non-streaming '${target}' method with a streaming invocation.`;
-  return `Unknown hub method '${target}'`;
-}
-
-/** The items up to the abort, which does not wait for the next one. */
-async function* until(signal: AbortSignal, items: AsyncIterable<unknown>): AsyncGenerator<unknown> {
-  const iterator = items[Symbol.asyncIterator]();
-  const aborted = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (signal.aborted || !next || next.done) return;
-      yield next.value;
-    }
-  } finally {
-    // One that waits for something can't be told: its method hears of the signal.
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    if (this.#protocol) void this.#entered.then(() => this.#options.hub.disconnected?.(this, reason));
   }
 }

@@ -6,24 +6,34 @@ export interface SignalRHub {
   find(target: string): SignalRMethod | undefined;
   /** The handshake is done. What the client calls waits for it. @throws Error when the connection is to end */
   connected?(connection: SignalRConnection): void | Promise<void>;
-  disconnected?(connection: SignalRConnection): void;
+  /** @param reason such as `transport close`, for the log */
+  disconnected?(connection: SignalRConnection, reason: string): void;
+  /** A client was not let in, with the code of the refusal. @param connection for the log */
+  refused?(error: Error, code: string, connection: string): void;
+  /** A connection is ended, for its client does not read what it is sent. */
+  slow?(connection: SignalRConnection): void;
 }
 
 /** Streams that a client sends stand behind the other arguments, as `AsyncIterable`. */
 export type SignalRMethod =
   | {
       readonly kind: 'invocation';
-      run(connection: SignalRConnection, args: readonly unknown[]): unknown;
+      /** @param json the arguments' JSON as the client wrote it, where it wrote JSON */
+      run(connection: SignalRConnection, args: readonly unknown[], json?: () => readonly string[]): unknown;
     }
   | {
       readonly kind: 'stream';
-      /** @param signal the client wants no more, or is gone */
+      /** @param signal aborted with a `StreamEnd` when no more is wanted */
       run(
         connection: SignalRConnection,
         args: readonly unknown[],
         signal: AbortSignal,
+        json?: () => readonly string[],
       ): AsyncIterable<unknown>;
     };
+
+/** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */
+export type StreamEnd = 'cancelled' | 'gone' | 'leaving';
 
 /** What went wrong, for the client to read. Of any other error it is told nothing. */
 export class HubError extends Error {

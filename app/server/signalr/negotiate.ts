@@ -1,3 +1,8 @@
+import type { Identity } from '../auth/identity.ts';
+import type { SigningKeys } from '../relay/signing-keys.ts';
+import { createConnectionId, hashOfSubject, mintToken } from './connection-token.ts';
+import type { HubRequest } from './request.ts';
+
 /** The versions of the negotiation: 1 tells the connection's id from the token that leads to it. */
 const latestVersion = 1;
 
@@ -7,18 +12,42 @@ const availableTransports = [
   { transport: 'LongPolling', transferFormats: ['Text', 'Binary'] },
 ];
 
-/** @param asked `negotiateVersion` as it came  @returns undefined for what is no version */
-export function negotiatedVersion(asked: string | null): number | undefined {
-  if (asked === null) return 0;
-  if (!/^-?\d+$/.test(asked)) return undefined;
-  return Math.max(0, Math.min(latestVersion, Number(asked)));
+const notAnInteger = { error: 'The client requested a non-integer protocol version.' };
+
+export interface Negotiator {
+  readonly keys: SigningKeys;
+  /** The instance that is to serve the connection, unless it is a WebSocket. */
+  readonly instance: string;
 }
 
-/** The answer to a negotiation, by its version. In version 0 the client shows the id that it was given. */
-export function negotiation(version: number, connectionId: string, token: string): object {
+/** The answer to a negotiation. It keeps nothing: all that is to be known later stands in the token. */
+export async function negotiate(
+  { query, path }: HubRequest,
+  identity: Identity | undefined,
+  { keys, instance }: Negotiator,
+): Promise<object> {
+  const version = negotiatedVersion(query.get('negotiateversion'));
+  if (version === undefined) return notAnInteger;
+  const connectionId = createConnectionId();
+  const token = await mintToken(
+    {
+      connectionId,
+      instance,
+      hub: path,
+      subjectHash: hashOfSubject(identity?.subject),
+      issuedAt: Math.floor(Date.now() / 1_000),
+    },
+    keys,
+  );
+  // In version 0 the client shows the id that it was given.
   return version === 0
     ? { negotiateVersion: 0, connectionId: token, availableTransports }
     : { negotiateVersion: version, connectionId, connectionToken: token, availableTransports };
 }
 
-export const notAnInteger = { error: 'The client requested a non-integer protocol version.' };
+/** @param asked `negotiateVersion` as it came  @returns undefined for what is no version */
+function negotiatedVersion(asked: string | null): number | undefined {
+  if (asked === null) return 0;
+  if (!/^-?\d+$/.test(asked)) return undefined;
+  return Math.max(0, Math.min(latestVersion, Number(asked)));
+}

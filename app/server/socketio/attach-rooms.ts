@@ -1,4 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
+import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
@@ -7,7 +8,6 @@ import type { MemberLimits, WriteThrough } from '../rooms/methods.ts';
 import type { MembershipListener } from '../rooms/rooms.ts';
 import { type OpenStoreOptions, openStore } from '../rooms/store/open-store.ts';
 import type { Acks, RoomStore } from '../rooms/store/store.ts';
-import { mostWaitingBytes } from './engine/slow-consumer.ts';
 import { memberOf, SocketMember } from './member.ts';
 import { type FanoutKind, serveNamespace } from './namespace.ts';
 import { anonymousSubject } from './subject.ts';

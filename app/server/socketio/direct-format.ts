@@ -1,11 +1,10 @@
+import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
 import { freeTcpSocket, internalsOf } from './engine/internals.ts';
 import { mayWrite } from './engine/slow-consumer.ts';
 import { headerLengthOf, textFrame, writeHeader } from './frame.ts';
 import type { SocketFormat, SocketFrame, SocketMember } from './member.ts';
 import { eventPacket, messagePrefix } from './packet.ts';
 
-/** An event that is not kept is for who reads at once: past so many bytes that wait, others go first. */
-const mostBeforeEvent = 65_536;
 const closeBracket = 0x5d;
 
 /**

@@ -1,11 +1,11 @@
 import type { Server, Socket } from 'socket.io';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
+import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
 import type { HubMember } from '../hubs/member.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { clientAddress } from '../net/client-address.ts';
-import type { ConnectionLimit } from './engine/connection-limit.ts';
-import { mostWaitingBytes } from './engine/slow-consumer.ts';
+import type { HubEntries } from './engine/hub-entries.ts';
 import { authenticateHandshakes, identityOf } from './handshake.ts';
 import { type SocketFormat, SocketMember } from './member.ts';
 import { serveNamespace } from './namespace.ts';
@@ -16,18 +16,18 @@ export interface ServeHubOptions {
   /** One more look at who was authenticated. @throws AuthenticationError @default everyone may come in */
   readonly admit?: (identity: Identity) => void;
   /** Shared by all hubs of a server. @default no bounds */
-  readonly connectionLimit?: ConnectionLimit;
+  readonly entries?: HubEntries;
   /** Proxies in front whose `X-Forwarded-For` is believed. @default 0 */
   readonly trustedProxyHops?: number;
 }
 
 /** Serves a hub as a namespace of its name. @returns ends it, for sockets that come from then on */
 export function serveHub(io: Server, hub: OpenHub, options: ServeHubOptions): () => void {
-  const { authenticate, admit, connectionLimit, trustedProxyHops = 0 } = options;
+  const { authenticate, admit, entries, trustedProxyHops = 0 } = options;
   const namespace = io.of(`/${hub.name}`);
   const mayEnter = (identity: Identity, socket: Socket) => {
     admit?.(identity);
-    connectionLimit?.admit(identity, socket);
+    entries?.admit(identity, socket);
   };
   namespace.use(
     authenticateHandshakes(authenticate, mayEnter, (error, code, { id }) => hub.refused(error, code, id)),

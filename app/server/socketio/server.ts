@@ -1,13 +1,14 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server, type ServerOptions } from 'socket.io';
 import { paths, pingIntervalMs } from '../../names.ts';
+import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
 import type { Environment } from '../environment.ts';
 import { largestBody } from '../http/create.ts';
 import type { Gate } from '../http/gates.ts';
 import { corsOriginOf } from '../http/origin.ts';
 import { allowRequest } from './allow-request.ts';
 import type { Connection } from './engine/internals.ts';
-import { boundOutbox, mostWaitingBytes } from './engine/slow-consumer.ts';
+import { boundOutbox } from './engine/slow-consumer.ts';
 
 /** A client sends its answer to the last ping within this time, or is gone. Socket.IO's own default. */
 const pingTimeoutMs = 20_000;
@@ -30,6 +31,8 @@ export function createSocketServer(
     perMessageDeflate: false,
     cors: corsOf(corsOrigins),
     allowRequest: allowRequest(gates),
+    // It would end upgrades of other transports that have written nothing within a second.
+    destroyUpgrade: false,
   });
   // Engine.IO answers polling by itself, past Fastify.
   io.engine.on('headers', (headers: Record<string, string>) => {

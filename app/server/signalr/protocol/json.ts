@@ -1,3 +1,4 @@
+import { argumentsIn, JsonText } from './json-text.ts';
 import {
   type HubMessage,
   type HubProtocol,
@@ -15,9 +16,31 @@ const end = String.fromCharCode(recordSeparator);
 export const jsonProtocol: HubProtocol = {
   name: 'json',
   isBinary: false,
-  encode: (message) => Buffer.from(JSON.stringify(shown(message)) + end),
+  encode: (message) => Buffer.from(encoded(message) + end),
   createReader: (largestMessage) => createMessageReader(findTextRecord, largestMessage, parse),
 };
+
+/** A text stands in its message as it is. */
+function encoded(message: HubMessage): string {
+  if (message.type === messageType.streamItem && message.item instanceof JsonText) {
+    return `${withoutValue(message)},"item":${message.item.text}}`;
+  }
+  if (message.type === messageType.completion && message.result instanceof JsonText) {
+    return `${withoutValue(message)},"result":${message.result.text}}`;
+  }
+  return JSON.stringify(shown(message));
+}
+
+/** Its end is still open. */
+function withoutValue({
+  type,
+  invocationId,
+}: {
+  readonly type: number;
+  readonly invocationId: string;
+}): string {
+  return JSON.stringify({ type, invocationId }).slice(0, -1);
+}
 
 /** Clients in Python and Java take no property that they don't know. */
 function shown(message: HubMessage): object {
@@ -29,7 +52,8 @@ function shown(message: HubMessage): object {
 }
 
 function parse(record: Buffer): HubMessage | undefined {
-  const message = parseObject(record);
+  const text = record.toString('utf8');
+  const message = parseObject(text);
   const { type } = message;
   switch (type) {
     case messageType.invocation:
@@ -39,6 +63,7 @@ function parse(record: Buffer): HubMessage | undefined {
         invocationId: optionalTextOf(message.invocationId, 'invocationId'),
         target: textOf(message.target, 'target'),
         arguments: listOf(message.arguments, 'arguments'),
+        json: () => argumentsIn(text),
         streamIds: streamIdsOf(message.streamIds),
       };
     case messageType.streamItem:
@@ -63,10 +88,10 @@ function parse(record: Buffer): HubMessage | undefined {
   }
 }
 
-function parseObject(record: Buffer): Record<string, unknown> {
+function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(record.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     throw new ProtocolError('a message is no JSON');
   }

@@ -1,4 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
+import { JsonText, parseText } from './json-text.ts';
 import {
   type Completion,
   type HubMessage,
@@ -21,10 +22,40 @@ const noHeaders = {};
 export const messagePackProtocol: HubProtocol = {
   name: 'messagepack',
   isBinary: true,
-  encode: (message) => withLength(encode(elementsOf(message), { ignoreUndefined: true })),
+  encode: (message) => withLength(encoded(message)),
   createReader: (largestMessage) =>
     createMessageReader(findBinaryRecord, largestMessage, (record) => parse(record, largestMessage)),
 };
+
+/** A body may have 100 levels, and stands within a message and its arguments. */
+const mostLevels = 128;
+
+function encoded(message: HubMessage): Uint8Array {
+  let useBigInt64 = false;
+  const plain = (given: unknown) => {
+    if (!(given instanceof JsonText)) return given;
+    const { value, hasBigInt } = parseText(given);
+    useBigInt64 ||= hasBigInt;
+    return value;
+  };
+  const elements = elementsOf(withValues(message, plain));
+  return encode(elements, { ignoreUndefined: true, maxDepth: mostLevels, useBigInt64 });
+}
+
+/** The message, with each text's value in the text's place. */
+function withValues(message: HubMessage, plain: (given: unknown) => unknown): HubMessage {
+  switch (message.type) {
+    case messageType.invocation:
+    case messageType.streamInvocation:
+      return { ...message, arguments: message.arguments.map(plain) };
+    case messageType.streamItem:
+      return { ...message, item: plain(message.item) };
+    case messageType.completion:
+      return { ...message, result: plain(message.result) };
+    default:
+      return message;
+  }
+}
 
 function elementsOf(message: HubMessage): readonly unknown[] {
   switch (message.type) {
@@ -110,8 +141,26 @@ function decoded(record: Buffer, largest: number): unknown {
     maxExtLength: largest,
   };
   try {
-    return decode(record, options);
+    // The first bytes of integers of 64 bits: where neither is, there are none.
+    if (!record.includes(0xcf) && !record.includes(0xd3)) return decode(record, options);
+    return settled(decode(record, { ...options, useBigInt64: true }));
   } catch {
     throw new ProtocolError('a message is no MessagePack');
   }
+}
+
+/** With numbers for all integers that a number holds; the others stay as they are, with all their digits. */
+function settled(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (Array.isArray(value)) return value.map(settled);
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, settled(each)]));
+}
+
+/** Not binary, and no time or other extension. */
+function isPlain(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -16,6 +16,8 @@ export interface Invocation {
   readonly invocationId?: string | undefined;
   readonly target: string;
   readonly arguments: readonly unknown[];
+  /** The arguments' JSON as their sender wrote it, where it wrote JSON: numbers keep all their digits. */
+  readonly json?: (() => readonly string[]) | undefined;
   /** Streams that the caller sends beside the arguments. */
   readonly streamIds?: readonly string[] | undefined;
 }

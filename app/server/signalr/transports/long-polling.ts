@@ -17,7 +17,7 @@ interface Poll {
 }
 
 export class LongPollingTransport implements Transport {
-  readonly name = 'longPolling';
+  readonly name = 'polling';
   readonly takesBinary = true;
   readonly needsPings = false;
   readonly #times: LongPollingTimes;

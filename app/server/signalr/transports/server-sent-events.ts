@@ -11,7 +11,7 @@ const headers = {
 };
 
 export class ServerSentEventsTransport implements Transport {
-  readonly name = 'serverSentEvents';
+  readonly name = 'sse';
   readonly takesBinary = false;
   readonly needsPings = true;
   readonly #response: ServerResponse;

@@ -1,6 +1,8 @@
+import { packetOverhead } from '../../connections/waiting-bytes.ts';
+
 /** What carries a connection's records to its client. */
 export interface Transport {
-  readonly name: 'webSockets' | 'serverSentEvents' | 'longPolling';
+  readonly name: 'websocket' | 'sse' | 'polling';
   readonly takesBinary: boolean;
   /** Its client, and the proxies between, need a word from time to time. */
   readonly needsPings: boolean;
@@ -30,9 +32,10 @@ export class OutgoingBytes {
 
   /** @returns to be called when they are gone */
   add(length: number): () => void {
-    this.#waiting += length;
+    const taken = length + packetOverhead;
+    this.#waiting += taken;
     return () => {
-      this.#waiting -= length;
+      this.#waiting -= taken;
       if (this.#waiting < highWaterBytes) this.release();
     };
   }

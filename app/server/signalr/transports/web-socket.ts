@@ -7,7 +7,7 @@ const closingMs = 3_000;
 const normalClosure = 1000;
 
 export class WebSocketTransport implements Transport {
-  readonly name = 'webSockets';
+  readonly name = 'websocket';
   readonly takesBinary = true;
   readonly needsPings = true;
   readonly #socket: WebSocket;
@@ -18,8 +18,9 @@ export class WebSocketTransport implements Transport {
     socket.once('close', () => this.#outgoing.release());
   }
 
+  /** What the library answers by itself, such as pings, waits in its socket alone. */
   get waitingBytes(): number {
-    return this.#outgoing.count;
+    return Math.max(this.#outgoing.count, this.#socket.bufferedAmount);
   }
 
   send(record: Buffer, isBinary: boolean): void {

@@ -1,16 +1,8 @@
 import type { EventEmitter } from 'node:events';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'socket.io';
+import type { ConnectionListener } from '../../connections/connection-listener.ts';
 import type { Connection } from './internals.ts';
-
-/** Notified of what happens to clients' connections. */
-export interface ConnectionListener {
-  connectionOpened(): void;
-  /** @param reason Engine.IO's  @param afterMs how long it lasted, in milliseconds */
-  connectionEnded(reason: string, afterMs: number): void;
-  /** A request that would have made or carried a connection was refused or failed. @param reason in a word */
-  handshakeFailed(over: 'websocket' | 'polling', reason: string): void;
-}
 
 /** What Engine.IO calls the codes of its `connection_error`. */
 const handshakeFaults: Readonly<Record<number, string>> = {
@@ -60,7 +52,7 @@ export class Connections implements Iterable<Connection> {
 }
 
 /** Notifies of handshakes that make no connection, also of those that Engine.IO does not hear of. */
-export function watchHandshakes(io: Server, http: HttpServer, listener: ConnectionListener): void {
+export function watchHandshakes(io: Server, listener: ConnectionListener): void {
   io.engine.on('connection_error', ({ req, code }: HandshakeError) => {
     const over = req.headers.upgrade === undefined ? 'polling' : 'websocket';
     listener.handshakeFailed(over, handshakeFaults[code] ?? 'other');
@@ -68,8 +60,4 @@ export function watchHandshakes(io: Server, http: HttpServer, listener: Connecti
   // A handshake that ws itself refuses, for a bad key or version.
   const { ws } = io.engine as unknown as { ws?: EventEmitter };
   ws?.on('wsClientError', () => listener.handshakeFailed('websocket', 'malformed'));
-  const path = io.path();
-  http.on('upgrade', ({ url = '' }: IncomingMessage) => {
-    if (!url.startsWith(path)) listener.handshakeFailed('websocket', 'wrong_path');
-  });
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { packetOverhead } from '../../connections/waiting-bytes.ts';
 import {
   type Connection,
   controlFrame,
@@ -7,11 +8,6 @@ import {
   internalsOf,
   watchControlFrames,
 } from './internals.ts';
-
-/** Bytes that may wait for one client, by default. */
-export const mostWaitingBytes = 1_000_000;
-/** What a packet that waits takes beside its bytes: objects of Engine.IO, ws and Node. */
-const packetOverhead = 128;
 
 /** What is known of a packet that Engine.IO is about to send. */
 interface CreatedPacket {

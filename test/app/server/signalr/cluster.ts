@@ -45,7 +45,7 @@ export async function startInstance(
     server: http,
     host: () => '127.0.0.1',
     listen: { host: '127.0.0.1', port: 0 },
-    largestBody: 400_000,
+    largestBody: 100_000,
   });
   const faults: string[] = [];
   const hub = new TestHub(name);
@@ -64,6 +64,7 @@ export async function startInstance(
         ? undefined
         : { 'access-control-allow-origin': headers.origin ?? '*' },
     addressOf: (request) => request.socket.remoteAddress ?? '',
+    takesClients: () => instance.elsewhere === undefined,
     elsewhere: () => instance.elsewhere,
     largestMessage: 100_000,
     mostWaitingBytes: 1_000_000,

@@ -10,7 +10,16 @@ import { withLength } from '../../../../app/server/signalr/protocol/records.ts';
 
 const largest = 1_000;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
-const read = (protocol: HubProtocol, bytes: Buffer) => protocol.createReader(largest).read(bytes);
+const read = (protocol: HubProtocol, bytes: Buffer) => shown(protocol.createReader(largest).read(bytes));
+
+/** Without the texts of arguments, which are read when they are asked for. */
+function shown(messages: readonly HubMessage[]): HubMessage[] {
+  return messages.map((message) => {
+    if (!('json' in message)) return message;
+    const { json: _, ...rest } = message;
+    return rest;
+  });
+}
 
 const completion = { type: 3, invocationId: '1' } as const;
 
@@ -83,10 +92,12 @@ describe.each([jsonProtocol, messagePackProtocol])('$name', (protocol) => {
     expect(whole).toMatchObject(several);
     for (let at = 0; at <= bytes.length; at += 1) {
       const reader = protocol.createReader(largest);
-      expect([...reader.read(bytes.subarray(0, at)), ...reader.read(bytes.subarray(at))]).toEqual(whole);
+      expect(shown([...reader.read(bytes.subarray(0, at)), ...reader.read(bytes.subarray(at))])).toEqual(
+        whole,
+      );
     }
     const reader = protocol.createReader(largest);
-    expect(Array.from(bytes, (byte) => reader.read(Buffer.from([byte]))).flat()).toEqual(whole);
+    expect(shown(Array.from(bytes, (byte) => reader.read(Buffer.from([byte]))).flat())).toEqual(whole);
   });
 
   test('one that is too large is refused before it is whole', () => {

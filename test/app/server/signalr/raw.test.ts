@@ -125,7 +125,7 @@ describe('a connection', () => {
     expect((await send(`?id=${id}`, { method: 'PUT' })).status).toBe(405);
     const poll = send(`?id=${id}`, {}, two);
     await eventually('the connection', () => one.hub.connections.size === 1);
-    for (const connection of one.signalr) connection.close({ allowReconnect: true });
+    for (const connection of one.signalr) connection.close();
     expect((await poll).text).toBe(`{"type":7,"allowReconnect":true}${end}`);
     expect((await send(`?id=${id}`, {}, two)).status).toBe(204);
   });

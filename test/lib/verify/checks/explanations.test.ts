@@ -93,7 +93,7 @@ test.each([
   ['nothing within 30 s', /nobody answers/],
   ['publish: unavailable, the backplane is away', /lost its backplane/],
   ['Unexpected server response: 429', /limits how often one address/],
-  ['no token: give one in auth.token', /AUTH differs/],
+  ['no token: give one in auth.token, or by accessTokenFactory', /AUTH differs/],
   ["the token's signature does not hold", /AUTH_SECRET or AUTH_JWKS_URL differs/],
   ['the token has expired: get a new one', /ended during the run/],
   ["the keys can't be fetched now: try again", /does not reach the address of AUTH_JWKS_URL/],

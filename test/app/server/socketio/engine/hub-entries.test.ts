@@ -1,7 +1,8 @@
 import { type EventEmitter, once } from 'node:events';
 import type { Socket } from 'socket.io';
 import WebSocket from 'ws';
-import { ConnectionLimit } from '../../../../../app/server/socketio/engine/connection-limit.ts';
+import { ConnectionLimit } from '../../../../../app/server/connections/connection-limit.ts';
+import { HubEntries } from '../../../../../app/server/socketio/engine/hub-entries.ts';
 import { authenticateHandshakes } from '../../../../../app/server/socketio/handshake.ts';
 import { openServer, type TestServer } from '../../../../support/servers/socket-server.ts';
 import { eventually } from '../../../../support/wait.ts';
@@ -18,7 +19,8 @@ beforeEach(async () => {
   server = await openServer();
   limit = new ConnectionLimit(3);
   authenticated = undefined;
-  const admit = limit.admit.bind(limit) as unknown as Limit;
+  const entries = new HubEntries(limit);
+  const admit = entries.admit.bind(entries) as unknown as Limit;
   for (const hub of ['/chat', '/open']) {
     server.io.of(hub).use(
       authenticateHandshakes(

@@ -379,7 +379,7 @@ export const knobs = z.object({
     ),
 
   containerInsights: flag('take true in production').describe(
-    'Container Insights of the cluster, about $0.07 a metric and month.',
+    'Container Insights of the cluster, about $0.07 a metric and month: $15 a month in prod, $32 with two LiveKit nodes and the agent.',
   ),
   dashboard: flag('take true where somebody is on call').describe(
     'A CloudWatch dashboard to be read from top to bottom: clients, deliveries, losses, Redis, calls, the edge, what costs money. About $3 a month; an account’s first three dashboards are free, if they show 50 metrics at most.',

@@ -59,17 +59,17 @@ const average = { statistic: 'Average', period: oneMinute };
 export function dashboardRows(sources: DashboardSources): DashboardRow[] {
   const { service, redis, liveKit, agent } = sources;
   return [
-    connected(service),
-    delivered(service),
-    lost(service),
-    ...(service.isConnected || redis instanceof ValkeyCache ? [backplane(service, redis)] : []),
-    ...(liveKit ? [calls(liveKit, agent)] : []),
-    edge(sources),
-    costs(sources),
+    connectionsRow(service),
+    deliveriesRow(service),
+    lossesRow(service),
+    ...(service.isConnected || redis instanceof ValkeyCache ? [redisRow(service, redis)] : []),
+    ...(liveKit ? [callsRow(liveKit, agent)] : []),
+    edgeRow(sources),
+    costsRow(sources),
   ];
 }
 
-function connected(service: RealtimeService): DashboardRow {
+function connectionsRow(service: RealtimeService): DashboardRow {
   return {
     title: 'Who is connected',
     text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles.',
@@ -115,7 +115,7 @@ function connected(service: RealtimeService): DashboardRow {
   };
 }
 
-function delivered(service: RealtimeService): DashboardRow {
+function deliveriesRow(service: RealtimeService): DashboardRow {
   return {
     title: 'What is published and delivered',
     text: 'Publishes that fail are refused or uncertain; clients try again. From publish to delivery is what users feel as delay, without their own network. The event loop is late where a task has too much work.',
@@ -143,7 +143,7 @@ function delivered(service: RealtimeService): DashboardRow {
   };
 }
 
-function lost(service: RealtimeService): DashboardRow {
+function lossesRow(service: RealtimeService): DashboardRow {
   return {
     title: 'What was lost, and who was told',
     text: 'Gaps: connected clients were told that messages are missing; there should be none. Losses told: clients that were away for longer than the room log reaches, or whose messages a failover lost. Replays: clients that came back and got what they had missed. Degraded seconds: time without Redis, of all tasks.',
@@ -174,7 +174,7 @@ function lost(service: RealtimeService): DashboardRow {
   };
 }
 
-function backplane(service: RealtimeService, redis: Redis | undefined): DashboardRow {
+function redisRow(service: RealtimeService, redis: Redis | undefined): DashboardRow {
   const latency: Graph = {
     title: 'Latency, as tasks see it',
     unit: 'ms',
@@ -252,7 +252,7 @@ function cacheFaults(cache: ValkeyCache): Graph[] {
   ];
 }
 
-function calls(liveKit: LiveKit, agent: Agent | undefined): DashboardRow {
+function callsRow(liveKit: LiveKit, agent: Agent | undefined): DashboardRow {
   const both = [liveKit, ...(agent ? [agent] : [])];
   return {
     title: 'Calls',
@@ -293,8 +293,8 @@ function calls(liveKit: LiveKit, agent: Agent | undefined): DashboardRow {
   };
 }
 
-function edge({ edge: door, network, service }: DashboardSources): DashboardRow {
-  const { balancer, webAcl } = door;
+function edgeRow({ edge, network, service }: DashboardSources): DashboardRow {
+  const { balancer, webAcl } = edge;
   const portErrors = network instanceof Network && network.metricOfNatGateways('ErrorPortAllocation', sum);
   return {
     title: 'The edge',
@@ -324,7 +324,7 @@ function edge({ edge: door, network, service }: DashboardSources): DashboardRow 
         unit: 'seconds',
         left: percentiles(['p25', 'p50', 'p99'], (options) => service.metricResponseTime(options)),
       },
-      ...(door instanceof CloudFrontEdge ? [cloudFrontErrors(door)] : []),
+      ...(edge instanceof CloudFrontEdge ? [cloudFrontErrors(edge)] : []),
       ...(portErrors ? [{ title: 'NAT gateways: no port', unit: 'a minute', left: [portErrors] }] : []),
       ...(webAcl
         ? [
@@ -341,18 +341,18 @@ function edge({ edge: door, network, service }: DashboardSources): DashboardRow 
   };
 }
 
-function cloudFrontErrors(door: CloudFrontEdge): Graph {
+function cloudFrontErrors(edge: CloudFrontEdge): Graph {
   const rate = { statistic: 'Average', period: fiveMinutes };
   return {
     title: 'CloudFront: share of errors',
     unit: '%',
-    left: [door.metric('4xxErrorRate', rate), door.metric('5xxErrorRate', rate)],
-    right: [door.metric('Requests', total)],
+    left: [edge.metric('4xxErrorRate', rate), edge.metric('5xxErrorRate', rate)],
+    right: [edge.metric('Requests', total)],
     rightUnit: 'requests in 5 minutes',
   };
 }
 
-function costs({ network, edge: door, service, liveKit, agent }: DashboardSources): DashboardRow {
+function costsRow({ network, edge, service, liveKit, agent }: DashboardSources): DashboardRow {
   const logs = [service, liveKit, agent].flatMap((each) =>
     each ? [each.metricLogBytes({ ...total, label: each.node.id })] : [],
   );
@@ -381,15 +381,15 @@ function costs({ network, edge: door, service, liveKit, agent }: DashboardSource
       {
         title: 'Load balancer',
         unit: 'capacity units',
-        left: [door.balancer.metricCapacityUnits({ statistic: 'Average', period: fiveMinutes })],
+        left: [edge.balancer.metricCapacityUnits({ statistic: 'Average', period: fiveMinutes })],
       },
       ...(nat.length > 0 ? [{ title: 'NAT gateways', unit: 'bytes in 5 minutes', left: nat }] : []),
-      ...(door instanceof CloudFrontEdge
+      ...(edge instanceof CloudFrontEdge
         ? [
             {
               title: 'CloudFront',
               unit: 'bytes in 5 minutes',
-              left: [door.metric('BytesDownloaded', total)],
+              left: [edge.metric('BytesDownloaded', total)],
             },
           ]
         : []),

@@ -50,16 +50,19 @@ test('resources are counted', () => {
 
 test('what is dearer is a knob, whose text says the price', () => {
   const texts = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context.properties;
-  const dearer: readonly [knob: string, value: unknown, said: RegExp][] = [
-    ['dashboard', true, /About \$(\d+) a month/],
-    ['waf', true, /about \$(\d+) a month/],
-    ['privateLink', true, /\$(\d+) in two zones/],
+  const dearer: readonly [knob: string, said: RegExp, base: Record<string, unknown>][] = [
+    ['dashboard', /About \$(\d+) a month/, {}],
+    ['waf', /about \$(\d+) a month/, {}],
+    ['privateLink', /\$(\d+) in two zones/, {}],
+    ['privateLink', /\$(\d+) in three/, variants.prod],
+    ['containerInsights', /\$(\d+) a month in prod/, variants.prod],
+    ['containerInsights', /\$(\d+) with two LiveKit nodes and the agent/, variants['own domain']],
   ];
-  for (const [knob, value, said] of dearer) {
+  for (const [knob, said, base] of dearer) {
     const [, price] = said.exec(texts[knob].description) ?? [];
-    const difference = bill({ [knob]: value }).total - bill().total;
+    const [on, off] = [true, false].map((value) => bill({ ...base, [knob]: value }).total);
     // An alarm or two come with it.
-    expect([knob, Math.abs(difference - Number(price)) < 1]).toEqual([knob, true]);
+    expect([knob, Math.abs(Number(on) - Number(off) - Number(price)) < 1]).toEqual([knob, true]);
   }
 });
 

@@ -14,6 +14,7 @@ export const minutes = 30;
 
 /** The state that CloudWatch gives an alarm of a template (Amazon CloudWatch User Guide, "Alarm evaluation"). */
 export function stateOf(alarm: Json, recorded: Recorded): AlarmState {
+  assertRead(alarm, recorded);
   const { Threshold, ComparisonOperator, DatapointsToAlarm, EvaluationPeriods, TreatMissingData } = alarm;
   const points = seriesOf(alarm, recorded).slice(-EvaluationPeriods);
   if (points.length < EvaluationPeriods) throw new Error('the alarm looks back for longer than is recorded');
@@ -25,6 +26,15 @@ export function stateOf(alarm: Json, recorded: Recorded): AlarmState {
     point === undefined ? TreatMissingData === 'breaching' : isBeyond(point),
   );
   return beyond.length >= DatapointsToAlarm ? 'ALARM' : 'OK';
+}
+
+/** @throws Error for data that the alarm does not read: whatever it is, the alarm would stay quiet */
+function assertRead({ MetricName, Metrics = [] }: Json, recorded: Recorded): void {
+  const read = Metrics.flatMap(({ Id, MetricStat }: Json) =>
+    MetricStat ? [MetricStat.Metric.MetricName, `${MetricStat.Metric.MetricName}/${Id}`] : [],
+  );
+  const unread = Object.keys(recorded).filter((name) => name !== MetricName && !read.includes(name));
+  if (unread.length > 0) throw new Error(`the alarm does not read ${unread.join(', ')}`);
 }
 
 function seriesOf({ Metrics, MetricName, Period, Statistic, ExtendedStatistic }: Json, recorded: Recorded) {

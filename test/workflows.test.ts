@@ -20,6 +20,7 @@ interface Job {
   readonly uses?: string;
   readonly with?: Readonly<Record<string, string>>;
   readonly needs?: string | readonly string[];
+  readonly environment?: string;
 }
 interface Workflow {
   readonly permissions: object;
@@ -72,6 +73,11 @@ describe('what a workflow may do', () => {
       if (step.uses?.startsWith('actions/checkout@')) expect(step.with?.['persist-credentials']).toBe(false);
       expect(step.run ?? '').not.toContain('${{');
     }
+  });
+
+  test('only the job that deploys belongs to an environment, so that one approval is enough', () => {
+    const inEnvironment = jobs.filter(({ job }) => job.environment !== undefined).map(({ id }) => id);
+    expect(inEnvironment).toEqual(['deploy-environment.yml deploy']);
   });
 
   test('a job with credentials of AWS runs no code of a pull request', () => {
@@ -146,15 +152,25 @@ const tests: Readonly<Record<string, () => void>> = {
     expect([status, calls]).toEqual([0, ['npm [ci] [--ignore-scripts]']]);
   },
   Synthesize: () => {
+    const environment = {
+      ENVIRONMENT: 'prod',
+      STACK: 'realtime-prod',
+      REGION: 'eu-west-1',
+      REGISTRY: registry,
+    };
+    const zeros = `sha256:${'0'.repeat(64)}`;
+    const usual = [
+      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/prod]',
+      '[-c] [environment=prod] [-c] [stackName=realtime-prod] [-c] [region=eu-west-1]',
+      ...['image', 'liveKitImage', 'sidecarImage', 'agentImage'].map((knob, index) => {
+        const name = ['app', 'livekit', 'sidecar', 'agent'][index];
+        return `[-c] [${knob}Uri=${registry}/realtime-stack/${name}@${zeros}]`;
+      }),
+    ].join(' ');
     const knobs = 'corsOrigins=*\n\nalarmEmail=ops@example.com\n';
-    const { status, calls } = runStep('Synthesize', { ENVIRONMENT: 'prod', KNOBS: knobs });
-    expect(status).toBe(0);
-    expect(calls).toEqual([
-      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/prod] [-c] [environment=prod] [-c] [corsOrigins=*] [-c] [alarmEmail=ops@example.com]',
-    ]);
-    expect(runStep('Synthesize', { ENVIRONMENT: 'dev', KNOBS: '' }).calls).toEqual([
-      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/dev] [-c] [environment=dev]',
-    ]);
+    const { status, calls } = runStep('Synthesize', { ...environment, KNOBS: knobs });
+    expect([status, calls]).toEqual([0, [`${usual} [-c] [corsOrigins=*] [-c] [alarmEmail=ops@example.com]`]]);
+    expect(runStep('Synthesize', { ...environment, KNOBS: '' }).calls).toEqual([usual]);
   },
   'Compare with what is deployed': () => {
     const { status, calls, read } = runStep('Compare with what is deployed', {}, { npx: 'echo "+ a topic"' });
@@ -236,6 +252,7 @@ const tests: Readonly<Record<string, () => void>> = {
     const { status, read } = runStep('Gather the knobs', {
       ENVIRONMENT: 'prod',
       STACK: 'realtime-prod',
+      REGION: 'us-east-1',
       KNOBS: 'domainName=realtime.example.com\nvoiceInstructions=Be brief.\n',
       REGISTRY: registry,
       APP: `realtime-stack/app@${digest}`,
@@ -247,6 +264,7 @@ const tests: Readonly<Record<string, () => void>> = {
     expect(read('knobs').trim().split('\n')).toEqual([
       'environment=prod',
       'stackName=realtime-prod',
+      'region=us-east-1',
       'domainName=realtime.example.com',
       'voiceInstructions=Be brief.',
       `imageUri=${registry}/realtime-stack/app@${digest}`,
@@ -301,10 +319,12 @@ describe('each step, run with stand-ins for what leaves this machine', () => {
 });
 
 test('prod gets the images that dev was verified with, by their digests', () => {
-  const { environment: _, ...ofDev } = jobOf('deploy.yml dev').with ?? {};
-  const { environment: __, ...ofProd } = jobOf('deploy.yml prod').with ?? {};
-  expect(ofProd).toEqual(ofDev);
-  expect(ofProd.app).toBe(expression('needs.images.outputs.app'));
+  const imagesOf = (id: string) => {
+    const { app, livekit, sidecar, agent } = jobOf(id).with ?? {};
+    return { app, livekit, sidecar, agent };
+  };
+  expect(imagesOf('deploy.yml prod')).toEqual(imagesOf('deploy.yml dev'));
+  expect(imagesOf('deploy.yml prod').app).toBe(expression('needs.images.outputs.app'));
   expect(jobOf('deploy.yml prod').needs).toContain('dev');
 });
 

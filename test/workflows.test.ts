@@ -98,6 +98,14 @@ function runStep(
   says: Readonly<Record<string, string>> = {},
 ) {
   const step = steps.find((each) => each.step.name === name)?.step;
+  return runScript(step?.run ?? 'exit 99', environment, says);
+}
+
+function runScript(
+  text: string,
+  environment: Readonly<Record<string, string>>,
+  says: Readonly<Record<string, string>> = {},
+) {
   const place = mkdtempSync(join(temporary, 'step-'));
   const bin = join(place, 'bin');
   const log = join(place, 'log');
@@ -111,7 +119,7 @@ function runStep(
     chmodSync(path, 0o755);
   }
   const script = join(place, 'script.sh');
-  writeFileSync(script, step?.run ?? 'exit 99');
+  writeFileSync(script, text);
   const { status, stdout, stderr } = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
     cwd: place,
     encoding: 'utf8',
@@ -198,6 +206,7 @@ const tests: Readonly<Record<string, () => void>> = {
       { npx: `head -c 70000 /dev/zero | tr '\\0' x` },
     );
     expect(long.status).toBe(0);
+    expect(long.stdout).toMatch(/^::stop-commands::([0-9a-f]{32})\n[\s\S]*\n::\1::\n$/);
     expect(long.read('comment/body.md').length).toBeLessThan(61_000);
     expect(long.read('comment/body.md')).toMatch(/```\n\(cut off/);
   },
@@ -397,6 +406,19 @@ describe('the roles', () => {
     ]);
     const all = documents.flatMap((name) => read(name).Statement).flatMap(({ Action }) => listOf(Action));
     expect(all.filter((action) => action.includes('*'))).toEqual([]);
+  });
+
+  test('the README’s commands create them, with every placeholder filled', () => {
+    const readme = readFileSync(join(iam, 'README.md'), 'utf8');
+    const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block);
+    expect(blocks).toHaveLength(2);
+    const { status, stderr, calls } = runScript(`cd ${root}\n${blocks.join('\n')}`, {});
+    expect([status, stderr]).toEqual([0, '']);
+    const log = calls.join('\n');
+    for (const role of ['deploy', 'verify', 'diff', 'images'])
+      expect(log).toContain(`[create-role] [--role-name] [realtime-${role}-prod]`);
+    expect(log).toContain('"token.actions.githubusercontent.com:sub": "repo:acme/realtime:environment:prod"');
+    expect(log).not.toMatch(/\b(\w+_)?(ACCOUNT|REGION|QUALIFIER|ENVIRONMENT|STACK|REPOSITORY)\b/);
   });
 
   test('verify’s role may do what verify asks', () => {

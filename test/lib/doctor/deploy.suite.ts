@@ -479,6 +479,12 @@ describe('DNS', () => {
     });
   });
 
+  test('a stack that has its certificate is not held up', async () => {
+    const change = stackIn('UPDATE_COMPLETE', [['AWS::CertificateManager::Certificate', 'arn:one']]);
+    const { of } = await find(domain, change, delegatedTo('ns1.internal.example'));
+    expect(of('dns-zone')).toMatchObject({ status: 'warned' });
+  });
+
   test('a resolver that does not answer proves nothing', async () => {
     const { of } = await find(domain, {}, () =>
       Promise.reject(Object.assign(new Error(), { code: 'ETIMEOUT' })),

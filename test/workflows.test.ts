@@ -20,6 +20,7 @@ interface Job {
   readonly uses?: string;
   readonly with?: Readonly<Record<string, string>>;
   readonly needs?: string | readonly string[];
+  readonly environment?: string;
 }
 interface Workflow {
   readonly permissions: object;
@@ -74,6 +75,11 @@ describe('what a workflow may do', () => {
     }
   });
 
+  test('only the job that deploys belongs to an environment, so that one approval is enough', () => {
+    const inEnvironment = jobs.filter(({ job }) => job.environment !== undefined).map(({ id }) => id);
+    expect(inEnvironment).toEqual(['deploy-environment.yml deploy']);
+  });
+
   test('a job with credentials of AWS runs no code of a pull request', () => {
     const { steps: ofDiff = [] } = jobOf('diff.yml diff');
     const [checkout] = ofDiff.filter(({ uses }) => uses?.startsWith('actions/checkout@'));
@@ -92,6 +98,14 @@ function runStep(
   says: Readonly<Record<string, string>> = {},
 ) {
   const step = steps.find((each) => each.step.name === name)?.step;
+  return runScript(step?.run ?? 'exit 99', environment, says);
+}
+
+function runScript(
+  text: string,
+  environment: Readonly<Record<string, string>>,
+  says: Readonly<Record<string, string>> = {},
+) {
   const place = mkdtempSync(join(temporary, 'step-'));
   const bin = join(place, 'bin');
   const log = join(place, 'log');
@@ -105,7 +119,7 @@ function runStep(
     chmodSync(path, 0o755);
   }
   const script = join(place, 'script.sh');
-  writeFileSync(script, step?.run ?? 'exit 99');
+  writeFileSync(script, text);
   const { status, stdout, stderr } = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
     cwd: place,
     encoding: 'utf8',
@@ -146,15 +160,25 @@ const tests: Readonly<Record<string, () => void>> = {
     expect([status, calls]).toEqual([0, ['npm [ci] [--ignore-scripts]']]);
   },
   Synthesize: () => {
+    const environment = {
+      ENVIRONMENT: 'prod',
+      STACK: 'realtime-prod',
+      REGION: 'eu-west-1',
+      REGISTRY: registry,
+    };
+    const zeros = `sha256:${'0'.repeat(64)}`;
+    const usual = [
+      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/prod]',
+      '[-c] [environment=prod] [-c] [stackName=realtime-prod] [-c] [region=eu-west-1]',
+      ...['image', 'liveKitImage', 'sidecarImage', 'agentImage'].map((knob, index) => {
+        const name = ['app', 'livekit', 'sidecar', 'agent'][index];
+        return `[-c] [${knob}Uri=${registry}/realtime-stack/${name}@${zeros}]`;
+      }),
+    ].join(' ');
     const knobs = 'corsOrigins=*\n\nalarmEmail=ops@example.com\n';
-    const { status, calls } = runStep('Synthesize', { ENVIRONMENT: 'prod', KNOBS: knobs });
-    expect(status).toBe(0);
-    expect(calls).toEqual([
-      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/prod] [-c] [environment=prod] [-c] [corsOrigins=*] [-c] [alarmEmail=ops@example.com]',
-    ]);
-    expect(runStep('Synthesize', { ENVIRONMENT: 'dev', KNOBS: '' }).calls).toEqual([
-      'npx [cdk] [synth] [--quiet] [--output] [cdk.out/dev] [-c] [environment=dev]',
-    ]);
+    const { status, calls } = runStep('Synthesize', { ...environment, KNOBS: knobs });
+    expect([status, calls]).toEqual([0, [`${usual} [-c] [corsOrigins=*] [-c] [alarmEmail=ops@example.com]`]]);
+    expect(runStep('Synthesize', { ...environment, KNOBS: '' }).calls).toEqual([usual]);
   },
   'Compare with what is deployed': () => {
     const { status, calls, read } = runStep('Compare with what is deployed', {}, { npx: 'echo "+ a topic"' });
@@ -182,6 +206,7 @@ const tests: Readonly<Record<string, () => void>> = {
       { npx: `head -c 70000 /dev/zero | tr '\\0' x` },
     );
     expect(long.status).toBe(0);
+    expect(long.stdout).toMatch(/^::stop-commands::([0-9a-f]{32})\n[\s\S]*\n::\1::\n$/);
     expect(long.read('comment/body.md').length).toBeLessThan(61_000);
     expect(long.read('comment/body.md')).toMatch(/```\n\(cut off/);
   },
@@ -236,6 +261,7 @@ const tests: Readonly<Record<string, () => void>> = {
     const { status, read } = runStep('Gather the knobs', {
       ENVIRONMENT: 'prod',
       STACK: 'realtime-prod',
+      REGION: 'us-east-1',
       KNOBS: 'domainName=realtime.example.com\nvoiceInstructions=Be brief.\n',
       REGISTRY: registry,
       APP: `realtime-stack/app@${digest}`,
@@ -247,6 +273,7 @@ const tests: Readonly<Record<string, () => void>> = {
     expect(read('knobs').trim().split('\n')).toEqual([
       'environment=prod',
       'stackName=realtime-prod',
+      'region=us-east-1',
       'domainName=realtime.example.com',
       'voiceInstructions=Be brief.',
       `imageUri=${registry}/realtime-stack/app@${digest}`,
@@ -301,10 +328,12 @@ describe('each step, run with stand-ins for what leaves this machine', () => {
 });
 
 test('prod gets the images that dev was verified with, by their digests', () => {
-  const { environment: _, ...ofDev } = jobOf('deploy.yml dev').with ?? {};
-  const { environment: __, ...ofProd } = jobOf('deploy.yml prod').with ?? {};
-  expect(ofProd).toEqual(ofDev);
-  expect(ofProd.app).toBe(expression('needs.images.outputs.app'));
+  const imagesOf = (id: string) => {
+    const { app, livekit, sidecar, agent } = jobOf(id).with ?? {};
+    return { app, livekit, sidecar, agent };
+  };
+  expect(imagesOf('deploy.yml prod')).toEqual(imagesOf('deploy.yml dev'));
+  expect(imagesOf('deploy.yml prod').app).toBe(expression('needs.images.outputs.app'));
   expect(jobOf('deploy.yml prod').needs).toContain('dev');
 });
 
@@ -377,6 +406,19 @@ describe('the roles', () => {
     ]);
     const all = documents.flatMap((name) => read(name).Statement).flatMap(({ Action }) => listOf(Action));
     expect(all.filter((action) => action.includes('*'))).toEqual([]);
+  });
+
+  test('the README’s commands create them, with every placeholder filled', () => {
+    const readme = readFileSync(join(iam, 'README.md'), 'utf8');
+    const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block);
+    expect(blocks).toHaveLength(2);
+    const { status, stderr, calls } = runScript(`cd ${root}\n${blocks.join('\n')}`, {});
+    expect([status, stderr]).toEqual([0, '']);
+    const log = calls.join('\n');
+    for (const role of ['deploy', 'verify', 'diff', 'images'])
+      expect(log).toContain(`[create-role] [--role-name] [realtime-${role}-prod]`);
+    expect(log).toContain('"token.actions.githubusercontent.com:sub": "repo:acme/realtime:environment:prod"');
+    expect(log).not.toMatch(/\b(\w+_)?(ACCOUNT|REGION|QUALIFIER|ENVIRONMENT|STACK|REPOSITORY)\b/);
   });
 
   test('verify’s role may do what verify asks', () => {

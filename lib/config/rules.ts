@@ -196,8 +196,8 @@ export const rules: readonly Rule[] = [
       certificateArn.split(':')[3] !== cloudFrontRegion &&
       `\`certificateArn\` must name a certificate in ${cloudFrontRegion} for CloudFront, got: ${shown(certificateArn)}; ${requestThere(given.domainName)}`,
   ),
-  // The CDK could make it in a second stack, but passes it on by `crossRegionReferences`, which is experimental and
-  // fixes what it has passed on: the certificate could not be replaced any more.
+  // The CDK could create it in a second stack and pass it on by `crossRegionReferences`. These are experimental, and what
+  // they have passed on can't be replaced or removed while it is in use (aws-cdk#22842, aws-cdk#27902).
   rule(
     ['region', 'domainName', 'cloudFront', 'certificateArn', 'hostedZoneId'],
     ({ region, certificateArn, hostedZoneId, ...given }) =>

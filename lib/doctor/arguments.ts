@@ -32,7 +32,7 @@ Usage: npm run doctor -- --deploy [-c knob=value …] [options]
 Exit code:
   0    nothing that was checked stands in the way. Warnings (!) and what could not be checked (–) are
        named, and count for nothing
-  1    something stands in the way (✗), or nothing at all could be checked
+  1    something stands in the way (✗), or AWS let nothing at all be checked
   2    nothing was checked: the command line, a knob or the credentials are no good; what to do is said
 `;
 

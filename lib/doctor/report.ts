@@ -18,9 +18,6 @@ export interface Report {
   end(summary: Summary): void;
 }
 
-export const isOk = (findings: readonly Finding[]): boolean =>
-  findings.some(({ status }) => status === 'passed') && !findings.some(({ status }) => status === 'failed');
-
 const marks = {
   passed: ['✓', 'green'],
   failed: ['✗', 'red'],

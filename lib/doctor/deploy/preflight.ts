@@ -5,7 +5,7 @@ import { json, type Output } from '../../verify/report.ts';
 import { type Arguments, CannotDiagnoseError } from '../arguments.ts';
 import type { Surroundings } from '../doctor.ts';
 import { findingOf, type NamedFinding } from '../finding.ts';
-import { isOk, rowReport, type Summary } from '../report.ts';
+import { rowReport, type Summary } from '../report.ts';
 import { type Aws, openAws } from './aws.ts';
 import type { Check, Plan } from './check.ts';
 import { account, bootstrap, stack } from './checks/account.ts';
@@ -114,9 +114,18 @@ export async function examine(
     findings.push(finding);
     report.found(finding);
   }
-  const summary = { ok: isOk(findings), ...about, findings };
+  const summary = { ok: isOk(applicable, findings), ...about, findings };
   report.end(summary);
   return summary;
+}
+
+/** Nothing stands in the way, and AWS has answered to one check at least: some need no answer, and always pass. */
+function isOk(made: readonly Check[], findings: readonly NamedFinding[]): boolean {
+  const answered = findings.filter(({ status }, index) => {
+    const { permissions = {} } = made[index] ?? {};
+    return Object.keys(permissions).length > 0 && status !== 'not-checked';
+  });
+  return answered.length > 0 && !findings.some(({ status }) => status === 'failed');
 }
 
 /** @throws CannotDiagnoseError if there are no credentials that AWS takes */

@@ -479,6 +479,12 @@ describe('DNS', () => {
     });
   });
 
+  test('a stack that has its certificate is not held up', async () => {
+    const change = stackIn('UPDATE_COMPLETE', [['AWS::CertificateManager::Certificate', 'arn:one']]);
+    const { of } = await find(domain, change, delegatedTo('ns1.internal.example'));
+    expect(of('dns-zone')).toMatchObject({ status: 'warned' });
+  });
+
   test('a resolver that does not answer proves nothing', async () => {
     const { of } = await find(domain, {}, () =>
       Promise.reject(Object.assign(new Error(), { code: 'ETIMEOUT' })),
@@ -524,6 +530,14 @@ describe('warnings', () => {
     });
   });
 
+  test('a price that nobody knows', async () => {
+    expect(await of({ ...domain, liveKitInstanceType: 'c7i.xlarge' }, {}, 'price')).toMatchObject({
+      status: 'warned',
+      found: expect.stringContaining('without instance type c7i.xlarge'),
+      fix: expect.stringContaining('lib/cost/prices.ts'),
+    });
+  });
+
   test('hosts in some of the zones only', async () => {
     const change = { 'ec2:DescribeInstanceTypeOfferings': offeredIn('a', 'b') };
     expect(await of(domain, change, 'host-zones')).toMatchObject({
@@ -563,6 +577,20 @@ test('what a deployed stack has already is not needed again', async () => {
   expect(of('vpcs')).toMatchObject({ found: expect.stringContaining('1 of them there already') });
 });
 
+test('a region of the environment that is not the configured one is named', async () => {
+  const output = sink();
+  await examine(planOf(prod), output, { environment: { AWS_REGION: 'eu-west-1' }, resolveNs: delegated });
+  expect(output.text()).toContain('; AWS_REGION is eu-west-1, but the knob `region` counts');
+});
+
+test('a family of instances with a quota of its own is not judged by another', async () => {
+  const { of } = await find({ ...domain, liveKitInstanceType: 'g5.xlarge' });
+  expect(of('ec2-vcpus')).toMatchObject({
+    status: 'not-checked',
+    reason: expect.stringContaining('Service Quotas'),
+  });
+});
+
 test('a quota without a value of the account’s own is AWS’s default', async () => {
   const { of } = await find(prod, {
     'servicequotas:GetServiceQuota': new AwsError(400, 'NoSuchResourceException', 'none'),
@@ -593,7 +621,8 @@ describe('permissions', () => {
       'dns-records': 'missing permission cloudformation:DescribeStacks',
       bedrock: 'missing permission bedrock:GetFoundationModelAvailability',
     });
-    expect(summary.ok).toBe(true);
+    // What needs no answer of AWS passes, and counts for nothing.
+    expect(summary.ok).toBe(false);
     expect(text).toContain('`npm run doctor -- --policy` prints the IAM policy');
   });
 

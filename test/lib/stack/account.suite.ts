@@ -85,3 +85,12 @@ test('a name of one’s own changes CloudFront in place: its own name stays', ()
     );
   expect(idsOf(after)).toEqual(idsOf(before));
 });
+
+test('a domain that moves from a load balancer to CloudFront keeps its record, which changes in place', () => {
+  const recordOf = (knobs: Json) =>
+    Object.entries(resourcesById(knobs)).find(
+      ([, { Type, Properties }]) =>
+        Type === 'AWS::Route53::RecordSet' && Properties.Name === 'realtime.example.com.',
+    )?.[0];
+  expect(recordOf(given)).toBe(recordOf(variants['own domain']));
+});

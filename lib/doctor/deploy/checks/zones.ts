@@ -59,20 +59,18 @@ export const zones: Check = {
     const { chosen, missing } = isNamed
       ? namedZones(network.zones as readonly string[], all)
       : firstZones(network.zones as number, await zonesOfGetAzs(plan, all));
-    if (missing)
+    if (missing) {
+      const usable = edge.kind === 'cloudfront' ? all.filter((zone) => !lacksOrigins(zone)) : all;
+      const names = usable.slice(0, 3).map(({ name }) => name);
+      const name = `\`-c availabilityZones=${names.join(',')}\``;
       return failed({
         found: `zones of ${region}: ${withIds(all)}`,
         needed: missing,
         fix: isNamed
-          ? `\`-c availabilityZones=${all
-              .map(({ name }) => name)
-              .slice(0, 3)
-              .join(',')}\``
-          : `take fewer: \`-c availabilityZoneCount=2\`, or another region, or name them: \`-c availabilityZones=${all
-              .map(({ name }) => name)
-              .slice(0, 3)
-              .join(',')}\``,
+          ? name
+          : `take fewer, \`-c availabilityZoneCount=2\`, or another region, or name them: ${name}`,
       });
+    }
     if (edge.kind !== 'cloudfront' || !chosen.some(lacksOrigins)) return passed(withIds(chosen));
     return withoutOrigins(chosen, all);
   },

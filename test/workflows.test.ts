@@ -114,7 +114,8 @@ function runScript(
     const path = join(bin, command);
     writeFileSync(
       path,
-      `#!/bin/bash\nprintf '${command}' >> ${log}; for word; do printf ' [%s]' "$word" >> ${log}; done; echo >> ${log}\n${says[command] ?? ''}\n`,
+      // One write: the commands of a pipe run at the same time.
+      `#!/bin/bash\nline='${command}'; for word; do line+=" [$word]"; done; echo "$line" >> ${log}\n${says[command] ?? ''}\n`,
     );
     chmodSync(path, 0o755);
   }

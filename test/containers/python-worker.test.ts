@@ -29,6 +29,10 @@ describeWithContainers('a Python worker of LiveKit Agents in the place of the ag
   test('it comes when it is called, and ECS protects its task until the call is over', async () => {
     const { agent } = calls;
     await agent.healthy('agent');
+    // The framework answers the health check before LiveKit knows the worker.
+    await eventually('it to be registered', async () =>
+      (await agent.logs('agent')).includes('registered worker'),
+    );
     const caller = await calls.join(true);
     await eventually('it to answer', async () => {
       await caller.say('hello');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Synthesized, synthesize } from '../../../lib/cost/synthesize.ts';
 import { checks, examine, policy } from '../../../lib/doctor/deploy/preflight.ts';
 import { doctor } from '../../../lib/doctor/doctor.ts';
-import { type Answers, AwsError, startAws } from './aws-server.ts';
+import { type Answers, AwsError, startAws } from '../../support/servers/aws.ts';
 import {
   availability,
   certificate,

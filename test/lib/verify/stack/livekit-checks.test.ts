@@ -1,4 +1,5 @@
 import type { Deployment, Service } from '@aws-sdk/client-ecs';
+import { AwsError } from '../../../support/servers/aws.ts';
 import { lookAt } from './look-at.ts';
 import { type Answers, ago, task } from './recorded.ts';
 import { type EmfLine, sidecarLine } from './sidecar-line.ts';
@@ -11,13 +12,13 @@ const all =
     for (const change of changes) change(answers);
   };
 
-const serviceIn = ({ DescribeServicesCommand: { services } }: Answers, name: string): Service =>
+const serviceIn = ({ 'ecs:DescribeServices': { services } }: Answers, name: string): Service =>
   services.find(({ serviceName }: Service) => serviceName === name);
 
 /** What sidecars wrote is otherwise, from so many minutes ago until so many. */
 const written =
   (values: object, from = 20, until = -1): Change =>
-  ({ GetMetricDataCommand: { lines } }) => {
+  ({ 'cloudwatch:GetMetricData': { lines } }) => {
     for (const line of lines as EmfLine[]) {
       const { Timestamp: at } = line._aws;
       if (line.Service === 'livekit' && at >= ago(from).getTime() && at < ago(until).getTime())
@@ -27,14 +28,14 @@ const written =
 
 const onlyLines =
   (keep: (line: EmfLine, at: number) => boolean): Change =>
-  ({ GetMetricDataCommand: recorded }) => {
+  ({ 'cloudwatch:GetMetricData': recorded }) => {
     recorded.lines = recorded.lines.filter((line: EmfLine) => keep(line, line._aws.Timestamp));
   };
 
 /** One more task of LiveKit, that runs unless a test says otherwise. */
 const withTask =
   (more: object): Change =>
-  ({ DescribeTasksCommand: { tasks } }) =>
+  ({ 'ecs:DescribeTasks': { tasks } }) =>
     tasks.push(task('livekit-1', 'node-3', more));
 
 const running =
@@ -80,7 +81,7 @@ describe('livekit-tasks', () => {
     const change = all(
       running(3),
       withTask({ startedAt: ago(60) }),
-      ({ GetMetricDataCommand: { lines } }) => {
+      ({ 'cloudwatch:GetMetricData': { lines } }) => {
         for (let minute = 0; minute < 20; minute += 1)
           lines.push(sidecarLine(ago(minute, 10), 'livekit', { LiveNodes: 1, RunningTasks: 3 }));
       },
@@ -91,7 +92,7 @@ describe('livekit-tasks', () => {
   });
 
   test('a node that joined another deployment’s nodes', async () => {
-    const change: Change = ({ GetMetricDataCommand: { lines } }) => {
+    const change: Change = ({ 'cloudwatch:GetMetricData': { lines } }) => {
       for (const line of lines as EmfLine[]) if (line._aws.Timestamp % 60_000 === 10_000) line.LiveNodes = 3;
     };
     expect(await result(change)).toContain(
@@ -111,14 +112,14 @@ describe('livekit-tasks', () => {
     ['it until a while ago', onlyLines((_, at) => at < ago(8).getTime()), 'the last 2026-11-20T11:53Z'],
     [
       'it under the name of another stack',
-      ({ GetMetricDataCommand: { lines } }) => {
+      ({ 'cloudwatch:GetMetricData': { lines } }) => {
         for (const line of lines) line.Deployment = 'realtime-dev';
       },
       'none within 15 minutes',
     ],
     [
       'all but LiveNodes, as they can’t read Redis',
-      ({ GetMetricDataCommand: { lines } }) => {
+      ({ 'cloudwatch:GetMetricData': { lines } }) => {
         for (const { _aws } of lines)
           _aws.CloudWatchMetrics[0].Metrics = [{ Name: 'RunningTasks' }, { Name: 'Protected' }];
       },
@@ -150,7 +151,7 @@ describe('livekit-tasks', () => {
     [
       'a task that started a minute ago',
       all(fewer, (answers) => {
-        answers.DescribeTasksCommand.tasks[2].startedAt = ago(1);
+        answers['ecs:DescribeTasks'].tasks[2].startedAt = ago(1);
       }),
       'since 2026-11-20T11:57Z 1 task started and 0 ended or is about to: look again in 5 minutes',
     ],
@@ -159,7 +160,7 @@ describe('livekit-tasks', () => {
       all(
         onlyLines(() => false),
         (answers) => {
-          answers.DescribeTasksCommand.tasks[2].startedAt = ago(1);
+          answers['ecs:DescribeTasks'].tasks[2].startedAt = ago(1);
         },
       ),
       '1 task started',
@@ -209,7 +210,7 @@ describe('livekit-tasks', () => {
     [
       'of the agent that started just now',
       (answers) => {
-        answers.DescribeTasksCommand.tasks[4].startedAt = ago(1);
+        answers['ecs:DescribeTasks'].tasks[4].startedAt = ago(1);
       },
     ],
   ])('a task %s excuses nothing', async (_case, change) => {
@@ -226,14 +227,14 @@ describe('livekit-tasks', () => {
       serviceIn(answers, 'livekit-1').status = 'INACTIVE';
     });
     expect(gone).toMatch(/^✗ no service .+livekit-1 of LiveKit \| it was deleted outside of CloudFormation/);
-    const alone = await result(({ ListStackResourcesCommand: recorded }) => {
+    const alone = await result(({ 'cloudformation:ListStackResources': recorded }) => {
       recorded.StackResourceSummaries = recorded.StackResourceSummaries.filter(
         ({ ResourceType }: { ResourceType: string }) => ResourceType !== 'AWS::SSM::Parameter',
       );
     });
     expect(alone).toBe('– the stack has no Redis: its one node is alone by intent');
     const denied = await result((answers) => {
-      answers.GetMetricDataCommand = Object.assign(new Error('not authorized'), { name: 'AccessDenied' });
+      answers['cloudwatch:GetMetricData'] = new AwsError(403, 'AccessDenied', 'not authorized');
     });
     expect(denied).toContain('✗ the metric LiveNodes of livekit: AccessDenied: not authorized');
     expect(denied).toContain('ReadOnlyAccess is enough');
@@ -328,7 +329,7 @@ describe('livekit-deployments', () => {
   });
 
   test('a stack without the agent', async () => {
-    const text = await result(({ ListStackResourcesCommand: recorded }) => {
+    const text = await result(({ 'cloudformation:ListStackResources': recorded }) => {
       recorded.StackResourceSummaries = recorded.StackResourceSummaries.filter(
         ({ LogicalResourceId }: { LogicalResourceId: string }) => !LogicalResourceId.startsWith('Agent'),
       );

@@ -1,7 +1,7 @@
 import { CheckFailure, NotProvedError } from '../../../../lib/verify/check.ts';
 import { stackChecks } from '../../../../lib/verify/registry.ts';
 import { readStack } from '../../../../lib/verify/stack/deployed-stack.ts';
-import { clientsOf } from './answering-clients.ts';
+import { openAccount } from './account.ts';
 import { type Answers, now, wellAnswers } from './recorded.ts';
 
 /** Each check's proof, or what it found, of a stack that is well but for a change. */
@@ -10,7 +10,7 @@ export async function lookAt(
 ): Promise<Record<string, string>> {
   const answers = wellAnswers();
   change(answers);
-  const clients = clientsOf(answers);
+  const { clients, stop } = await openAccount(answers);
   const clock = jest.spyOn(Date, 'now').mockReturnValue(now.getTime());
   try {
     const stack = await readStack('realtime-prod', clients);
@@ -28,5 +28,6 @@ export async function lookAt(
     return results;
   } finally {
     clock.mockRestore();
+    await stop();
   }
 }

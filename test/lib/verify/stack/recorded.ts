@@ -27,7 +27,7 @@ const resource = (
 
 /** What the services answer for a stack that is well, in the shapes of their APIs. */
 export const wellAnswers = (): Answers => ({
-  DescribeStacksCommand: {
+  'cloudformation:DescribeStacks': {
     Stacks: [
       {
         StackName: 'realtime-prod',
@@ -36,7 +36,7 @@ export const wellAnswers = (): Answers => ({
       },
     ],
   },
-  ListStackResourcesCommand: {
+  'cloudformation:ListStackResources': {
     StackResourceSummaries: [
       resource('ClusterC2E21B66', 'AWS::ECS::Cluster', 'cluster-1'),
       resource('BackplaneCache1EE224EF', 'AWS::ElastiCache::ReplicationGroup', 'rea1abc'),
@@ -57,7 +57,7 @@ export const wellAnswers = (): Answers => ({
       resource('AgentLogsB327B8A3', 'AWS::Logs::LogGroup', 'agent-logs-1'),
     ],
   },
-  GetTemplateCommand: {
+  'cloudformation:GetTemplate': {
     TemplateBody: JSON.stringify({
       Resources: {
         BackplaneCache1EE224EF: {
@@ -76,7 +76,7 @@ export const wellAnswers = (): Answers => ({
     }),
     StagesAvailable: ['Original', 'Processed'],
   },
-  DescribeReplicationGroupsCommand: {
+  'elasticache:DescribeReplicationGroups': {
     ReplicationGroups: [
       {
         ReplicationGroupId: 'rea1abc',
@@ -108,7 +108,7 @@ export const wellAnswers = (): Answers => ({
       },
     ],
   },
-  GetParameterCommand: {
+  'ssm:GetParameter': {
     Parameter: {
       Name: '/realtime-stack/realtime-prod/redis-url',
       Type: 'String',
@@ -116,18 +116,17 @@ export const wellAnswers = (): Answers => ({
       Version: 1,
     },
   },
-  DescribeUserGroupsCommand: {
+  'elasticache:DescribeUserGroups': {
     UserGroups: [
       {
         UserGroupId: 'realtime-prod-users',
         Status: 'active',
         Engine: 'valkey',
         UserIds: ['realtime-prod-default', 'realtime-prod-app'],
-        ReplicationGroups: ['rea1abc'],
       },
     ],
   },
-  DescribeUsersCommand: {
+  'elasticache:DescribeUsers': {
     Users: [
       {
         UserId: 'realtime-prod-default',
@@ -145,7 +144,7 @@ export const wellAnswers = (): Answers => ({
       },
     ],
   },
-  DescribeTasksCommand: {
+  'ecs:DescribeTasks': {
     tasks: [
       task('app-1', 'new', { startedAt: new Date('2026-11-20T10:05:00Z') }),
       task('app-1', 'other', { lastStatus: 'PENDING' }),
@@ -156,9 +155,9 @@ export const wellAnswers = (): Answers => ({
     ],
     failures: [],
   },
-  DescribeServicesCommand: { services: [service('livekit-1'), service('agent-1')], failures: [] },
+  'ecs:DescribeServices': { services: [service('livekit-1'), service('agent-1')], failures: [] },
   /** What CloudWatch has of the last twenty minutes: lines of the sidecars' logs. */
-  GetMetricDataCommand: { lines: minutesOf(20).flatMap(linesOf) },
+  'cloudwatch:GetMetricData': { lines: minutesOf(20).flatMap(linesOf) },
 });
 
 /** A task of a service, as it runs. */

@@ -1,12 +1,18 @@
-import { CheckFailure, type Context } from '../../../../lib/verify/check.ts';
+import type { Context } from '../../../../lib/verify/check.ts';
 import { stackChecks } from '../../../../lib/verify/registry.ts';
 import { openClients } from '../../../../lib/verify/stack/aws-clients.ts';
 import { openStack, readStack } from '../../../../lib/verify/stack/deployed-stack.ts';
-import { clientsOf } from './answering-clients.ts';
+import { AwsError } from '../../../support/servers/aws.ts';
+import { type Account, openAccount } from './account.ts';
 import { lookAt } from './look-at.ts';
 import { type Answers, wellAnswers } from './recorded.ts';
 
-const group = (answers: Answers) => answers.DescribeReplicationGroupsCommand.ReplicationGroups[0];
+const accounts: Account[] = [];
+afterEach(async () => {
+  for (const account of accounts.splice(0).reverse()) await account.stop();
+});
+
+const group = (answers: Answers) => answers['elasticache:DescribeReplicationGroups'].ReplicationGroups[0];
 
 test('a stack that is well passes every check, in numbers', async () => {
   expect(await lookAt()).toEqual({
@@ -35,14 +41,14 @@ test.each<[string, (answers: Answers) => void, string]>([
   [
     'cache-available',
     (a) => {
-      a.DescribeReplicationGroupsCommand.ReplicationGroups = [];
+      a['elasticache:DescribeReplicationGroups'].ReplicationGroups = [];
     },
     'no replication group rea1abc',
   ],
   [
     'cache-endpoint',
     (a) => {
-      a.GetParameterCommand.Parameter.Value = 'rediss://old.example.com:6379';
+      a['ssm:GetParameter'].Parameter.Value = 'rediss://old.example.com:6379';
     },
     'says rediss://old.example.com:6379, the primary is rediss://master.rea1abc',
   ],
@@ -59,7 +65,7 @@ test.each<[string, (answers: Answers) => void, string]>([
   [
     'cache-users',
     (a) => {
-      a.DescribeUserGroupsCommand.UserGroups[0].Status = 'modifying';
+      a['elasticache:DescribeUserGroups'].UserGroups[0].Status = 'modifying';
     },
     'the group is modifying',
   ],
@@ -67,14 +73,14 @@ test.each<[string, (answers: Answers) => void, string]>([
   [
     'cache-users',
     (a) => {
-      a.DescribeUsersCommand.Users[0].AccessString = 'on ~* +@all';
+      a['elasticache:DescribeUsers'].Users[0].AccessString = 'on ~* +@all';
     },
     'default is not off: on ~* +@all',
   ],
   [
     'tasks-after-rotation',
     (a) => {
-      a.DescribeTasksCommand.tasks[0].startedAt = new Date('2026-11-20T09:59:00Z');
+      a['ecs:DescribeTasks'].tasks[0].startedAt = new Date('2026-11-20T09:59:00Z');
     },
     '1 of 5 tasks were started before 2026-11-20T10:00:00.000Z: new',
   ],
@@ -87,7 +93,7 @@ test.each<[string, (answers: Answers) => void, string]>([
 
 test('a password that was put into the parameter is not repeated', async () => {
   const results = await lookAt((answers) => {
-    answers.GetParameterCommand.Parameter.Value = 'rediss://app:hunter2@master.rea1abc:6379';
+    answers['ssm:GetParameter'].Parameter.Value = 'rediss://app:hunter2@master.rea1abc:6379';
   });
   expect(results['cache-endpoint']).toContain('with a password');
   expect(JSON.stringify(results)).not.toContain('hunter2');
@@ -95,8 +101,8 @@ test('a password that was put into the parameter is not repeated', async () => {
 
 test('a stack without a cache and without LiveKit has nothing to prove', async () => {
   const results = await lookAt((answers) => {
-    const { StackResourceSummaries: all } = answers.ListStackResourcesCommand;
-    answers.ListStackResourcesCommand.StackResourceSummaries = all.slice(0, 1);
+    const { StackResourceSummaries: all } = answers['cloudformation:ListStackResources'];
+    answers['cloudformation:ListStackResources'].StackResourceSummaries = all.slice(0, 1);
   });
   expect(Object.values(results).map((result) => result.slice(0, 1))).toEqual([
     '–',
@@ -110,35 +116,67 @@ test('a stack without a cache and without LiveKit has nothing to prove', async (
   ]);
 });
 
+const describeStacks = 'cloudformation:DescribeStacks';
+
 test.each([
-  ['CredentialsProviderError', 'Could not load credentials from any providers', /aws sso login/],
   ['ExpiredTokenException', 'The security token included in the request is expired', /aws sso login/],
   ['AccessDeniedException', 'User is not authorized to perform', /ReadOnlyAccess/],
   ['ValidationError', 'Stack with id realtime-prod does not exist', /AWS_REGION/],
-  ['TimeoutError', 'connect ETIMEDOUT', /try again/],
-])('%s is explained', async (name, message, fix) => {
-  const error = Object.assign(new Error(message), { name });
-  const failure = await readStack('realtime-prod', clientsOf({ DescribeStacksCommand: error })).catch(
-    (reason: CheckFailure) => reason,
-  );
-  expect(failure).toBeInstanceOf(CheckFailure);
-  expect((failure as CheckFailure).fault).toMatchObject({
-    found: `the stack realtime-prod: ${name}: ${message}`,
-    fix: expect.stringMatching(fix),
+])('%s is explained', async (code, message, fix) => {
+  const account = await openAccount({ [describeStacks]: new AwsError(400, code, message) });
+  accounts.push(account);
+  await expect(readStack('realtime-prod', account.clients)).rejects.toMatchObject({
+    fault: {
+      found: `the stack realtime-prod: ${code}: ${message}`,
+      fix: expect.stringMatching(fix),
+    },
+  });
+});
+
+test('an account that is not reached is explained', async () => {
+  const error = Object.assign(new Error('connect ETIMEDOUT'), { name: 'TimeoutError' });
+  const cloudFormation = { send: () => Promise.reject(error) };
+  await expect(readStack('realtime-prod', { cloudFormation } as never)).rejects.toMatchObject({
+    fault: {
+      found: 'the stack realtime-prod: TimeoutError: connect ETIMEDOUT',
+      fix: expect.stringContaining('try again'),
+    },
   });
 });
 
 test('a stack brings its URL and its checks to a run, and one that can’t be read says why', async () => {
-  const opened = await openStack('realtime-prod', stackChecks, clientsOf(wellAnswers()));
+  const account = await openAccount(wellAnswers());
+  accounts.push(account);
+  const opened = await openStack('realtime-prod', stackChecks, account.clients);
   expect(opened.url).toBe('https://d111111abcdef8.cloudfront.net');
   expect(opened.checks.map(({ name }) => name)).toEqual(stackChecks.map(({ name }) => name));
   expect(await opened.checks[0]?.run({} as Context)).toMatchObject({
     proved: expect.stringContaining('2 of 2'),
   });
-  const error = Object.assign(new Error('Stack with id x does not exist'), { name: 'ValidationError' });
-  await expect(openStack('x', stackChecks, clientsOf({ DescribeStacksCommand: error }))).rejects.toThrow(
+  const missing = new AwsError(400, 'ValidationError', 'Stack with id x does not exist');
+  const other = await openAccount({ [describeStacks]: missing });
+  accounts.push(other);
+  await expect(openStack('x', stackChecks, other.clients)).rejects.toThrow(
     /^the stack x: ValidationError: .+\n.+AWS_REGION/,
   );
+});
+
+test('ElastiCache is asked for the cache, the group and the users of this stack alone', async () => {
+  const account = await openAccount(wellAnswers());
+  accounts.push(account);
+  const stack = await readStack('realtime-prod', account.clients);
+  await stackChecks.find(({ name }) => name === 'cache-users')?.run(stack, account.clients);
+  const asked = account.requests.filter(({ action }) => action.startsWith('elasticache:'));
+  expect(asked.map(({ body }) => Object.fromEntries(new URLSearchParams(body)))).toEqual([
+    { Action: 'DescribeReplicationGroups', Version: '2015-02-02', ReplicationGroupId: 'rea1abc' },
+    { Action: 'DescribeUserGroups', Version: '2015-02-02', UserGroupId: 'realtime-prod-users' },
+    {
+      Action: 'DescribeUsers',
+      Version: '2015-02-02',
+      'Filters.member.1.Name': 'user-group-id',
+      'Filters.member.1.Values.member.1': 'realtime-prod-users',
+    },
+  ]);
 });
 
 test('without credentials the real SDK says so, and the answer what to do', async () => {

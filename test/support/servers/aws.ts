@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 export type Answer =
   | Record<string, unknown>
   | AwsError
-  | ((input: string) => Record<string, unknown> | AwsError);
+  /** @param input region, path and body of the request, as text */
+  | ((input: string, body: string) => Record<string, unknown> | AwsError);
 export type Answers = Record<string, Answer>;
 
 export class AwsError {
@@ -28,8 +29,10 @@ const services: Readonly<Record<string, readonly [iam: string, protocol: Protoco
   sts: ['sts', 'query'],
   cloudformation: ['cloudformation', 'query'],
   elasticloadbalancing: ['elasticloadbalancing', 'query'],
+  elasticache: ['elasticache', 'query'],
   ec2: ['ec2', 'ec2'],
   ssm: ['ssm', 'json'],
+  ecs: ['ecs', 'json'],
   acm: ['acm', 'json'],
   servicequotas: ['servicequotas', 'json'],
   monitoring: ['cloudwatch', 'json'],
@@ -59,7 +62,7 @@ export async function startAws(answers: () => Answers) {
     const answer =
       answers()[action] ?? new AwsError(403, denialOf(protocol), `not authorized to perform ${action}`);
     const input = decodeURIComponent(`${region} ${request.url} ${body}`.replaceAll('+', ' '));
-    const said = typeof answer === 'function' ? answer(input) : answer;
+    const said = typeof answer === 'function' ? answer(input, body) : answer;
     if (said instanceof AwsError) sendError(response, protocol, said);
     else send(response, protocol, action.split(':')[1] as string, said);
   });
@@ -102,7 +105,7 @@ function send(
       'content-type',
       protocol === 'json' ? 'application/x-amz-json-1.1' : 'application/json',
     );
-    response.end(JSON.stringify(fields));
+    response.end(JSON.stringify(inSeconds(fields)));
     return;
   }
   response.setHeader('content-type', 'text/xml');
@@ -127,9 +130,18 @@ function sendError(response: ServerResponse, protocol: Protocol, { status, code,
   else response.end(`<ErrorResponse><Error><Type>Sender</Type>${inner}</Error></ErrorResponse>`);
 }
 
+/** JSON has times in seconds since 1970. */
+function inSeconds(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime() / 1_000;
+  if (Array.isArray(value)) return value.map(inSeconds);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inSeconds(inner)]));
+}
+
 /** Lists become elements of one name, `item` or `member`; Route 53 calls each by a name of its own, as `{ Name: […] }`. */
-function xml(value: unknown, item: string): string {
-  if (Array.isArray(value)) return value.map((each) => `<${item}>${xml(each, item)}</${item}>`).join('');
+function xml(value: unknown, item: string, ownItem = item): string {
+  if (Array.isArray(value))
+    return value.map((each) => `<${ownItem}>${xml(each, item)}</${ownItem}>`).join('');
   if (value instanceof Date) return value.toISOString();
   if (typeof value !== 'object' || value === null)
     return String(value).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
@@ -137,9 +149,17 @@ function xml(value: unknown, item: string): string {
     .map(([name, inner]) =>
       Array.isArray(inner) && repeated.has(name)
         ? inner.map((each) => `<${name}>${xml(each, item)}</${name}>`).join('')
-        : `<${name}>${xml(inner, item)}</${name}>`,
+        : `<${name}>${xml(inner, item, itemsOf[name])}</${name}>`,
     )
     .join('');
 }
+
+/** ElastiCache's lists name their elements. */
+const itemsOf: Readonly<Record<string, string>> = {
+  ReplicationGroups: 'ReplicationGroup',
+  NodeGroups: 'NodeGroup',
+  NodeGroupMembers: 'NodeGroupMember',
+  MemberClusters: 'ClusterId',
+};
 
 const repeated = new Set(['NameServer', 'ResourceRecordSet', 'ResourceRecord']);

@@ -14,35 +14,62 @@ import type {
   ListTasksRequest,
   ListTasksResponse,
 } from '@aws-sdk/client-ecs';
-import type { AwsClients } from '../../../../lib/verify/stack/aws-clients.ts';
+import { type AwsClients, openClients } from '../../../../lib/verify/stack/aws-clients.ts';
+import { AwsError, startAws } from '../../../support/servers/aws.ts';
 import type { Answers } from './recorded.ts';
 import type { EmfLine } from './sidecar-line.ts';
 
-/** Clients that give these answers, of which some depend on what is asked; one that is an Error is thrown. */
-export function clientsOf(answers: Answers): AwsClients {
-  const send = async (command: { readonly input: never }) => {
-    const { name } = command.constructor;
-    const answer = answers[name];
-    if (answer instanceof Error) throw answer;
-    const select = selections[name];
-    if (answer === undefined && !select) throw new Error(`nothing recorded for ${name}`);
-    return select ? select(command.input, answers) : answer;
-  };
-  const client = { send } as never;
-  return { cloudFormation: client, cloudWatch: client, elastiCache: client, ssm: client, ecs: client };
+export interface Account {
+  readonly clients: AwsClients;
+  /** The requests that came, each with its action as IAM names it. */
+  readonly requests: readonly { readonly action: string; readonly body: string }[];
+  stop(): Promise<void>;
 }
 
-const selections: Record<string, (input: never, answers: Answers) => object> = {
-  ListTasksCommand: listTasks,
-  DescribeTasksCommand: describeTasks,
-  DescribeServicesCommand: describeServices,
-  GetMetricDataCommand: getMetricData,
+/** An account that gives these answers over HTTP, of which some depend on what is asked, and the SDK's own clients. */
+export async function openAccount(answers: Answers): Promise<Account> {
+  const requests: { action: string; body: string }[] = [];
+  const answering = Object.keys({ ...answers, ...selections }).map((action) => [
+    action,
+    (_: string, body: string) => {
+      requests.push({ action, body });
+      const answer = answers[action];
+      if (answer instanceof AwsError) return answer;
+      return selections[action]?.(JSON.parse(body) as never, answers) ?? answer;
+    },
+  ]);
+  const aws = await startAws(() => Object.fromEntries(answering));
+  const saved = { ...process.env };
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: aws.url,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  });
+  const clients = await openClients('us-east-1');
+  return {
+    clients,
+    requests,
+    stop: async () => {
+      process.env = saved;
+      await aws.stop();
+    },
+  };
+}
+
+/** As an object that JSON is written of. */
+type Written<T> = { [K in keyof T]: T[K] };
+
+const selections: Readonly<Record<string, (input: never, answers: Answers) => Record<string, unknown>>> = {
+  'ecs:ListTasks': listTasks,
+  'ecs:DescribeTasks': describeTasks,
+  'ecs:DescribeServices': describeServices,
+  'cloudwatch:GetMetricData': getMetricData,
 };
 
 function listTasks(
   { serviceName, desiredStatus = 'RUNNING' }: ListTasksRequest,
-  { DescribeTasksCommand: { tasks } }: Answers,
-): ListTasksResponse {
+  { 'ecs:DescribeTasks': { tasks } }: Answers,
+): Written<ListTasksResponse> {
   const listed = (tasks as NonNullable<DescribeTasksResponse['tasks']>).filter(
     (task) =>
       task.desiredStatus === desiredStatus &&
@@ -51,16 +78,19 @@ function listTasks(
   return { taskArns: listed.map(({ taskArn = '' }) => taskArn) };
 }
 
-function describeTasks({ tasks: asked = [] }: DescribeTasksRequest, answers: Answers): DescribeTasksResponse {
-  const { tasks = [], failures = [] } = answers.DescribeTasksCommand as DescribeTasksResponse;
+function describeTasks(
+  { tasks: asked = [] }: DescribeTasksRequest,
+  answers: Answers,
+): Written<DescribeTasksResponse> {
+  const { tasks = [], failures = [] } = answers['ecs:DescribeTasks'] as DescribeTasksResponse;
   return { tasks: tasks.filter(({ taskArn = '' }) => asked.includes(taskArn)), failures };
 }
 
 function describeServices(
   { services: asked = [] }: DescribeServicesRequest,
   answers: Answers,
-): DescribeServicesResponse {
-  const { services = [] } = answers.DescribeServicesCommand as DescribeServicesResponse;
+): Written<DescribeServicesResponse> {
+  const { services = [] } = answers['ecs:DescribeServices'] as DescribeServicesResponse;
   const found = services.filter(({ serviceArn = '' }) => asked.includes(serviceArn));
   const missing = asked.filter((arn) => !found.some(({ serviceArn }) => serviceArn === arn));
   return { services: found, failures: missing.map((arn) => ({ arn, reason: 'MISSING' })) };
@@ -68,10 +98,10 @@ function describeServices(
 
 function getMetricData(
   { StartTime, EndTime, ScanBy: order, MetricDataQueries = [] }: GetMetricDataInput,
-  { GetMetricDataCommand: { lines } }: Answers,
-): GetMetricDataOutput {
+  { 'cloudwatch:GetMetricData': { lines } }: Answers,
+): Written<GetMetricDataOutput> {
   const within = (lines as EmfLine[]).filter(
-    ({ _aws: { Timestamp: at } }) => at >= Number(StartTime) && at < Number(EndTime),
+    ({ _aws: { Timestamp: at } }) => at >= Number(StartTime) * 1_000 && at < Number(EndTime) * 1_000,
   );
   return {
     MetricDataResults: MetricDataQueries.map((query) => {

@@ -15,7 +15,6 @@ export const metricService = 'app';
 /** Each instance writes them once a minute. app/server/metrics/README.md says what each is. */
 export const serviceMetrics = [
   'Connections',
-  'Degraded',
   'Rooms',
   'Members',
   'ResidentMemory',

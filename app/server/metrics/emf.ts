@@ -141,7 +141,6 @@ interface ServiceEmfMetric extends EmfMetric {
 function gaugesOf({ connections, rooms, backplane, eventLoop }: Metrics): ServiceEmfMetric[] {
   return [
     { name: 'Connections', unit: 'Count', value: connections.count },
-    { name: 'Degraded', unit: 'Count', value: backplane.degraded ? 1 : 0 },
     { name: 'Rooms', unit: 'Count', value: rooms.rooms },
     { name: 'Members', unit: 'Count', value: rooms.members },
     { name: 'ResidentMemory', unit: 'Bytes', value: process.memoryUsage.rss() },

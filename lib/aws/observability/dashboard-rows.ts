@@ -206,9 +206,11 @@ function redisRow(service: RealtimeService, redis: Redis | undefined): Dashboard
 function cacheLoad(cache: ValkeyCache): Graph[] {
   return [
     {
-      title: 'Engine CPU',
+      title: 'CPU of the thread that runs commands, and of the node',
       unit: '%',
       left: cache.metricsOfNodes('EngineCPUUtilization', average),
+      right: cache.metricsOfNodes('CPUUtilization', average),
+      rightUnit: '%',
     },
     { title: 'Memory', unit: '%', left: cache.metricsOfNodes('DatabaseMemoryUsagePercentage', highest) },
     {

@@ -162,6 +162,7 @@ test.each<[KnobInput, string]>([
   [{ ...vpc, privateSubnetIds: 'subnet-0000000a' }, '`privateSubnetIds` must hold one subnet for each'],
   [{ ...vpc, domainName, certificateArn }, '`publicSubnetIds` must be named for a public load balancer'],
   [{ ...vpc, liveKitNodes: 1 }, '`publicSubnetIds` must be named for LiveKit'],
+  [{ ...vpc, privateLink: true }, '`privateLink` must be false with `vpcId`, got: true'],
   [{ backplane: 'redis' }, '`backplane` must be one of elasticache, bypassed, existing, none, got: "redis"'],
   [{ backplane: 'serverless' }, 'got: "serverless"; Serverless and cluster mode spread keys and channels'],
   [{ backplane: 'cluster' }, 'fail (CROSSSLOT): for growth take a bigger `cacheNodeType`'],

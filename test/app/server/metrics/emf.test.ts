@@ -115,7 +115,7 @@ test('the line of each minute has what alarms, scaling and the dashboard go by, 
   expect(Object.keys(written).sort()).toEqual([...serviceMetrics].sort());
   expect(written).toMatchObject({
     Connections: 0,
-    Degraded: 0,
+    DegradedSeconds: 0,
     RedisRoundTrip: [3],
     PublishToDelivery: [20],
   });

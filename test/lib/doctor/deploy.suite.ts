@@ -528,6 +528,18 @@ describe('DNS', () => {
   });
 });
 
+test('what failed and is protected can be deleted once it is not', async () => {
+  const change = stackIn('ROLLBACK_COMPLETE');
+  const [described] = (change['cloudformation:DescribeStacks'] as { Stacks: object[] }).Stacks;
+  Object.assign(described as object, { EnableTerminationProtection: true });
+  const { of } = await find(prod, change);
+  expect(of('stack')).toMatchObject({
+    fix: expect.stringMatching(
+      /^`aws cloudformation update-termination-protection .*`, then `aws .*delete-stack/,
+    ),
+  });
+});
+
 describe('warnings', () => {
   const of = async (knobs: Record<string, string>, change: Answers, name: string) => {
     const found = await find(knobs, change);

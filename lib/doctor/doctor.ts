@@ -1,3 +1,4 @@
+import type { CaaRecord } from 'node:dns';
 import { ConfigError } from '../config/config.ts';
 import { json, type Output } from '../verify/report.ts';
 import { CannotDiagnoseError, help, readArguments } from './arguments.ts';
@@ -10,6 +11,8 @@ export interface Surroundings {
   readonly environment: NodeJS.ProcessEnv;
   /** Asks which servers the world takes to be those of a DNS zone. @default that of Node.js */
   readonly resolveNs?: (zone: string) => Promise<string[]>;
+  /** Asks which authorities may issue certificates for a name. @default that of Node.js */
+  readonly resolveCaa?: (name: string) => Promise<CaaRecord[]>;
 }
 
 /** Runs the command and resolves with its exit code, which `help` in arguments.ts explains. */

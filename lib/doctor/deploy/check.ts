@@ -1,3 +1,4 @@
+import type { CaaRecord } from 'node:dns';
 import type { RealtimeConfig } from '../../config/groups.ts';
 import type { Synthesized } from '../../cost/synthesize.ts';
 import type { Finding } from '../finding.ts';
@@ -18,6 +19,7 @@ export interface Plan extends Synthesized {
   deployed(): Promise<Deployed | undefined>;
   readonly environment: NodeJS.ProcessEnv;
   readonly resolveNs: (zone: string) => Promise<string[]>;
+  readonly resolveCaa: (name: string) => Promise<CaaRecord[]>;
 }
 
 /** One thing that a deployment needs. It reads, and changes nothing. */

@@ -1,4 +1,4 @@
-import { resolveNs } from 'node:dns/promises';
+import { resolveCaa, resolveNs } from 'node:dns/promises';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { type Synthesized, synthesize } from '../../cost/synthesize.ts';
 import { json, type Output } from '../../verify/report.ts';
@@ -10,7 +10,7 @@ import { type Aws, openAws } from './aws.ts';
 import type { Check, Plan } from './check.ts';
 import { account, bootstrap, stack } from './checks/account.ts';
 import { builder } from './checks/builder.ts';
-import { certificate, hostedZone, records } from './checks/domain.ts';
+import { authorities, certificate, hostedZone, records } from './checks/domain.ts';
 import { model } from './checks/model.ts';
 import { price } from './checks/price.ts';
 import {
@@ -42,6 +42,7 @@ export const checks: readonly Check[] = [
   builder,
   hostedZone,
   records,
+  authorities,
   certificate,
   model,
   price,
@@ -83,7 +84,7 @@ export async function preflight(
 export async function examine(
   synthesized: Synthesized,
   output: Output,
-  surroundings: Pick<Surroundings, 'environment' | 'resolveNs'>,
+  surroundings: Pick<Surroundings, 'environment' | 'resolveNs' | 'resolveCaa'>,
 ): Promise<Summary> {
   const { config, template } = synthesized;
   const aws = openAws(config.region);
@@ -100,6 +101,7 @@ export async function examine(
     },
     environment: surroundings.environment,
     resolveNs: surroundings.resolveNs ?? resolveNs,
+    resolveCaa: surroundings.resolveCaa ?? resolveCaa,
   };
   const applicable = checks.filter(({ applies }) => applies?.(plan) ?? true);
   const report = rowReport(

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { App } from 'aws-cdk-lib';
 import { type Json, resourcesOf } from '../aws/synthesis.ts';
 import { resourcesById, synthesize, templateOf, variants } from './templates.ts';
@@ -93,4 +94,28 @@ test('a domain that moves from a load balancer to CloudFront keeps its record, w
         Type === 'AWS::Route53::RecordSet' && Properties.Name === 'realtime.example.com.',
     )?.[0];
   expect(recordOf(given)).toBe(recordOf(variants['own domain']));
+});
+
+test('the role that verifies in a pipeline reads the two secrets of clients and no other, and the Redis setting', () => {
+  const { Statement } = JSON.parse(readFileSync('.github/iam/verify.policy.json', 'utf8'));
+  const resourcesFor = (wanted: string): string[] =>
+    Statement.filter(({ Action }: Json) => [Action].flat().includes(wanted)).flatMap(
+      ({ Resource }: Json) => Resource,
+    );
+  // CloudFormation names a secret after its logical id.
+  const patterns = resourcesFor('secretsmanager:GetSecretValue').map((arn) =>
+    arn.split(':').at(-1)?.replace('*', ''),
+  );
+  const secrets = Object.entries(resourcesById(variants['own domain']))
+    .filter(([, { Type }]) => Type === 'AWS::SecretsManager::Secret')
+    .map(([id]) => id);
+  const readable = secrets.filter((id) => patterns.some((pattern) => pattern && id.startsWith(pattern)));
+  const { Outputs } = templateOf(variants['own domain']).toJSON();
+  expect(secrets.length).toBeGreaterThan(4);
+  expect(readable.sort()).toEqual([Outputs.AuthSecretId.Value.Ref, Outputs.ServiceTokenId.Value.Ref].sort());
+
+  const [parameter] = resourcesOf(templateOf(variants['own domain']), 'AWS::SSM::Parameter');
+  const [setting = ''] = resourcesFor('ssm:GetParameter');
+  const prefix = setting.replace(/^.*:parameter/, '').replace('STACK/*', 'realtime-prod/');
+  expect(parameter.Name.startsWith(prefix)).toBe(true);
 });

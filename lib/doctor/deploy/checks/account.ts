@@ -52,25 +52,35 @@ function bootstrapCommand({ account: id, config }: Plan): string {
     .concat('`');
 }
 
+/** The CDK protects a stack before it creates it, so that one that failed may be protected, too. */
+const unprotect = (name: string, region: string) =>
+  `\`aws cloudformation update-termination-protection --no-enable-termination-protection --region ${region} --stack-name ${name}\`, then `;
+
+interface WayOut {
+  readonly states: RegExp;
+  readonly deletes?: boolean;
+  readonly fix: (name: string, region: string) => string;
+}
+
 /** States from which CloudFormation takes no deployment, and the way out of each. */
-const stuck: readonly { readonly states: RegExp; readonly fix: (name: string, region: string) => string }[] =
-  [
-    {
-      states: /^(ROLLBACK_COMPLETE|ROLLBACK_FAILED|CREATE_FAILED|DELETE_FAILED)$/,
-      fix: (name, region) =>
-        `\`aws cloudformation delete-stack --region ${region} --stack-name ${name}\`, then deploy again; its events say what had failed`,
-    },
-    {
-      states: /^UPDATE_ROLLBACK_FAILED$/,
-      fix: (name, region) =>
-        `\`aws cloudformation continue-update-rollback --region ${region} --stack-name ${name}\``,
-    },
-    {
-      states: /_IN_PROGRESS$/,
-      fix: (name, region) =>
-        `wait: \`aws cloudformation describe-stack-events --region ${region} --stack-name ${name}\` shows what it waits for`,
-    },
-  ];
+const stuck: readonly WayOut[] = [
+  {
+    states: /^(ROLLBACK_COMPLETE|ROLLBACK_FAILED|CREATE_FAILED|DELETE_FAILED)$/,
+    deletes: true,
+    fix: (name, region) =>
+      `\`aws cloudformation delete-stack --region ${region} --stack-name ${name}\`, then deploy again; its events say what had failed`,
+  },
+  {
+    states: /^UPDATE_ROLLBACK_FAILED$/,
+    fix: (name, region) =>
+      `\`aws cloudformation continue-update-rollback --region ${region} --stack-name ${name}\``,
+  },
+  {
+    states: /_IN_PROGRESS$/,
+    fix: (name, region) =>
+      `wait: \`aws cloudformation describe-stack-events --region ${region} --stack-name ${name}\` shows what it waits for`,
+  },
+];
 
 export const stack: Check = {
   name: 'stack',
@@ -92,7 +102,7 @@ export const stack: Check = {
       return failed({
         found: `${stackName} is ${deployed.status}`,
         needed: 'a stack that takes deployments',
-        fix: way.fix(stackName, region),
+        fix: `${deployed.protected && way.deletes ? unprotect(stackName, region) : ''}${way.fix(stackName, region)}`,
       });
     return passed(`${stackName} is ${deployed.status}: this updates it`);
   },

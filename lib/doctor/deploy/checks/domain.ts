@@ -102,6 +102,47 @@ export const records: Check = {
   },
 };
 
+/** https://docs.aws.amazon.com/acm/latest/userguide/setup-caa.html */
+const amazon = ['amazon.com', 'amazontrust.com', 'awstrust.com', 'amazonaws.com'];
+
+/** The CAA records of a name, or of the nearest name above it that has any. */
+async function authoritiesOf({ resolveCaa }: Pick<Plan, 'resolveCaa'>, name: string): Promise<string[]> {
+  try {
+    const found = (await resolveCaa(name)).flatMap(({ issue }) => (issue === undefined ? [] : [issue]));
+    if (found.length > 0) return found;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTFOUND' && code !== 'ENODATA')
+      throw new NotCheckedError(`the CAA records of ${name} could not be asked for: ${code}`);
+  }
+  const above = name.slice(name.indexOf('.') + 1);
+  return above.includes('.') ? authoritiesOf({ resolveCaa }, above) : [];
+}
+
+/** Names for which the stack requests a certificate. */
+const requestedNames = ({ config }: Plan) =>
+  [domainOf(config), config.turn].flatMap((of) => (of && !of.certificateArn ? [of.domainName] : []));
+
+export const authorities: Check = {
+  name: 'dns-caa',
+  permissions: {},
+  applies: (plan) => requestedNames(plan).length > 0,
+  async run(plan) {
+    const names = requestedNames(plan);
+    for (const name of names) {
+      const may = await authoritiesOf(plan, name);
+      // Parameters may follow the authority's name.
+      if (may.length > 0 && !may.some((issue) => amazon.includes(issue.split(';')[0]?.trim() ?? '')))
+        return failed({
+          found: `CAA records let only ${may.join(', ')} issue certificates for ${name}`,
+          needed: 'Amazon among them, or ACM issues none and the deployment fails',
+          fix: 'add the CAA record `0 issue "amazon.com"` beside them, or set `certificateArn`',
+        });
+    }
+    return passed(`Amazon may issue certificates for ${names.join(', ')}`);
+  },
+};
+
 /** `*.example.com` covers one label. */
 const covers = (pattern: string, name: string) =>
   pattern === name || (pattern.startsWith('*.') && name.slice(name.indexOf('.')) === pattern.slice(1));

@@ -126,7 +126,10 @@ export function defineHub(definition: HubDefinition): HubDefinition {
     throw new Error(`a hub's name must be 1–32 of a–z 0–9 -, a letter first, got: ${name}`);
   }
   const names = [...Object.keys(methods), ...Object.keys(streams)];
-  const taken = names.filter((each, index) => reserved.includes(each) || names.indexOf(each) < index);
+  const twice = names.filter((each, index) => names.indexOf(each) < index);
+  if (twice.length > 0)
+    throw new Error(`hub ${name}: ${twice.join(', ')} is a method and a stream: rename one`);
+  const taken = names.filter((each) => reserved.includes(each));
   if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
   const { path = pathOf(definition) } = definition;
   if (!/^(\/[a-z0-9][a-z0-9._-]*)+$/.test(path) || isTaken(path)) {

@@ -383,7 +383,8 @@ test('connections are counted by their transport, once however many instances th
   const opensBefore = await sumOf('realtime_connects_total');
   for (const transport of [WebSockets, ServerSentEvents, LongPolling]) await connect({ transport });
   for (const transport of ['websocket', 'sse', 'polling']) {
-    expect(await sumOf(`realtime_connections\\{transport="${transport}"\\}`)).toBe(1);
+    const series = `realtime_connections\\{transport="${transport}"\\}`;
+    await eventually(`one by ${transport}`, async () => (await sumOf(series)) === 1);
   }
   expect((await sumOf('realtime_connects_total')) - opensBefore).toBe(3);
   const refusals = 'realtime_authentication_refusals_total\\{hub="chat",reason="invalid"\\}';

@@ -28,18 +28,18 @@ export async function* streamAnswer(
   }
   // What was said of a turn under way stands in the log.
   const messages = await call.follow(request.room, known ? 'start' : undefined);
-  const { turn } = await ask(call, request);
-  const cancel = () => {
-    if ((signal.reason as StreamEnd) !== 'cancelled') return;
-    // One that has ended, or that nobody can reach now, ends by itself.
-    answers.cancel(identity.subject, turn).catch(() => undefined);
-  };
-  signal.addEventListener('abort', cancel, { once: true });
-  if (signal.aborted) cancel();
   try {
+    const { turn } = await ask(call, request);
+    const cancel = () => {
+      if ((signal.reason as StreamEnd) !== 'cancelled') return;
+      // One that has ended, or that nobody can reach now, ends by itself.
+      answers.cancel(identity.subject, turn).catch(() => undefined);
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
     yield* piecesOf(turn, messages);
-  } finally {
     signal.removeEventListener('abort', cancel);
+  } finally {
     await messages.return();
   }
 }

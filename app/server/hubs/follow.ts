@@ -23,8 +23,8 @@ const mostWaiting = 500_000;
  * holds as for any other. Where messages can't be delivered any more, `{room, epoch, offset, lost}` stands in their
  * place.
  *
- * @returns when the room is joined  @throws RpcError as `join`, also from the stream: `forbidden` when its reader is
- * expelled
+ * @returns when the room is joined; who wants no more calls `return`, or aborts the signal
+ * @throws RpcError as `join`, also from the stream: `forbidden` when its reader is expelled
  */
 export async function followRoom(
   rooms: ServedRooms<HubMember>,
@@ -32,14 +32,13 @@ export async function followRoom(
   { room, since, signal }: FollowOptions,
 ): Promise<AsyncGenerator<ReplyText, void>> {
   const follower = new Follower(member);
-  const end = () => follower.end();
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
   const close = () => {
-    signal.removeEventListener('abort', end);
+    signal.removeEventListener('abort', close);
     follower.end();
     rooms.forget(follower);
   };
+  signal.addEventListener('abort', close, { once: true });
+  if (signal.aborted) close();
   try {
     let first = await rooms.read(follower, { room, since: since === 'start' ? undefined : since });
     if (since === 'start') {
@@ -48,7 +47,10 @@ export async function followRoom(
       follower.restart();
       first = await rooms.read(follower, { room, since: { epoch: first.head.epoch, offset: 0 } });
     }
-    return closing(messagesOf({ rooms, room, follower, first }), close);
+    const items = closing(messagesOf({ rooms, room, follower, first }), close);
+    // One that was never begun would not close when it is ended.
+    await items.next();
+    return items as AsyncGenerator<ReplyText, void>;
   } catch (error) {
     close();
     throw error;
@@ -71,8 +73,10 @@ async function* messagesOf({ rooms, room, follower, first }: Following): AsyncGe
       position = positionIn(text, headLength);
       yield new ReplyText(text);
     }
+    if (page.messages.length === 0 || !page.more) {
+      position = { epoch: page.head.epoch, offset: page.end };
+    }
     if (page.more) continue;
-    position = { epoch: page.head.epoch, offset: page.end };
     for (let text = await follower.next(); text !== undefined; text = await follower.next()) {
       position = positionIn(text, headLength);
       yield new ReplyText(text);
@@ -89,8 +93,13 @@ function lossIn(room: string, { head, lost }: Page): ReplyText {
   return new ReplyText(JSON.stringify({ room, ...head, lost: messages }));
 }
 
-async function* closing(items: AsyncIterable<ReplyText>, close: () => void): AsyncGenerator<ReplyText, void> {
+/** Yields nothing once, and then the items; behind the last one it closes. */
+async function* closing(
+  items: AsyncIterable<ReplyText>,
+  close: () => void,
+): AsyncGenerator<ReplyText | undefined, void> {
   try {
+    yield undefined;
     yield* items;
   } finally {
     close();

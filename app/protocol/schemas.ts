@@ -37,6 +37,9 @@ export const publishRequest = z.object({
   body: z.unknown(),
 });
 
+/** Of a stream: a room's messages, from a position on. */
+export const followRequest = z.object({ room, since: position.optional() });
+
 /** Longest question to a model, in characters. The room's log stores it as one message. */
 export const longestPrompt = 8_000;
 

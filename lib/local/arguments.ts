@@ -9,6 +9,8 @@ export interface LocalOptions {
   readonly port?: number;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
   readonly drainSeconds: number;
+  /** No stickiness: each request goes to any instance. @default false */
+  readonly roundRobin: boolean;
   /** LiveKit nodes, where there is a LiveKit server. @default 2 */
   readonly liveKitNodes: number;
   /** Run a voice agent, where its packages are installed. @default true */
@@ -30,11 +32,12 @@ const defaultLiveKitNodes = 2;
 
 export const usage = `Usage: npm start -- [options]
 
-Starts the whole topology on this machine: Redis, the service's instances, LiveKit and a sticky load balancer.
+Starts the whole topology on this machine: Redis, the service's instances, LiveKit and a load balancer.
 
   --instances <n>  instances of the service, 1 to ${maxInstances} (default 2)
   --port <n>       port of the load balancer (default 8080, or the next free one)
   --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
+  --round-robin    no stickiness: the load balancer gives each request to any instance, by chance
   --livekit <n>    LiveKit nodes, 0 to ${maxLiveKitNodes}, where there is a LiveKit server (default ${defaultLiveKitNodes})
   --no-agent       no voice agent; without it one runs where livekit/agent is installed
   --watch          build each saved change of the service and its page, and replace the instances one by one
@@ -58,6 +61,7 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
     drainSeconds: wholeNumber('--drain', values.drain ?? String(defaultDrainSeconds), 0, 60),
     liveKitNodes: wholeNumber('--livekit', values.livekit ?? String(defaultLiveKitNodes), 0, maxLiveKitNodes),
+    roundRobin: values['round-robin'] ?? false,
     agent: !values['no-agent'],
     verbose: values.verbose ?? false,
     watch: values.watch ?? false,
@@ -70,6 +74,7 @@ const options = {
   port: { type: 'string' },
   drain: { type: 'string' },
   livekit: { type: 'string' },
+  'round-robin': { type: 'boolean' },
   'no-agent': { type: 'boolean' },
   watch: { type: 'boolean' },
   entry: { type: 'string' },

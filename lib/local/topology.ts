@@ -33,6 +33,8 @@ export interface TopologyOptions {
   readonly redisBinary: string | undefined;
   /** LiveKit's program, how many nodes of it run, and whether a voice agent does. @default none: there are no calls */
   readonly liveKit?: { readonly binary: string; readonly nodes: number; readonly agent: boolean } | undefined;
+  /** The load balancer sets no cookies, and gives each request to any instance. @default false */
+  readonly roundRobin?: boolean;
   /** The service's entry. @default app/dist/server/main.js */
   readonly entry?: string;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
@@ -79,6 +81,7 @@ export class Topology {
     this.#balancer = new LoadBalancer({
       ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
       rules: liveKit ? [liveKitRule] : [],
+      sticky: options.roundRobin !== true,
     });
     const watched = {
       watchdog: this.#watchdog,

@@ -2,6 +2,7 @@ import type { Check, StackCheck } from './check.ts';
 import { authorization } from './checks/authorization/authorization.ts';
 import { idleTimeout } from './checks/connecting/idle-timeout.ts';
 import { instances } from './checks/connecting/instances.ts';
+import { signalr } from './checks/connecting/signalr.ts';
 import { stickinessCookie } from './checks/connecting/stickiness-cookie.ts';
 import { polling, websocket, websocketUpgrade } from './checks/connecting/transports.ts';
 import { delivery } from './checks/delivery/delivery.ts';
@@ -34,6 +35,7 @@ export const serviceChecks: readonly Check[] = [
   websocket,
   websocketUpgrade,
   stickinessCookie,
+  signalr,
   authorization,
   delivery,
   gapDetection,

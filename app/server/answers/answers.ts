@@ -10,7 +10,14 @@ import { endTurnsOf, Generation, type GenerationContext, retryUntilAvailable } f
 import { answerKeys } from './keys.ts';
 import { MemoryTurns } from './memory-turns.ts';
 import { TurnPreconditions } from './preconditions.ts';
-import { type AnswerLimits, defaultAnswerLimits, type Exchange, type Turn, turnOf } from './turn.ts';
+import {
+  type AnswerLimits,
+  defaultAnswerLimits,
+  type Exchange,
+  type Turn,
+  type TurnState,
+  turnOf,
+} from './turn.ts';
 import { TurnReader } from './turn-reader.ts';
 
 export interface AnswersOptions {
@@ -37,12 +44,25 @@ export interface Answers {
    */
   ask(subject: string, request: AskRequest, options?: AskOptions): Promise<AskReply>;
   /**
+   * The turn that such a question has already, with what was said of its answer once it has ended; undefined: it would be
+   * a new one. @throws RpcError `refused` when turns can't be read now
+   */
+  find(subject: string, request: AskRequest): Promise<KnownTurn | undefined>;
+  /**
    * Ends an answer, on whichever instance it is made; one that has ended stays as it is.
    * @throws RpcError when it is not known, or another's
    */
   cancel(subject: string, turn: string): Promise<void>;
   /** Ends what is under way here as `interrupted`; within 3 s, and what is not published by then is published by others. */
   close(): Promise<void>;
+}
+
+/** A turn, as a repeated question finds it. */
+export interface KnownTurn {
+  readonly turn: string;
+  readonly state: TurnState;
+  /** Undefined while it is under way, and when it is kept no more. */
+  readonly text: string | undefined;
 }
 
 export interface AskOptions {
@@ -94,6 +114,17 @@ class HubAnswers implements Answers {
     this.#mayStart(turn, prompt);
     if (!this.#running.has(turn.turn)) await this.#startOnce({ ...options, turn, prompt });
     return { turn: turn.turn };
+  }
+
+  async find(subject: string, { room, id }: AskRequest): Promise<KnownTurn | undefined> {
+    if (id === undefined) return undefined;
+    const turn = turnOf(this.#options.hub, room, subject, id);
+    const { reader } = this.#context;
+    const found = await reader.find(turn).catch(unreadable).catch(refuse);
+    if (!found) return undefined;
+    const { state } = found;
+    const text = state === 'running' ? undefined : await reader.textOf(turn).catch(unreadable).catch(refuse);
+    return { turn, state, text };
   }
 
   async cancel(subject: string, turn: string): Promise<void> {

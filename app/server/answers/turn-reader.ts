@@ -30,6 +30,15 @@ export class TurnReader {
     return { turn, owner, room, subject, state: state as TurnState };
   }
 
+  /** What was said of a turn's answer. @throws RedisAwayError when this process does not know the turn */
+  async textOf(turn: string): Promise<string | undefined> {
+    const { links, keys, memory } = this.#options;
+    const kept = memory.find(turn);
+    if (kept || !links) return kept?.text;
+    const text = await this.#redis().get(keys.text(turn));
+    return text === null ? undefined : fromJsonInside(text);
+  }
+
   /** Turns under way of an owner. @throws RedisAwayError */
   async ownedBy(owner: string): Promise<string[]> {
     const { links, keys } = this.#options;

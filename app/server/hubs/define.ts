@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
+import type { ReplyText } from '../rooms/rpc.ts';
 import type { HubMember } from './member.ts';
 
 /** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
@@ -12,6 +14,8 @@ export interface HubDefinition {
   readonly path?: string;
   /** What clients may call beside `join`, `leave`, `publish` and `presence`. @default nothing */
   readonly methods?: Readonly<Record<string, HubMethod>>;
+  /** What clients of SignalR may stream beside `follow`. @default nothing */
+  readonly streams?: Readonly<Record<string, HubStream>>;
   /** What members hear beside `message`: not kept, not guaranteed. @default nothing */
   readonly events?: Readonly<Record<string, z.ZodType>>;
   /** May this user do that in this room? The token's `rooms` are looked at before. @default everyone may */
@@ -54,6 +58,34 @@ export interface HubCall {
   broadcast(room: string, event: string, payload: unknown): void;
 }
 
+/** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */
+export type StreamEnd = 'cancelled' | 'gone' | 'leaving';
+
+/** What a stream is given beside its request. */
+export interface StreamCall extends HubCall {
+  /** Aborted with a `StreamEnd`. */
+  readonly signal: AbortSignal;
+  /**
+   * A room's messages, as JSON texts, each once and in order: from a position or the log's start on, or from now on.
+   * Joined when it resolves. @throws RpcError as `join`
+   */
+  follow(room: string, since?: Position | 'start'): Promise<AsyncGenerator<ReplyText, void>>;
+}
+
+/** A stream with its schema; made by `stream`, which keeps both of one type. */
+export interface HubStream {
+  readonly schema: z.ZodType;
+  run(call: StreamCall, request: unknown): AsyncIterable<unknown>;
+}
+
+/** @param run a `RpcError` that it throws is what the client reads; anything else stands in the log */
+export function stream<S extends z.ZodType>(
+  schema: S,
+  run: (call: StreamCall, request: z.infer<S>) => AsyncIterable<unknown>,
+): HubStream {
+  return { schema, run: run as HubStream['run'] };
+}
+
 /** A method with its schema; made by `method`, which keeps both of one type. */
 export interface HubMethod {
   readonly schema: z.ZodType;
@@ -85,15 +117,19 @@ function isTaken(path: string): boolean {
   );
 }
 
-const reserved = ['join', 'leave', 'publish', 'presence'];
+const reserved = ['join', 'leave', 'publish', 'presence', 'follow'];
 
 /** @throws Error when a name is taken, or is no name */
 export function defineHub(definition: HubDefinition): HubDefinition {
-  const { name, methods = {} } = definition;
+  const { name, methods = {}, streams = {} } = definition;
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) {
     throw new Error(`a hub's name must be 1–32 of a–z 0–9 -, a letter first, got: ${name}`);
   }
-  const taken = Object.keys(methods).filter((each) => reserved.includes(each));
+  const names = [...Object.keys(methods), ...Object.keys(streams)];
+  const twice = names.filter((each, index) => names.indexOf(each) < index);
+  if (twice.length > 0)
+    throw new Error(`hub ${name}: ${twice.join(', ')} is a method and a stream: rename one`);
+  const taken = names.filter((each) => reserved.includes(each));
   if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
   const { path = pathOf(definition) } = definition;
   if (!/^(\/[a-z0-9][a-z0-9._-]*)+$/.test(path) || isTaken(path)) {

@@ -1,8 +1,10 @@
+import type { AskRequest } from '../../protocol/answers.ts';
 import { askRequest, cancelRequest } from '../../protocol/schemas.ts';
 import type { Answers } from '../answers/answers.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import { RpcError } from '../rooms/rpc.ts';
-import { defineHub, type HubDefinition, method } from './define.ts';
+import { streamAnswer } from './answer-stream.ts';
+import { defineHub, type HubCall, type HubDefinition, method, stream } from './define.ts';
 import type { HubMember } from './member.ts';
 
 export interface LlmOptions {
@@ -16,24 +18,28 @@ export interface LlmOptions {
 
 /** AI chat: whoever may join a room may ask in it, and every member reads the answer as it is made. */
 export function defineLlm({ answers, consumeAsk, isDraining }: LlmOptions): HubDefinition {
+  const ask = async ({ member, identity, grantOf, rates }: HubCall, request: AskRequest) => {
+    const grant = await grantOf(request.room);
+    if (isDraining()) throw new RpcError('unavailable', 'this instance is leaving: ask again');
+    if (!grant) throw new RpcError('forbidden', 'you may not ask in this room');
+    consumeAsk(member);
+    return answers().ask(identity.subject, request, {
+      remembers: seesAll(grant),
+      newRoom: rates?.newRoom(member),
+    });
+  };
   return defineHub({
     name: 'llm',
     publishers: 'backends',
     methods: {
-      ask: method(askRequest, async ({ member, identity, grantOf, rates }, request) => {
-        const grant = await grantOf(request.room);
-        if (isDraining()) throw new RpcError('unavailable', 'this instance is leaving: ask again');
-        if (!grant) throw new RpcError('forbidden', 'you may not ask in this room');
-        consumeAsk(member);
-        return answers().ask(identity.subject, request, {
-          remembers: seesAll(grant),
-          newRoom: rates?.newRoom(member),
-        });
-      }),
+      ask: method(askRequest, ask),
       cancel: method(cancelRequest, async ({ identity }, { turn }) => {
         await answers().cancel(identity.subject, turn);
         return {};
       }),
+    },
+    streams: {
+      answer: stream(askRequest, (call, request) => streamAnswer(call, request, { answers: answers(), ask })),
     },
   });
 }

@@ -1,40 +1,91 @@
-import type { HubRooms } from '../rooms/hub-rooms.ts';
+import type { Position } from '../../protocol/hub.ts';
+import { followRequest } from '../../protocol/schemas.ts';
+import type { ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
-import { createHandler, type Handler, type OnFault } from '../rooms/rpc.ts';
-import type { HubCall, HubDefinition } from './define.ts';
+import {
+  createHandler,
+  explain,
+  type Handler,
+  type OnFault,
+  type Parameter,
+  parametersOf,
+  RpcError,
+} from '../rooms/rpc.ts';
+import { type HubCall, type HubDefinition, stream } from './define.ts';
+import { followRoom } from './follow.ts';
 import type { HubMember } from './member.ts';
 
 export interface MethodsOptions {
-  readonly rooms: HubRooms<HubMember>;
+  readonly rooms: ServedRooms<HubMember>;
   readonly authorize: Authorize<HubMember>;
   readonly onFault: OnFault<HubMember>;
   readonly rates: MemberRates<HubMember> | undefined;
 }
 
+/** A stream, for members of every transport that has streams. */
+export interface StreamHandler {
+  /** Of the request, as a method's. */
+  readonly parameters: readonly Parameter[];
+  /** Ends when the signal is aborted, with a `StreamEnd`. @throws RpcError what the client reads, now or later */
+  run(member: HubMember, request: unknown, signal: AbortSignal): AsyncIterable<unknown>;
+}
+
 /** What a hub defines beside the rooms. */
 export function methodHandlers(
-  { methods = {}, events = {} }: HubDefinition,
-  { rooms, authorize, onFault, rates }: MethodsOptions,
+  definition: HubDefinition,
+  options: MethodsOptions,
 ): [name: string, handler: Handler<HubMember>][] {
+  const { onFault, rates } = options;
+  const callOf = callsOf(definition, options);
+  return Object.entries(definition.methods ?? {}).map(([name, { schema, run }]) => {
+    const method = async (member: HubMember, request: unknown) => {
+      rates?.call(member);
+      return { ok: true as const, ...(await run(callOf(member), request)) };
+    };
+    return [name, createHandler({ schema, method, onFault })];
+  });
+}
+
+/** The rooms of every hub can be followed. */
+const follow = stream(followRequest, async function* (call, { room, since }) {
+  yield* await call.follow(room, since);
+});
+
+/** The streams of a hub. */
+export function streamHandlers(
+  definition: HubDefinition,
+  options: MethodsOptions,
+): [name: string, handler: StreamHandler][] {
+  const callOf = callsOf(definition, options);
+  return Object.entries({ follow, ...definition.streams }).map(([name, { schema, run }]) => {
+    const start: StreamHandler['run'] = (member, request, signal) => {
+      const parsed = schema.safeParse(request);
+      if (!parsed.success) throw new RpcError('bad_request', explain(parsed.error));
+      options.rates?.call(member);
+      const followed = (room: string, since?: Position | 'start') =>
+        followRoom(options.rooms, member, { room, since, signal });
+      return run({ ...callOf(member), signal, follow: followed }, parsed.data);
+    };
+    return [name, { parameters: parametersOf(schema), run: start }];
+  });
+}
+
+function callsOf(
+  { events = {} }: HubDefinition,
+  { rooms, authorize, rates }: MethodsOptions,
+): (member: HubMember) => HubCall {
   const broadcast: HubCall['broadcast'] = (room, event, payload) => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
     rooms.broadcast(room, event, schema.parse(payload));
   };
-  const callOf = (member: HubMember): HubCall => ({
+  return (member) => ({
     member,
     identity: member.identity,
     isMember: (room) => rooms.isMember(member, room),
     rates,
     grantOf: async (room) => authorize(member, 'join', room),
     broadcast,
-  });
-  return Object.entries(methods).map(([name, { schema, run }]) => {
-    const method = async (member: HubMember, request: unknown) => {
-      rates?.call(member);
-      return { ok: true as const, ...(await run(callOf(member), request)) };
-    };
-    return [name, createHandler({ schema, method, onFault })];
   });
 }

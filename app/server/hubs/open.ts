@@ -14,7 +14,7 @@ import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
 import { defaultLimits, type HubDefinition, pathOf } from './define.ts';
 import type { HubMember } from './member.ts';
-import { methodHandlers } from './methods.ts';
+import { methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
@@ -26,6 +26,10 @@ export interface OpenHub {
   readonly members: ReadonlySet<HubMember>;
   /** What members may ask, by name. */
   readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
+  /** What members may stream, by name, over transports that have streams. */
+  readonly streams: ReadonlyMap<string, StreamHandler>;
+  /** Reports a fault of which a client is told nothing. */
+  readonly onFault: OnFault<HubMember>;
   readonly counters: RoomCounters;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
   readonly idWindowMs: number;
@@ -64,16 +68,19 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const members = new Set<HubMember>();
   const endNotifying = notifyWhenDegraded(members, backplane);
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
+  const served = { rooms, authorize, onFault, rates };
   return {
     name,
     path: pathOf(definition),
+    onFault,
+    streams: new Map(streamHandlers(definition, served)),
     rooms,
     members,
     counters,
     idWindowMs: rooms.idWindowMs,
     handlers: new Map([
       ...rooms.handlers,
-      ...methodHandlers(definition, { rooms, authorize, onFault, rates }),
+      ...methodHandlers(definition, served),
       ...(presence ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const] : []),
     ]),
     entered: (member) => {

@@ -3,7 +3,7 @@ import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schema
 import { isName, longestId, longestRoom, longestSubject, nameRule } from '../../protocol/text.ts';
 import { bodyOf } from './body.ts';
 import { countAppend, createRoomCounters, type RoomCounters } from './counters.ts';
-import type { NewRoom, Precondition, Rejected } from './log/log.ts';
+import type { NewRoom, Page, Precondition, Rejected } from './log/log.ts';
 import { type Member, offerTo } from './member.ts';
 import type { Authorize } from './membership/authorize.ts';
 import { MembershipEnforcement } from './membership/enforcement.ts';
@@ -105,6 +105,11 @@ export interface HubRooms<M extends Member = Member> {
 export interface ServedRooms<M extends Member> extends HubRooms<M> {
   /** What members may ask: `join`, `leave` and `publish`. */
   readonly handlers: ReadonlyMap<string, Handler<M>>;
+  /**
+   * Joins as the method does, for who reads the page itself: a member once there is no more of it.
+   * @throws RpcError
+   */
+  read(member: M, request: { readonly room: string; readonly since?: Position | undefined }): Promise<Page>;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
   readonly idWindowMs: number;
   /** The member's connection has ended: it is in no room any more. */
@@ -134,6 +139,7 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
     view: () => rooms.all(),
     isMember: (member, room) => rooms.has(member, room),
     handlers: handlersOf(methods, counters, options.onFault ?? ((fault) => console.error(fault))),
+    read: (member, request) => methods.read(member, request),
     idWindowMs: log.idWindowMs,
     forget: (member) => rooms.forget(member),
     close: () => {

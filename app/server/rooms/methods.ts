@@ -76,8 +76,18 @@ export class RoomMethods<M extends Member> {
     this.#options = options;
   }
 
-  join(member: M, request: z.infer<typeof joinRequest>): Promise<ReplyText> {
-    return this.#operations.run(member, request.room, () => this.#join(member, request));
+  async join(member: M, request: z.infer<typeof joinRequest>): Promise<ReplyText> {
+    const text = replyText(request.room, await this.#enter(member, request));
+    this.#options.rates?.read(member, Buffer.byteLength(text));
+    return new ReplyText(text);
+  }
+
+  /** Joins as `join`, for who reads the page itself. @throws RpcError */
+  async read(member: M, request: z.infer<typeof joinRequest>): Promise<Page> {
+    const page = await this.#enter(member, request);
+    const bytes = page.messages.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    this.#options.rates?.read(member, bytes);
+    return page;
   }
 
   leave(member: M, { room }: z.infer<typeof leaveRequest>): Promise<Acknowledgement> {
@@ -132,7 +142,11 @@ export class RoomMethods<M extends Member> {
     }
   }
 
-  async #join(member: M, request: z.infer<typeof joinRequest>): Promise<ReplyText> {
+  #enter(member: M, request: z.infer<typeof joinRequest>): Promise<Page> {
+    return this.#operations.run(member, request.room, () => this.#join(member, request));
+  }
+
+  async #join(member: M, request: z.infer<typeof joinRequest>): Promise<Page> {
     const { limits, rates, rooms } = this.#options;
     const { room } = request;
     rates?.join(member);
@@ -142,9 +156,7 @@ export class RoomMethods<M extends Member> {
     }
     this.#joining.set(member, joining.add(room));
     try {
-      const text = replyText(room, await this.#pageFor(member, request));
-      rates?.read(member, Buffer.byteLength(text));
-      return new ReplyText(text);
+      return await this.#pageFor(member, request);
     } finally {
       joining.delete(room);
     }

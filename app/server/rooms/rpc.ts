@@ -103,7 +103,8 @@ export function createHandler<S extends z.ZodType, M extends Member>(
   };
 }
 
-function parametersOf(schema: z.ZodType): readonly Parameter[] {
+/** The properties of a request, the required ones first. */
+export function parametersOf(schema: z.ZodType): readonly Parameter[] {
   if (!(schema instanceof z.ZodObject)) return [];
   const properties = Object.entries(schema.shape).map(([name, property]) => ({
     name,
@@ -121,6 +122,7 @@ function roomIn(request: unknown): string | undefined {
   return typeof room === 'string' ? room : undefined;
 }
 
-function explain(error: z.ZodError): string {
+/** Why a request does not fit its schema. */
+export function explain(error: z.ZodError): string {
   return error.issues.map(({ path, message }) => `${path.join('.') || 'the payload'}: ${message}`).join('; ');
 }

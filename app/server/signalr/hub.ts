@@ -32,9 +32,6 @@ export type SignalRMethod =
       ): AsyncIterable<unknown>;
     };
 
-/** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */
-export type StreamEnd = 'cancelled' | 'gone' | 'leaving';
-
 /** What went wrong, for the client to read. Of any other error it is told nothing. */
 export class HubError extends Error {
   override readonly name: string = 'HubError';

@@ -50,14 +50,13 @@ export function mountSignalR(http: Server, options: MountOptions): MountedSignal
   const { deployment, instance, relay, authenticate, admit, gates, origins, log } = options;
   const served = new Map(options.hubs.map((hub) => [hub.path, serveHub(hub)]));
   if (served.size < options.hubs.length) throw new Error('two hubs have one path: give one of them another');
-  const identityOf = (token: string | undefined) => {
-    if (!authenticate) return anonymousIdentity(token);
-    const identity = authenticate(token);
-    return identity instanceof Promise ? identity.then(admitted) : admitted(identity);
-  };
-  const admitted = (identity: Identity) => {
-    admit(identity);
+  const admitted = (identity: Identity | undefined) => {
+    if (identity) admit(identity);
     return identity;
+  };
+  const identityOf = (token: string | undefined) => {
+    const identity = authenticate ? authenticate(token) : anonymousIdentity(token);
+    return identity instanceof Promise ? identity.then(admitted) : admitted(identity);
   };
   const server = new SignalRServer({
     ...options,

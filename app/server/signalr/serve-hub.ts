@@ -1,7 +1,15 @@
 import type { HubMember } from '../hubs/member.ts';
+import type { StreamHandler } from '../hubs/methods.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { longestWayMs, watchStalls } from '../process/stall-watch.ts';
-import { type Handler, type Parameter, type Reply, ReplyText, type RequestText } from '../rooms/rpc.ts';
+import {
+  type Handler,
+  type Parameter,
+  type Reply,
+  ReplyText,
+  type RequestText,
+  RpcError,
+} from '../rooms/rpc.ts';
 import type { SignalRConnection } from './connection.ts';
 import { HubError, type SignalRHub, type SignalRMethod } from './hub.ts';
 import { SignalRMember } from './member.ts';
@@ -25,6 +33,12 @@ export function serveHub(hub: OpenHub): ServedHub {
     methods.set(
       name.toLowerCase(),
       invocationOf(handler, (connection) => members.get(connection)),
+    );
+  }
+  for (const [name, handler] of hub.streams) {
+    methods.set(
+      name.toLowerCase(),
+      streamOf(hub, handler, (connection) => members.get(connection)),
     );
   }
   // What clients sent before a long stall they have sent again to others: it must not be done once more.
@@ -63,6 +77,29 @@ function invocationOf(
       if (!member) throw new HubError('unavailable: the connection has ended');
       const { request, text } = requestOf(handler.parameters, args, json);
       return resultOf(await handler.reply(member, request, text));
+    },
+  };
+}
+
+function streamOf(
+  hub: OpenHub,
+  handler: StreamHandler,
+  memberOf: (connection: SignalRConnection) => HubMember | undefined,
+): SignalRMethod {
+  return {
+    kind: 'stream',
+    run: async function* (connection, args, signal, json) {
+      const member = memberOf(connection);
+      if (!member) return;
+      try {
+        const { request } = requestOf(handler.parameters, args, json);
+        for await (const item of handler.run(member, request, signal)) {
+          yield item instanceof ReplyText ? new JsonText(item.text) : item;
+        }
+      } catch (error) {
+        if (error instanceof RpcError && error.cause instanceof Error) hub.onFault(error.cause, member);
+        throw error instanceof RpcError ? new HubError(`${error.code}: ${error.message}`) : error;
+      }
     },
   };
 }

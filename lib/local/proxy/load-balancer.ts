@@ -17,6 +17,8 @@ export interface LoadBalancerOptions {
    * @default 60000
    */
   readonly idleTimeoutMs?: number;
+  /** False: no cookies, and each request goes to any target by chance, as behind many a proxy. @default true */
+  readonly sticky?: boolean;
   /** How long a client stays tied to a target after each response, in milliseconds. @default 7 days */
   readonly stickinessMs?: number;
   /** Answers requests itself; true if it did. @default all requests go to targets */
@@ -32,7 +34,7 @@ export interface TargetStatus extends TargetAddress {
 /** An ALB's limit on a request's headers in bytes. */
 const maxHeaderBytes = 64 * 1024;
 
-/** A sticky HTTP and WebSocket load balancer on one loopback port that behaves like an ALB. */
+/** An HTTP and WebSocket load balancer on one loopback port that behaves like an ALB, with stickiness or without. */
 export class LoadBalancer {
   readonly idleTimeoutMs: number;
   readonly #server: Server;
@@ -46,8 +48,13 @@ export class LoadBalancer {
     this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
     this.#ownRoutes = options.ownRoutes;
     this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
-    this.#rules = forwardRules(options.rules ?? [], options.healthChecks ?? {}, (target) =>
-      this.#events.emit('health', target),
+    this.#rules = forwardRules(
+      options.rules ?? [],
+      {
+        healthChecks: options.healthChecks,
+        rest: options.sticky === false ? { sticky: false, choice: 'random' } : { sticky: true },
+      },
+      (target) => this.#events.emit('health', target),
     );
     this.#forwarder = new Forwarder(this.#stickiness, (target) => this.#events.emit('done', target));
     this.#server = this.#createServer();

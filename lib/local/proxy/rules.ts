@@ -1,5 +1,5 @@
 import { type HealthCheckOptions, HealthChecks } from './health-checks.ts';
-import { type Target, TargetGroup } from './targets.ts';
+import { type Target, TargetGroup, type TargetGroupOptions } from './targets.ts';
 
 /** Sends some paths to a target group of their own, as a listener rule of an ALB does. */
 export interface Rule {
@@ -19,10 +19,16 @@ export interface ForwardRule {
   matches(path: string): boolean;
 }
 
-/** Makes the groups of `rules`, whose targets are not sticky, and as the last one the sticky group for all other paths. */
+export interface RestOptions {
+  readonly healthChecks?: HealthCheckOptions | undefined;
+  /** Of the group for all paths that no rule matches. */
+  readonly rest: TargetGroupOptions;
+}
+
+/** Makes the groups of `rules`, whose targets are not sticky, and as the last one the group for all other paths. */
 export function forwardRules(
   rules: readonly Rule[],
-  healthChecks: HealthCheckOptions,
+  { healthChecks = {}, rest: restOptions }: RestOptions,
   onHealth: (target: Target) => void,
 ): ForwardRule[] {
   const ruled = rules.map((rule): ForwardRule => {
@@ -36,7 +42,7 @@ export function forwardRules(
   });
   const rest: ForwardRule = {
     group: undefined,
-    targets: new TargetGroup({ sticky: true }),
+    targets: new TargetGroup(restOptions),
     checks: new HealthChecks(healthChecks, onHealth),
     matches: () => true,
   };

@@ -30,15 +30,27 @@ export interface Target extends TargetAddress {
   failures: number;
 }
 
+/** Which target gets a request that no cookie ties to one: in turn, or by chance as some proxies do. */
+export type Choice = 'round-robin' | 'random';
+
+export interface TargetGroupOptions {
+  /** Cookies tie clients to their targets. */
+  readonly sticky: boolean;
+  /** @default 'round-robin' */
+  readonly choice?: Choice;
+}
+
 /** Targets that do the same work. It picks the one that gets the next request. */
 export class TargetGroup {
   readonly #targets = new Map<string, Target>();
   readonly #sticky: boolean;
+  readonly #choice: Choice;
   #registrations = 0;
   #next = 0;
 
-  constructor({ sticky }: { readonly sticky: boolean }) {
+  constructor({ sticky, choice = 'round-robin' }: TargetGroupOptions) {
     this.#sticky = sticky;
+    this.#choice = choice;
   }
 
   register(address: TargetAddress): Target {
@@ -71,10 +83,14 @@ export class TargetGroup {
     return [...this.#targets.values()];
   }
 
-  /** The target that a cookie names, if it still takes requests; else the next one of the round robin. */
+  /** The target that a cookie names, if it still takes requests; else by the group's choice. */
   pick(stickyKey?: string): Target | undefined {
     const open = this.#takingRequests();
-    return open.find((target) => target.key === stickyKey) ?? open[this.#next++ % open.length];
+    return open.find((target) => target.key === stickyKey) ?? open[this.#index(open.length)];
+  }
+
+  #index(count: number): number {
+    return this.#choice === 'random' ? Math.floor(Math.random() * count) : this.#next++ % count;
   }
 
   #takingRequests(): Target[] {

@@ -42,7 +42,7 @@ test('every check passes on two instances that share a backplane, and leaves the
   // Named, with what they found: a code alone would not say why.
   expect(Object.values(results).filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(outcome.code).toBe(0);
-  expect(JSON.parse(outcome.output)).toMatchObject({ tokens: 'guests', passed: 17 });
+  expect(JSON.parse(outcome.output)).toMatchObject({ tokens: 'guests', passed: 18 });
   expect(Object.values(results).map(({ name, status }) => `${name} ${status}`)).toEqual([
     'instances passed',
     'readiness passed',
@@ -50,6 +50,7 @@ test('every check passes on two instances that share a backplane, and leaves the
     'websocket passed',
     'websocket-upgrade passed',
     'stickiness-cookie passed',
+    'signalr passed',
     'authorization passed',
     'delivery passed',
     'gap-detection passed',
@@ -69,6 +70,11 @@ test('every check passes on two instances that share a backplane, and leaves the
     'stickiness-cookie': {
       proved: expect.stringMatching(/^AWSALB \(no SameSite\) and AWSALBCORS \(SameSite=None\): .* 0 astray$/),
       notProved: [expect.stringContaining('over HTTP browsers send none')],
+    },
+    signalr: {
+      proved: expect.stringMatching(
+        /^12 negotiations without cookies, 0 connections unknown; 5 clients by .*: 125 of 125 deliveries, in order on [12] instances?$/,
+      ),
     },
     authorization: {
       proved: expect.stringMatching(

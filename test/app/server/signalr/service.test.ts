@@ -289,6 +289,83 @@ describe.each(rowsOf(1, 2, 3))('%s with %s', (_name, encoding, transport) => {
   });
 });
 
+interface Streamed<T> {
+  readonly items: T[];
+  readonly ended: Promise<string>;
+  cancel(): void;
+}
+
+function streamOf<T>(client: HubConnection, name: string, ...args: unknown[]): Streamed<T> {
+  const items: T[] = [];
+  let cancel = () => {};
+  const ended = new Promise<string>((resolve) => {
+    const subscription = client.stream<T>(name, ...args).subscribe({
+      next: (item) => void items.push(item),
+      complete: () => resolve('complete'),
+      error: ({ message }) => resolve(message),
+    });
+    cancel = () => subscription.dispose();
+  });
+  return { items, ended, cancel };
+}
+
+describe.each(rows)('streams, by %s with %s', (_name, encoding, transport) => {
+  test('a room is followed from a position on, live, and until it is not wanted', async () => {
+    const room = `followed ${encoding} ${transport}`;
+    const [speaker, reader] = [await connect({ user: 'bob' }), await connect({ transport, encoding })];
+    const { epoch } = await speaker.invoke('Publish', room, 1);
+    for (const body of [2, 3]) await speaker.invoke('Publish', room, body);
+    const stream = streamOf<Message>(reader, 'Follow', room, { epoch, offset: 1 });
+    await eventually('what was missed', () => stream.items.length === 2);
+    const live = streamOf<Message>(reader, 'follow', { room });
+    await eventually('it to be a member', async () => {
+      await speaker.invoke('Publish', room, 'live');
+      return live.items.length > 0;
+    });
+    expect(live.items[0]).toMatchObject({ room, from: 'bob', body: 'live' });
+    const last = await speaker.invoke('Publish', room, 'last');
+    await eventually('the last', () => stream.items.at(-1)?.body === 'last');
+    expect(stream.items.map(({ offset }) => offset)).toEqual(
+      Array.from({ length: last.offset - 1 }, (_value, index) => index + 2),
+    );
+    stream.cancel();
+    expect(await streamOf(reader, 'Follow').ended).toContain('HubException: bad_request: room:');
+    const stranger = await connect({
+      transport,
+      encoding,
+      accessTokenFactory: () => tokenOf('guest', { rooms: ['chat/lobby'] }),
+    });
+    expect(await streamOf(stranger, 'Follow', room).ended).toContain('HubException: forbidden:');
+  });
+
+  test('an answer comes piece by piece, is found again by its id, and ends when it is cancelled', async () => {
+    const room = `answered ${encoding} ${transport}`;
+    const [asker, reader] = [
+      await connect({ transport, encoding, hub: 'llmhub' }),
+      await connect({ user: 'bob', hub: 'llmhub' }),
+    ];
+    const heard: { turn: string; final?: string; text: string }[] = heardBy(reader) as never;
+    await reader.invoke('Join', room);
+    const answer = streamOf<string>(asker, 'Answer', room, 'what is a backplane?', 'first');
+    await eventually('its first piece', () => answer.items.length > 0);
+    const again = streamOf<string>(asker, 'Answer', room, 'what is a backplane?', 'first');
+    expect([await answer.ended, await again.ended]).toEqual(['complete', 'complete']);
+    await eventually('its end in the room', () => heard.some(({ final }) => final === 'done'));
+    const whole = heard.find(({ final }) => final === 'done')?.text;
+    expect(answer.items.length).toBeGreaterThan(1);
+    expect(answer.items.join('')).toBe(whole);
+    expect(again.items.join('')).toBe(whole);
+    const late = streamOf<string>(asker, 'Answer', { room, prompt: 'what is a backplane?', id: 'first' });
+    expect(await late.ended).toBe('complete');
+    expect(late.items).toEqual([whole]);
+
+    const unwanted = streamOf<string>(asker, 'Answer', room, 'tell me a very long story', 'second');
+    await eventually('its beginning', () => unwanted.items.length > 0);
+    unwanted.cancel();
+    await eventually('the turn to be cancelled', () => heard.some(({ final }) => final === 'cancelled'));
+  });
+});
+
 test('a client negotiates with one instance and connects to another', async () => {
   const [one, two] = instances as [Instance, Instance];
   const headers = { authorization: `Bearer ${tokenOf('ada')}` };
@@ -306,7 +383,8 @@ test('connections are counted by their transport, once however many instances th
   const opensBefore = await sumOf('realtime_connects_total');
   for (const transport of [WebSockets, ServerSentEvents, LongPolling]) await connect({ transport });
   for (const transport of ['websocket', 'sse', 'polling']) {
-    expect(await sumOf(`realtime_connections\\{transport="${transport}"\\}`)).toBe(1);
+    const series = `realtime_connections\\{transport="${transport}"\\}`;
+    await eventually(`one by ${transport}`, async () => (await sumOf(series)) === 1);
   }
   expect((await sumOf('realtime_connects_total')) - opensBefore).toBe(3);
   const refusals = 'realtime_authentication_refusals_total\\{hub="chat",reason="invalid"\\}';

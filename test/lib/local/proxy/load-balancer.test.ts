@@ -204,6 +204,17 @@ describe('rules', () => {
     },
   ];
 
+  test('without stickiness it sets no cookies, and gives requests of one client to all targets', async () => {
+    const { balancer, port } = await balance({ sticky: false });
+    for (const id of ['t1', 't2']) await target(balancer, id);
+    const bodies = new Set<string>();
+    await eventually('both to have answered', async () => {
+      const { body, cookies } = await ask(port);
+      expect(cookies).toEqual([]);
+      return bodies.add(body).size === 2;
+    });
+  });
+
   test('some paths have targets of their own, whose clients are not sticky', async () => {
     const { balancer, port } = await balance({ rules });
     await target(balancer, 'service');

@@ -1,0 +1,151 @@
+import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from '@microsoft/signalr';
+import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
+import type { Message, Position } from '../../../../app/protocol/hub.ts';
+import {
+  type Check,
+  CheckFailure,
+  type Context,
+  NotProvedError,
+  type Proof,
+  unlessSeveral,
+} from '../../check.ts';
+import { sendWithinLimits } from '../../target/request.ts';
+import { until, within } from '../../wait.ts';
+import { count, list } from '../../wording.ts';
+
+const path = '/chathub';
+/** Messages of each client. */
+const messagesEach = 5;
+/** Enough negotiations that a proxy without stickiness can't bring all of their polls to the same instance by luck. */
+const negotiations = 12;
+
+const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
+const ways = [
+  { name: 'WebSockets', transport: WebSockets, isBinary: false },
+  { name: 'WebSockets with MessagePack', transport: WebSockets, isBinary: true },
+  { name: 'Server-Sent Events', transport: ServerSentEvents, isBinary: false },
+  { name: 'long polling', transport: LongPolling, isBinary: false },
+  { name: 'long polling with MessagePack', transport: LongPolling, isBinary: true },
+] as const;
+type Way = (typeof ways)[number];
+
+/** Microsoft's client, as it is, in one room by every transport and encoding. */
+export const signalr: Check = {
+  name: 'signalr',
+  title: "SignalR's clients negotiate with one instance and connect to another",
+  needs: [],
+  isOfSeveral: true,
+  run: async (context) => {
+    await requireHub(context);
+    const instances = new Set<string>();
+    const found = await negotiateAndPoll(context);
+    const exchanged = await exchange(context, instances);
+    return {
+      proved: `${found}; ${exchanged} on ${count(instances.size, 'instance')}`,
+      notProved: unlessSeveral(
+        instances.size,
+        'that a negotiation reaches another instance than its connection',
+      ),
+    } satisfies Proof;
+  },
+};
+
+/** @throws NotProvedError where the service is of a version without SignalR, or another one */
+async function requireHub({ target }: Context): Promise<void> {
+  const { status } = await sendWithinLimits(`${path}/negotiate`, target.url, { method: 'POST' });
+  if (status === 404)
+    throw new NotProvedError(`${path}/negotiate answers 404: this service has no SignalR hubs`);
+}
+
+/** By hand, without cookies: each request may reach any instance. @returns what it proved */
+async function negotiateAndPoll(context: Context): Promise<string> {
+  const { target, tokens } = context;
+  const token = await tokens.of(tokens.nextUser());
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const statuses: number[] = [];
+  for (let number = 0; number < negotiations; number += 1) {
+    const negotiated = await sendWithinLimits(`${path}/negotiate?negotiateVersion=1`, target.url, {
+      method: 'POST',
+      headers,
+    });
+    if (negotiated.status !== 200)
+      throw failure(`a negotiation got HTTP ${negotiated.status} ${negotiated.body}`);
+    const { connectionToken } = JSON.parse(negotiated.body) as { connectionToken: string };
+    const polled = await sendWithinLimits(`${path}?id=${connectionToken}`, target.url, { headers });
+    statuses.push(polled.status);
+  }
+  const astray = statuses.filter((status) => status !== 200).length;
+  if (astray === 0) return `${negotiations} negotiations without cookies, 0 connections unknown`;
+  throw failure(
+    `${astray} of ${negotiations} connections that were negotiated without cookies are unknown where their poll arrived (${list([...new Set(statuses)].map((status) => `HTTP ${status}`))})`,
+  );
+}
+
+function failure(found: string): CheckFailure {
+  return new CheckFailure({
+    found,
+    cause:
+      '"No Connection with that ID": the instances can not relay to each other, or a proxy drops the query of requests',
+    fix: 'let the instances reach each other (RELAY_PORT, RELAY_HOST; one Redis for all), and let the proxy pass paths, queries, POST and DELETE as they are',
+  });
+}
+
+/** One client of each way in one room: each hears all. @returns what it proved */
+async function exchange(context: Context, instances: Set<string>): Promise<string> {
+  const room = context.clients.newRoom();
+  const members: { readonly way: Way; readonly connection: HubConnection; readonly heard: Message[] }[] = [];
+  try {
+    for (const way of ways) {
+      const connection = await build(context, way);
+      const heard: Message[] = [];
+      connection.on('message', (message: Message) => void heard.push(message));
+      connection.on('welcome', ({ instance }: { instance: string }) => void instances.add(instance));
+      members.push({ way, connection, heard });
+      await attempt(way, context, connection.start());
+      await attempt(way, context, connection.invoke('Join', room));
+    }
+    for (let number = 0; number < messagesEach; number += 1) {
+      for (const { way, connection } of members) {
+        await attempt(way, context, connection.invoke<Position>('Publish', room, number));
+      }
+    }
+    const expected = messagesEach * members.length;
+    await until(() => members.every(({ heard }) => heard.length >= expected), context);
+    const broken = members.filter(({ heard }) => !isInOrder(heard, expected));
+    if (broken.length === 0) {
+      const all = expected * members.length;
+      return `${members.length} clients by ${list(ways.map(({ name }) => name))}: ${all} of ${all} deliveries, in order`;
+    }
+    throw failure(
+      `of ${expected} messages ${list(broken.map(({ way, heard }) => `${way.name} delivered ${heard.length}, or not in order`))}`,
+    );
+  } finally {
+    await Promise.all(members.map(({ connection }) => connection.stop().catch(() => undefined)));
+  }
+}
+
+async function build({ target, tokens }: Context, { transport, isBinary }: Way): Promise<HubConnection> {
+  const token = await tokens.of(tokens.nextUser());
+  const builder = new HubConnectionBuilder()
+    .withUrl(target.url + path, {
+      transport,
+      ...(token === undefined ? {} : { accessTokenFactory: () => token }),
+    })
+    .configureLogging(LogLevel.None);
+  return (isBinary ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
+}
+
+async function attempt<T>({ name }: Way, { timeoutMs }: Context, work: Promise<T>): Promise<T> {
+  try {
+    return await within(work, timeoutMs, `nothing came within ${timeoutMs / 1_000} s`);
+  } catch (error) {
+    throw failure(`by ${name}: ${(error as Error).message}`);
+  }
+}
+
+function isInOrder(heard: readonly Message[], expected: number): boolean {
+  return (
+    heard.length === expected &&
+    heard.every(({ offset }, index) => offset === (heard[0]?.offset ?? 0) + index)
+  );
+}

@@ -111,6 +111,7 @@ export interface ServedRooms<M extends Member> extends HubRooms<M> {
    * @throws RpcError
    */
   read(member: M, request: { readonly room: string; readonly since?: Position | undefined }): Promise<Page>;
+  leave(member: M, room: string): Promise<void>;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
   readonly idWindowMs: number;
   /** The member's connection has ended: it is in no room any more. */
@@ -141,6 +142,7 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
     isMember: (member, room) => rooms.has(member, room),
     handlers: handlersOf(methods, counters, options.onFault ?? ((fault) => console.error(fault))),
     read: (member, request) => methods.read(member, request),
+    leave: async (member, room) => void (await methods.leave(member, { room })),
     idWindowMs: log.idWindowMs,
     forget: (member) => rooms.forget(member),
     close: () => {

@@ -111,9 +111,13 @@ test('what its code sends reaches the caller, a user and a room, by both kinds o
     ]),
   );
 
+  expect(await bob.connection.invoke('Latest')).toEqual({ ok: true, task: 'paint' });
+  await eventually('all but bob to be greeted', () => ada.heard.length === 3);
+  expect(ada.heard[2]).toEqual(['hello', { name: 'someone' }]);
+
   expect(await bob.connection.invoke('Leave_Team')).toEqual({ ok: true });
   expect(await bob.connection.invoke('Assign', 'sweep', 'ada')).toMatchObject({ offset: 2 });
-  await eventually('ada to be told', () => ada.heard.length === 4);
+  await eventually('ada to be told', () => ada.heard.length === 5);
   expect(bob.heard).toHaveLength(3);
 
   const nobody = socketOf(one, 'nobody');

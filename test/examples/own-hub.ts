@@ -15,7 +15,12 @@ export const tasks = defineHub({
   methods: {
     assign: method(z.object({ task: z.string(), to: z.string() }), async (call, { task, to }) => {
       call.sendToUser(to, 'assigned', { task });
+      await call.cache.set('latest', task, 60_000);
       return call.publish('everyone', { task, to });
+    }),
+    latest: method(z.object({}), async (call) => {
+      call.broadcast('everyone', 'hello', { name: 'someone' }, { exceptCaller: true });
+      return { task: await call.cache.get('latest') };
     }),
     leave_team: method(z.object({}), async (call) => {
       await call.leave('everyone');

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Cache } from '../cache/cache.ts';
 import type { PublishOptions } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
@@ -52,6 +53,11 @@ export interface HubLimits {
 
 export const defaultLimits: HubLimits = { rooms: 1_000, bodyBytes: 65_536 };
 
+export interface BroadcastOptions {
+  /** The caller's connection does not get it. @default false */
+  readonly exceptCaller?: boolean;
+}
+
 /** What a method is given beside its request. */
 export interface HubCall {
   readonly identity: Identity;
@@ -78,7 +84,9 @@ export interface HubCall {
    */
   sendToUser(subject: string, event: string, payload: unknown): void;
   /** Sends one of the hub's events to the room's members on all instances. @throws Error when it does not fit its schema */
-  broadcast(room: string, event: string, payload: unknown): void;
+  broadcast(room: string, event: string, payload: unknown, options?: BroadcastOptions): void;
+  /** Values that this hub's code keeps for a time, shared by all instances. */
+  readonly cache: Cache<unknown>;
 }
 
 /** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */

@@ -1,5 +1,6 @@
 import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
+import type { Cache } from '../cache/cache.ts';
 import type { ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
@@ -24,6 +25,8 @@ export interface MethodsOptions {
   readonly rates: MemberRates<HubMember> | undefined;
   /** Reaches a user's connections on all instances. */
   readonly users: UserEvents;
+  /** Of the hub's own code. */
+  readonly cache: Cache<unknown>;
 }
 
 /** A stream, for members of every transport that has streams. */
@@ -77,7 +80,7 @@ export function streamHandlers(
 /** What a hub's code is given of its caller. */
 export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates, users }: MethodsOptions,
+  { rooms, authorize, rates, users, cache }: MethodsOptions,
 ): (member: HubMember) => HubCall {
   const checked = (event: string, payload: unknown) => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
@@ -90,7 +93,9 @@ export function callsOf(
     isMember: (room) => rooms.isMember(member, room),
     rates,
     grantOf: async (room) => authorize(member, 'join', room),
-    broadcast: (room, event, payload) => rooms.broadcast(room, event, checked(event, payload)),
+    cache,
+    broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
+      rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),
     publish: (room, body, options) => rooms.publish(room, body, { ...options, from: member.subject }),
     join: async (room) => {
       // The room can run ahead of what was read: it is joined when nothing is left to read.

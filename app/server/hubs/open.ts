@@ -1,6 +1,7 @@
 import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
+import { openCache } from '../cache/open-cache.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
@@ -69,13 +70,11 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const members = new Set<HubMember>();
   const endNotifying = notifyWhenDegraded(members, backplane);
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
-  const users = new UserEvents({
-    hub: name,
-    members,
-    links: backplane.links,
-    deployment: context.deployment,
-  });
-  const served = { rooms, authorize, onFault, rates, users };
+  const { links } = backplane;
+  const { deployment = 'realtime' } = context;
+  const users = new UserEvents({ hub: name, members, links, deployment });
+  const cache = openCache({ name: `hub-${name}`, deployment, links });
+  const served = { rooms, authorize, onFault, rates, users, cache };
   const callOf = callsOf(definition, served);
   return {
     name,

@@ -10,8 +10,7 @@ export interface UserEventsOptions {
   readonly members: ReadonlySet<HubMember>;
   /** Undefined in single-instance mode: all connections are here. */
   readonly links: BackplaneLinks | undefined;
-  /** @default 'realtime' */
-  readonly deployment?: string | undefined;
+  readonly deployment: string;
 }
 
 const said = z.object({ subject: z.string(), event: z.string(), payload: z.unknown() });
@@ -42,7 +41,7 @@ export class UserEvents {
   }
 
   get #channel(): string {
-    const { deployment = 'realtime', hub } = this.#options;
+    const { deployment, hub } = this.#options;
     return redisName(deployment, 'users', hub);
   }
 

@@ -85,9 +85,9 @@ export interface HubRooms<M extends Member = Member> {
   ): Promise<Position | Rejected>;
   /**
    * Sends an ephemeral event, such as who is typing, to the members on all instances: at most once, and not kept.
-   * While Redis is away it reaches the members on this instance.
+   * While Redis is away it reaches the members on this instance. @param except the id of a member that does not get it
    */
-  broadcast(room: string, event: string, payload: unknown): void;
+  broadcast(room: string, event: string, payload: unknown, except?: string): void;
   /**
    * Ends a subject's membership on all instances, at once. `authorize` must say no from now on, or it comes
    * back; and should this not reach an instance, its next look at all members does.
@@ -132,7 +132,8 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
       const request = { room, beforeBody: messageBeforeBody(id, from, Date.now()), newRoom };
       return countAppend(counters, () => log.appendIf(request, precondition));
     },
-    broadcast: (room, event, payload) => broker.broadcast(room, { kind: 'event', event, payload }),
+    broadcast: (room, event, payload, except) =>
+      broker.broadcast(room, { kind: 'event', event, payload, ...(except !== undefined && { except }) }),
     expel: (room, subject) => broker.broadcast(room, { kind: 'expel', subject }),
     expelHere: (name, subjects) => {
       const room = rooms.find(name);
@@ -162,7 +163,9 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     onBroadcast: (room, broadcast) => {
       if (broadcast.kind === 'expel') enforcement.expel(room, new Set([broadcast.subject]));
       if (broadcast.kind === 'event')
-        offerTo(room.members, (format) => format.event(broadcast.event, broadcast.payload));
+        offerTo(without(room.members, broadcast.except), (format) =>
+          format.event(broadcast.event, broadcast.payload),
+        );
     },
   };
   const rooms = new Rooms<M>(context, options.membership, rates);
@@ -179,6 +182,11 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     limits: options.limits ?? { rooms: Number.POSITIVE_INFINITY, bodyBytes: Number.POSITIVE_INFINITY },
   });
   return { rooms, methods, log, broker, enforcement };
+}
+
+/** @param id of a member that is left out. @default none is */
+function without<M extends Member>(members: ReadonlySet<M>, id: string | undefined): Iterable<M> {
+  return id === undefined ? members : [...members].filter((member) => member.id !== id);
 }
 
 function handlersOf<M extends Member>(

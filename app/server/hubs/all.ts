@@ -92,6 +92,7 @@ function contextOf(options: AllHubsOptions, leases: Leases): HubContext {
     log,
     store: openServiceStore(backplane, environment),
     instance: environment.instanceId,
+    deployment,
     onRefused: (hub, code) => metrics.connections.refused(hub, code),
     presenceOf: (hub, broadcast) => openPresence({ store, hub, leases, broadcast, log }),
     countersOf: (hub) => metrics.rooms.countersOf(hub),

@@ -12,6 +12,8 @@ export interface HubContext {
   readonly store: RoomStore;
   readonly backplane: Backplane;
   readonly instance: string;
+  /** Names what its instances share in Redis. @default 'realtime' */
+  readonly deployment?: string;
   readonly log: Logger;
   /** A hub did not take a client. @default nobody counts */
   readonly onRefused?: (hub: string, code: string) => void;

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Cache } from '../cache/open-cache.ts';
+import type { PublishOptions } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import type { ReplyText } from '../rooms/rpc.ts';
@@ -18,6 +20,13 @@ export interface HubDefinition {
   readonly streams?: Readonly<Record<string, HubStream>>;
   /** What members hear beside `message`: not kept, not guaranteed. @default nothing */
   readonly events?: Readonly<Record<string, z.ZodType>>;
+  /**
+   * A client has connected. What it calls meanwhile is not held up. Where it throws, the client is disconnected; a
+   * `RpcError` is its doing, and anything else stands in the log. @default nothing
+   */
+  readonly onConnect?: (call: HubCall) => void | Promise<void>;
+  /** Its connection has ended; an instance that is killed tells nobody. @default nothing */
+  readonly onDisconnect?: (caller: Pick<HubMember, 'identity' | 'id'>, reason: string) => void;
   /** May this user do that in this room? The token's `rooms` are looked at before. @default everyone may */
   readonly authorize?: HubAuthorize;
   readonly limits?: Partial<HubLimits>;
@@ -44,6 +53,11 @@ export interface HubLimits {
 
 export const defaultLimits: HubLimits = { rooms: 1_000, bodyBytes: 65_536 };
 
+export interface BroadcastOptions {
+  /** The caller's connection does not get it. @default false */
+  readonly exceptCaller?: boolean;
+}
+
 /** What a method is given beside its request. */
 export interface HubCall {
   readonly identity: Identity;
@@ -54,8 +68,25 @@ export interface HubCall {
   readonly rates: MemberRates<HubMember> | undefined;
   /** What the caller may see of a room, as for a join; undefined: nothing. */
   grantOf(room: string): Promise<Grant | undefined>;
+  /**
+   * Publishes to a room as the caller, with the guarantee of a client's publish, whoever may publish there.
+   * @throws RefusedError, UncertainError and the others of `HubRooms.publish`
+   */
+  publish(room: string, body: unknown, options?: Omit<PublishOptions, 'from'>): Promise<Position>;
+  /** Makes the caller a member of a room, as its own `join` would. @throws RpcError where it may not be one */
+  join(room: string): Promise<void>;
+  leave(room: string): Promise<void>;
+  /** Sends one of the hub's events to the caller alone. @throws Error when it does not fit its schema */
+  send(event: string, payload: unknown): void;
+  /**
+   * Sends one of the hub's events to every connection of a user to this hub, on all instances: at most once, and while
+   * Redis is away to those of this instance. @throws Error when it does not fit its schema
+   */
+  sendToUser(subject: string, event: string, payload: unknown): void;
   /** Sends one of the hub's events to the room's members on all instances. @throws Error when it does not fit its schema */
-  broadcast(room: string, event: string, payload: unknown): void;
+  broadcast(room: string, event: string, payload: unknown, options?: BroadcastOptions): void;
+  /** Values that this hub's code keeps for a time, shared by all instances. */
+  readonly cache: Cache<unknown>;
 }
 
 /** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */

@@ -1,5 +1,6 @@
 import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
+import type { Cache } from '../cache/open-cache.ts';
 import type { ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
@@ -15,12 +16,17 @@ import {
 import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
 import type { HubMember } from './member.ts';
+import type { UserEvents } from './user-events.ts';
 
 export interface MethodsOptions {
   readonly rooms: ServedRooms<HubMember>;
   readonly authorize: Authorize<HubMember>;
   readonly onFault: OnFault<HubMember>;
   readonly rates: MemberRates<HubMember> | undefined;
+  /** Reaches a user's connections on all instances. */
+  readonly users: UserEvents;
+  /** Of the hub's own code. */
+  readonly cache: Cache<unknown>;
 }
 
 /** A stream, for members of every transport that has streams. */
@@ -71,14 +77,15 @@ export function streamHandlers(
   });
 }
 
-function callsOf(
+/** What a hub's code is given of its caller. */
+export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates }: MethodsOptions,
+  { rooms, authorize, rates, users, cache }: MethodsOptions,
 ): (member: HubMember) => HubCall {
-  const broadcast: HubCall['broadcast'] = (room, event, payload) => {
+  const checked = (event: string, payload: unknown) => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
-    rooms.broadcast(room, event, schema.parse(payload));
+    return schema.parse(payload);
   };
   return (member) => ({
     member,
@@ -86,6 +93,17 @@ function callsOf(
     isMember: (room) => rooms.isMember(member, room),
     rates,
     grantOf: async (room) => authorize(member, 'join', room),
-    broadcast,
+    cache,
+    broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
+      rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),
+    publish: (room, body, options) => rooms.publish(room, body, { ...options, from: member.subject }),
+    join: async (room) => {
+      // The room can run ahead of what was read: it is joined when nothing is left to read.
+      for (let page = await rooms.read(member, { room }); page.more; )
+        page = await rooms.read(member, { room });
+    },
+    leave: (room) => rooms.leave(member, room),
+    send: (event, payload) => member.send(event, checked(event, payload)),
+    sendToUser: (subject, event, payload) => users.send(subject, event, checked(event, payload)),
   });
 }

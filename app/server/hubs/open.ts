@@ -1,6 +1,7 @@
 import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
+import { openCache } from '../cache/open-cache.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
@@ -8,13 +9,14 @@ import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
 import { deliverTo } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
-import { createHandler, type Handler, type OnFault } from '../rooms/rpc.ts';
+import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
-import { defaultLimits, type HubDefinition, pathOf } from './define.ts';
+import { defaultLimits, type HubCall, type HubDefinition, pathOf } from './define.ts';
 import type { HubMember } from './member.ts';
-import { methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
+import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
+import { UserEvents } from './user-events.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
@@ -68,7 +70,12 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const members = new Set<HubMember>();
   const endNotifying = notifyWhenDegraded(members, backplane);
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
-  const served = { rooms, authorize, onFault, rates };
+  const { links } = backplane;
+  const { deployment = 'realtime' } = context;
+  const users = new UserEvents({ hub: name, members, links, deployment });
+  const cache = openCache({ name: `hub-${name}`, deployment, links });
+  const served = { rooms, authorize, onFault, rates, users, cache };
+  const callOf = callsOf(definition, served);
   return {
     name,
     path: pathOf(definition),
@@ -88,11 +95,13 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
       connections.connected(member);
       member.send('welcome', welcome);
       if (backplane.status === 'degraded') member.send('degraded', { degraded: true });
+      if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
       members.delete(member);
       rooms.forget(member);
       connections.disconnected(member, reason);
+      attempt(() => definition.onDisconnect?.(member, reason), member, onFault);
     },
     // A token that is not taken is counted; a fault of ours stands in the log too.
     refused: (error, code, connection) => {
@@ -103,10 +112,33 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     },
     close: async () => {
       endNotifying();
+      users.close();
       await presence?.close();
       rooms.close();
     },
   };
+}
+
+async function connect(
+  onConnect: NonNullable<HubDefinition['onConnect']>,
+  call: HubCall,
+  onFault: OnFault<HubMember>,
+): Promise<void> {
+  try {
+    await onConnect(call);
+  } catch (error) {
+    if (!(error instanceof RpcError)) onFault(error as Error, call.member);
+    call.member.disconnect();
+  }
+}
+
+/** A fault of a hub's own code ends nothing. */
+function attempt(run: () => void, member: HubMember, onFault: OnFault<HubMember>): void {
+  try {
+    run();
+  } catch (error) {
+    onFault(error as Error, member);
+  }
 }
 
 function openPresence(

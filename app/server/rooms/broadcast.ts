@@ -6,7 +6,13 @@ import { z } from 'zod';
  */
 export type Broadcast =
   /** An ephemeral event for the room's members. */
-  | { readonly kind: 'event'; readonly event: string; readonly payload: unknown }
+  | {
+      readonly kind: 'event';
+      readonly event: string;
+      readonly payload: unknown;
+      /** The id of a member that does not get it. */
+      readonly except?: string | undefined;
+    }
   /** Who is not to be in the room any more. */
   | { readonly kind: 'expel'; readonly subject: string }
   /** The log says now that messages are lost: it is to be read. */
@@ -31,6 +37,7 @@ const broadcastSchema = z.discriminatedUnion('kind', [
     kind: z.literal('event'),
     event: z.string().refine((name) => !reservedEvents.includes(name), 'belongs to the transport'),
     payload: z.unknown(),
+    except: z.string().optional(),
   }),
   z.object({ kind: z.literal('expel'), subject: z.string() }),
   z.object({ kind: z.literal('loss') }),

@@ -84,9 +84,9 @@ export interface HubRooms<M extends Member = Member> {
   ): Promise<Position | Rejected>;
   /**
    * Sends an ephemeral event, such as who is typing, to the members on all instances: at most once, and not kept.
-   * While Redis is away it reaches the members on this instance.
+   * While Redis is away it reaches the members on this instance. @param except the id of a member that does not get it
    */
-  broadcast(room: string, event: string, payload: unknown): void;
+  broadcast(room: string, event: string, payload: unknown, except?: string): void;
   /**
    * Ends a subject's membership on all instances, at once. `authorize` must say no from now on, or it comes
    * back; and should this not reach an instance, its next look at all members does.
@@ -110,6 +110,7 @@ export interface ServedRooms<M extends Member> extends HubRooms<M> {
    * @throws RpcError
    */
   read(member: M, request: { readonly room: string; readonly since?: Position | undefined }): Promise<Page>;
+  leave(member: M, room: string): Promise<void>;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
   readonly idWindowMs: number;
   /** The member's connection has ended: it is in no room any more. */
@@ -130,7 +131,8 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
       const request = { room, beforeBody: messageBeforeBody(id, from, Date.now()), newRoom };
       return countAppend(counters, () => log.appendIf(request, precondition));
     },
-    broadcast: (room, event, payload) => broker.broadcast(room, { kind: 'event', event, payload }),
+    broadcast: (room, event, payload, except) =>
+      broker.broadcast(room, { kind: 'event', event, payload, ...(except !== undefined && { except }) }),
     expel: (room, subject) => broker.broadcast(room, { kind: 'expel', subject }),
     expelHere: (name, subjects) => {
       const room = rooms.find(name);
@@ -140,6 +142,7 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
     isMember: (member, room) => rooms.has(member, room),
     handlers: handlersOf(methods, counters, options.onFault ?? ((fault) => console.error(fault))),
     read: (member, request) => methods.read(member, request),
+    leave: async (member, room) => void (await methods.leave(member, { room })),
     idWindowMs: log.idWindowMs,
     forget: (member) => rooms.forget(member),
     close: () => {
@@ -159,7 +162,9 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     onBroadcast: (room, broadcast) => {
       if (broadcast.kind === 'expel') enforcement.expel(room, new Set([broadcast.subject]));
       if (broadcast.kind === 'event')
-        offerTo(room.members, (format) => format.event(broadcast.event, broadcast.payload));
+        offerTo(without(room.members, broadcast.except), (format) =>
+          format.event(broadcast.event, broadcast.payload),
+        );
     },
   };
   const rooms = new Rooms<M>(context, options.membership, rates);
@@ -176,6 +181,11 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     limits: options.limits ?? { rooms: Number.POSITIVE_INFINITY, bodyBytes: Number.POSITIVE_INFINITY },
   });
   return { rooms, methods, log, broker, enforcement };
+}
+
+/** @param id of a member that is left out. @default none is */
+function without<M extends Member>(members: ReadonlySet<M>, id: string | undefined): Iterable<M> {
+  return id === undefined ? members : [...members].filter((member) => member.id !== id);
 }
 
 function handlersOf<M extends Member>(

@@ -21,8 +21,9 @@ const mostStreams = 100;
 const mostUploads = 100;
 /** An instance that leaves waits so long for what runs, in milliseconds; the way out takes a second more. */
 const leavingMs = 2_000;
-/** As a refusal of a hub: its code in front. */
+/** As refusals of a hub: their code in front. */
 const leavingError = 'unavailable: the instance is leaving, and nothing was done: try again';
+const leavingStream = 'unavailable: the instance is leaving: ask for the stream again';
 
 /** What one client calls: invocations one at a time and in order, streams beside them. */
 export class Invocations {
@@ -158,7 +159,7 @@ export class Invocations {
           await writable();
         }
       }
-      if (signal.reason === 'leaving') throw new HubError(leavingError);
+      if (signal.reason === 'leaving') throw new HubError(leavingStream);
     } catch (fault) {
       if (!signal.aborted || signal.reason === 'leaving')
         error = this.#describe(fault as Error, target, true);

@@ -90,19 +90,34 @@ function failure(found: string): CheckFailure {
   });
 }
 
+interface Member {
+  readonly way: Way;
+  readonly connection: HubConnection;
+  readonly heard: Message[];
+  /** What came by a stream. */
+  readonly followed: Message[];
+}
+
 /** One client of each way in one room: each hears all. @returns what it proved */
 async function exchange(context: Context, instances: Set<string>): Promise<string> {
   const room = context.clients.newRoom();
-  const members: { readonly way: Way; readonly connection: HubConnection; readonly heard: Message[] }[] = [];
+  const members: Member[] = [];
   try {
     for (const way of ways) {
       const connection = await build(context, way);
       const heard: Message[] = [];
       connection.on('message', (message: Message) => void heard.push(message));
       connection.on('welcome', ({ instance }: { instance: string }) => void instances.add(instance));
-      members.push({ way, connection, heard });
+      const followed: Message[] = [];
+      members.push({ way, connection, heard, followed });
       await attempt(way, context, connection.start());
-      await attempt(way, context, connection.invoke('Join', room));
+      const { epoch, offset } = await attempt(way, context, connection.invoke<Position>('Join', room));
+      connection.stream<Message>('Follow', room, { epoch, offset }).subscribe({
+        next: (message) => void followed.push(message),
+        complete: () => undefined,
+        // What it lacks then is found below.
+        error: () => undefined,
+      });
     }
     for (let number = 0; number < messagesEach; number += 1) {
       for (const { way, connection } of members) {
@@ -110,14 +125,19 @@ async function exchange(context: Context, instances: Set<string>): Promise<strin
       }
     }
     const expected = messagesEach * members.length;
-    await until(() => members.every(({ heard }) => heard.length >= expected), context);
-    const broken = members.filter(({ heard }) => !isInOrder(heard, expected));
+    await until(
+      () => members.every((each) => each.heard.length >= expected && each.followed.length >= expected),
+      context,
+    );
+    const broken = members.filter(
+      (each) => !isInOrder(each.heard, expected) || !isInOrder(each.followed, expected),
+    );
     if (broken.length === 0) {
       const all = expected * members.length;
-      return `${members.length} clients by ${list(ways.map(({ name }) => name))}: ${all} of ${all} deliveries, in order`;
+      return `${members.length} clients by ${list(ways.map(({ name }) => name))}: ${all} of ${all} deliveries in order, and as many by streams`;
     }
     throw failure(
-      `of ${expected} messages ${list(broken.map(({ way, heard }) => `${way.name} delivered ${heard.length}, or not in order`))}`,
+      `of ${expected} messages ${list(broken.map(({ way, heard, followed }) => `${way.name} delivered ${heard.length}, and ${followed.length} by a stream, or not in order`))}`,
     );
   } finally {
     await Promise.all(members.map(({ connection }) => connection.stop().catch(() => undefined)));

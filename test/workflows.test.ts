@@ -115,7 +115,7 @@ function runScript(
     writeFileSync(
       path,
       // One write: the commands of a pipe run at the same time.
-      `#!/bin/bash\nline='${command}'; for word; do line+=" [$word]"; done; echo "$line" >> ${log}\n${says[command] ?? ''}\n`,
+      `#!/bin/bash\nline='${command}'; for word; do line+=" [$word]"; done; echo "$line" >> "${log}"\n${says[command] ?? ''}\n`,
     );
     chmodSync(path, 0o755);
   }
@@ -413,7 +413,7 @@ describe('the roles', () => {
     const readme = readFileSync(join(iam, 'README.md'), 'utf8');
     const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block);
     expect(blocks).toHaveLength(2);
-    const { status, stderr, calls } = runScript(`cd ${root}\n${blocks.join('\n')}`, {});
+    const { status, stderr, calls } = runScript(`cd "${root}"\n${blocks.join('\n')}`, {});
     expect([status, stderr]).toEqual([0, '']);
     const log = calls.join('\n');
     for (const role of ['deploy', 'verify', 'diff', 'images'])

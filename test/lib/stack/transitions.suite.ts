@@ -15,7 +15,7 @@ interface Transition {
   readonly article?: string;
 }
 
-const { prod, dev, 'own domain': calls } = variants;
+const { prod, dev, 'own domain': calls, 'own certificate': ownCertificate } = variants;
 const existingRedis = { backplane: 'existing', redisAddress: 'redis.internal' };
 const { domainName, hostedZoneId, hostedZoneName } = calls;
 const domain = { ...prod, domainName, hostedZoneId, hostedZoneName };
@@ -91,6 +91,26 @@ const transitions: Record<string, Transition> = {
   'endpoints of AWS, removed': { before: { privateLink: true }, after: dev },
   'no NAT gateways': { before: { natGateways: 2 }, after: dev },
   'another image': { before: dev, after: { imageUri: 'public.ecr.aws/team/app:2' } },
+  'another certificate': {
+    before: ownCertificate,
+    after: { ...ownCertificate, certificateArn: `${ownCertificate.certificateArn}-new` },
+  },
+  'CloudFront before a domain': {
+    before: domain,
+    after: { ...domain, cloudFront: true },
+    replaces: ['EdgeWebAcl'],
+    article: protection,
+  },
+  'another image of LiveKit': {
+    before: calls,
+    after: { ...calls, liveKitImageUri: 'public.ecr.aws/team/livekit:2' },
+  },
+  'another agent': {
+    before: calls,
+    after: { ...calls, agentImageUri: 'public.ecr.aws/team/agent:2', agentHealthCommand: 'true' },
+  },
+  'the agents, away': { before: calls, after: { ...calls, agentTasks: 0 } },
+  'the agents, back': { before: { ...calls, agentTasks: 0 }, after: calls },
   'another processor': { before: dev, after: { cpuArchitecture: 'x86_64' } },
   'a rotation of LiveKit’s key': {
     before: calls,

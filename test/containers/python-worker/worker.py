@@ -18,7 +18,12 @@ async def answer(call: agents.JobContext) -> None:
         answers.add(task)
         task.add_done_callback(answers.discard)
 
+    def on_left(_: rtc.RemoteParticipant) -> None:
+        if not call.room.remote_participants:
+            call.shutdown("the caller has left")
+
     call.room.on("data_received", on_data)
+    call.room.on("participant_disconnected", on_left)
     await call.connect()
 
 

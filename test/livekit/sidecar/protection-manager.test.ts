@@ -207,12 +207,26 @@ test('if the ECS API refuses, calls stay protected', async () => {
   expect(drained).toBe(0);
 });
 
-test('an agent’s worker is protected while it has jobs', async () => {
-  response = { status: 200, type: 'application/json', body: JSON.stringify({ active_jobs: 2 }) };
+test.each([
+  ['in JavaScript', { active_jobs: 0 }],
+  // Protobuf's JSON leaves zeros out.
+  ['in Python', { worker_type: 'JT_ROOM', agent_name: 'voice', sdk_version: '1.8.9', protocol_version: 1 }],
+])('an agent’s worker %s is protected while it has jobs', async (_, idle) => {
+  const answer = (body: object) => {
+    response = { status: 200, type: 'application/json', body: JSON.stringify(body) };
+  };
+  answer({ ...idle, active_jobs: 2 });
   await check();
-  response = { status: 200, type: 'application/json', body: JSON.stringify({ active_jobs: 0 }) };
+  answer(idle);
   await check();
   expect(host.asked.map(({ ProtectionEnabled }) => ProtectionEnabled)).toEqual([true, false]);
+});
+
+test('what does not answer as a worker does says nothing about jobs', async () => {
+  response = { status: 200, type: 'application/json', body: '{"ok":true}' };
+  await check();
+  expect(host.asked).toEqual([]);
+  expect(lines.join('\n')).toContain('the response is not that of a worker');
 });
 
 describe('the decision', () => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { paths } from '../names.ts';
@@ -145,7 +145,9 @@ export async function startService(environment: Environment, log: Logger): Promi
       endStallWatch();
       // Socket.IO waits for all connections of clients to end, and those that are relayed are the relay's to close.
       signalr.close();
+      const closed = endConnections(http.server);
       await Promise.all([io.close(), relay?.close()]);
+      closed();
       await http.close();
       for (const end of ends) end();
       await closeHubs();
@@ -262,4 +264,22 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     log,
     watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
   });
+}
+
+/** Requests that are under way when the server closes are answered within this time, in milliseconds, or not at all. */
+const longestAnswerMs = 5_000;
+
+/**
+ * Ends the connections of a server that closes. Node ends those that are idle at that moment, and would wait for the
+ * others until their keep-alive is over.
+ *
+ * @returns what is called when it has closed
+ */
+function endConnections(server: HttpServer): () => void {
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
+  const all = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
+  return () => {
+    clearInterval(idle);
+    clearTimeout(all);
+  };
 }

@@ -1,3 +1,4 @@
+import { HttpTransportType, HubConnectionBuilder, LogLevel } from '@microsoft/signalr';
 import { io, type Socket } from 'socket.io-client';
 import { longestStopMs } from '../../../../app/server/process/drain.ts';
 import {
@@ -98,4 +99,18 @@ test('on ECS: it drains once its task is deactivating, and ends at SIGTERM', asy
 test('the longest way out follows the drain', () => {
   expect(longestStopMs(60) - longestStopMs(10)).toBe(50_000);
   expect(longestStopMs(60)).toBeLessThan(120_000);
+});
+
+test('a client by long polling that has left leaves no connection behind that holds up the end', async () => {
+  const instance = await start({ DRAIN_SECONDS: '0', AUTH: 'none' });
+  const connection = new HubConnectionBuilder()
+    .withUrl(`${instance.url}/chathub`, HttpTransportType.LongPolling)
+    .configureLogging(LogLevel.None)
+    .build();
+  await connection.start();
+  await connection.invoke('Join', 'room');
+  await connection.stop();
+  instance.process.kill('SIGTERM');
+  expect(await instance.ended()).toBe(0);
+  expect(instance.output()).toContain('stopped');
 });

@@ -143,11 +143,20 @@ describe('through a proxy', () => {
 
   test('without stickiness and cookies all holds: instances relay to each other', async () => {
     const url = await using(spreadingProxy(joined.map((instance) => instance.url)));
-    const outcome = await verifyAt(url, '--only', 'instances,polling,websocket,stickiness-cookie,delivery');
+    const only = 'instances,polling,websocket,stickiness-cookie,signalr,delivery';
+    const outcome = await verifyAt(url, '--only', only);
     expect(outcome.code).toBe(0);
-    expect(resultsOf(outcome)['stickiness-cookie']).toMatchObject({
-      status: 'passed',
-      proved: 'no cookie is set, and none is needed: 28 requests of 7 sessions on 2 instances, 0 astray',
+    expect(resultsOf(outcome)).toMatchObject({
+      'stickiness-cookie': {
+        status: 'passed',
+        proved: 'no cookie is set, and none is needed: 28 requests of 7 sessions on 2 instances, 0 astray',
+      },
+      signalr: {
+        status: 'passed',
+        proved: expect.stringMatching(
+          /^12 negotiations without cookies, 0 connections unknown; 5 clients by /,
+        ),
+      },
     });
   });
 

@@ -12,6 +12,7 @@ import type { Message } from '../protocol/hub.ts';
 import type { HubSocket } from './connection/connect.ts';
 import { randomId } from './connection/random-id.ts';
 import { callUntilAvailable } from './requests/call.ts';
+import { callerOf } from './requests/socket-caller.ts';
 
 /** A question, and the part of its answer that has arrived. */
 export interface Answer {
@@ -119,7 +120,7 @@ export async function ask(
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<string> {
   const named = { ...request, id: request.id ?? randomId() };
-  const { turn } = await callUntilAvailable<AskReply>(socket, 'ask', () => named, {
+  const { turn } = await callUntilAvailable<AskReply>(callerOf(socket), 'ask', () => named, {
     forMs,
     longestMs: longestTryMs,
   });
@@ -135,5 +136,5 @@ export async function cancel(
   turn: string,
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<void> {
-  await callUntilAvailable(socket, 'cancel', () => ({ turn }), { forMs, longestMs: longestTryMs });
+  await callUntilAvailable(callerOf(socket), 'cancel', () => ({ turn }), { forMs, longestMs: longestTryMs });
 }

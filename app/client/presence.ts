@@ -1,7 +1,6 @@
 import type { PresenceChange, PresencePosition, PresenceReply } from '../protocol/hub.ts';
-import type { HubSocket } from './connection/connect.ts';
 import type { Notifier } from './connection/notify.ts';
-import type { Attempts } from './requests/call.ts';
+import type { Attempts, Caller } from './requests/call.ts';
 import { mayRetry } from './requests/errors.ts';
 import { Sync } from './requests/sync.ts';
 
@@ -37,19 +36,19 @@ export class PresenceList {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(room: string, socket: HubSocket, onChange: OnPresence, notifier: Notifier) {
+  constructor(room: string, caller: Caller, onChange: OnPresence, notifier: Notifier) {
     this.room = room;
     this.#onChange = onChange;
     this.#notifier = notifier;
     this.#sync = new Sync({
-      socket,
+      caller,
       notifier,
       run: (attempts) => this.#ask(attempts),
       // `forbidden`: this connection has not joined the room again yet.
       onError: ({ code }) => code === 'forbidden' || mayRetry(code),
       longestPauseMs,
     });
-    if (socket.connected) this.ask();
+    if (caller.connected) this.ask();
   }
 
   get members(): readonly string[] {

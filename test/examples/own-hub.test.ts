@@ -124,3 +124,24 @@ test('what its code sends reaches the caller, a user and a room, by both kinds o
   const reason = await new Promise((resolve) => nobody.socket.once('disconnect', resolve));
   expect([reason, nobody.heard]).toEqual(['io server disconnect', []]);
 });
+
+test("a user's session is the same over both kinds of clients and on all instances, and its limit holds for both", async () => {
+  const [one, two] = [await start('three'), await start('four')];
+  const eve = socketOf(one, 'eve');
+  const { connection } = await connectionOf(two, 'eve');
+  expect(await connection.invoke('Mine')).toEqual({ ok: true });
+  expect(await eve.socket.emitWithAck('assign', { task: 'dig', to: 'bob' })).toMatchObject({ ok: true });
+  expect(await connection.invoke('Mine')).toEqual({ ok: true, task: 'dig' });
+  await connection.invoke('Assign', 'rake', 'bob');
+  expect(await eve.socket.emitWithAck('mine', {})).toEqual({ ok: true, task: 'rake' });
+
+  const replies = await Promise.all(
+    Array.from({ length: 40 }, () => eve.socket.emitWithAck('assign', { task: 'dig', to: 'bob' })),
+  );
+  expect(replies).toContainEqual({
+    ok: false,
+    error: { code: 'rate_limited', message: expect.stringMatching(/^try again in \d+ ms$/) },
+  });
+  const assigned = Array.from({ length: 40 }, () => connection.invoke('Assign', 'dig', 'bob'));
+  await expect(Promise.all(assigned)).rejects.toThrow(/HubException: rate_limited: try again in \d+ ms$/);
+});

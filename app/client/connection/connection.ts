@@ -1,4 +1,5 @@
 import type { HubSocket } from './connect.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import { randomId } from './random-id.ts';
 import { endConnection, TransportOrder } from './transports.ts';
 
@@ -48,7 +49,7 @@ export class HubConnection {
   #isProbing = false;
   #isEnding = false;
   #endedFromOutside = false;
-  #alone: Promise<unknown> = Promise.resolve();
+  readonly #tasks = new OneAtATime();
 
   private constructor(socket: HubSocket) {
     this.#socket = socket;
@@ -123,9 +124,7 @@ export class HubConnection {
 
   /** Runs tasks one at a time, to find out which of several requests ends the connection. */
   alone<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#alone.then(task);
-    this.#alone = done.catch(() => undefined);
-    return done;
+    return this.#tasks.run(task);
   }
 
   /** If no call had a reply on this connection, another transport may get through. */

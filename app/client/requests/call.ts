@@ -1,19 +1,29 @@
-import type { Acknowledgement } from '../../protocol/hub.ts';
 import { Backoff } from '../connection/backoff.ts';
-import type { HubSocket } from '../connection/connect.ts';
-import { HubConnection } from '../connection/connection.ts';
 import { HubError, mayRetry } from './errors.ts';
-import { measureRequest } from './request-size.ts';
 
 /** How long to wait for a reply, in milliseconds. */
-const replyTimeoutMs = 6_000;
+export const replyTimeoutMs = 6_000;
 /** On a network as slow as GPRS, each so many bytes of a request take a millisecond more. */
 const bytesPerMs = 8;
 /** If a connection ends so soon after a request, in milliseconds, the request may be the cause. */
-const rightBehindMs = 2_000;
+export const rightBehindMs = 2_000;
+
+/** What a request of so many bytes may take beside `replyTimeoutMs`, in milliseconds. */
+export function sendingMs(bytes: number): number {
+  return bytes / bytesPerMs;
+}
+
+/** The connection to a hub, as requests need it, whatever its protocol. */
+export interface Caller {
+  readonly connected: boolean;
+  /** Calls a method once, on the current connection. @throws HubError; `NoReplyError` if the service did not reply */
+  call<T>(method: string, request: object): Promise<T>;
+  /** Runs tasks one at a time, to find out which of several requests ends the connection. */
+  alone<T>(task: () => Promise<T>): Promise<T>;
+}
 
 /** The service did not reply. `refused` if nothing was sent, else `uncertain`. */
-class NoReplyError extends HubError {
+export class NoReplyError extends HubError {
   /** The service or the network ended the connection right after this request. */
   readonly endedConnection: boolean;
 
@@ -21,54 +31,6 @@ class NoReplyError extends HubError {
     super({ code, message });
     this.endedConnection = endedConnection;
   }
-}
-
-/**
- * Calls a method of the hub on the current connection. If no reply comes, it checks whether the connection is alive.
- * If the token has expired, it renews the connection with a new one.
- *
- * @throws HubError; `uncertain` if the connection ended or no reply came, `too_large` if nothing was sent
- */
-export async function call<T>(socket: HubSocket, method: string, request: object): Promise<T> {
-  const connection = HubConnection.of(socket);
-  const bytes = measureRequest(method, request, connection.limits);
-  if (!socket.connected) throw new NoReplyError('refused', 'not connected to the service');
-  const reply = await send<T>(socket, method, request, bytes / bytesPerMs);
-  connection.replied();
-  if (reply.ok) return reply;
-  if (reply.error.code === 'expired') connection.renew();
-  throw new HubError(reply.error);
-}
-
-function send<T>(
-  socket: HubSocket,
-  method: string,
-  request: object,
-  extraMs: number,
-): Promise<Acknowledgement<T>> {
-  const connection = HubConnection.of(socket);
-  const sentAt = Date.now();
-  // The probe starts at half of the time, so that a dead connection is found before the time is over.
-  const timer = setTimeout(() => void connection.probe(), replyTimeoutMs / 2 + extraMs);
-  const replied = new Promise<Acknowledgement<T>>((resolve, reject) => {
-    const onReply = (error: Error | null, reply: Acknowledgement<T>) => {
-      if (!error) return resolve(reply);
-      if (socket.connected) return reject(new NoReplyError('uncertain', `no reply to ${method}`));
-      const isRightBehind = Math.abs(Date.now() - sentAt) < rightBehindMs + extraMs;
-      const message = `the connection ended before ${method} was answered`;
-      reject(new NoReplyError('uncertain', message, isRightBehind && connection.endedFromOutside));
-    };
-    const asking = socket.timeout(replyTimeoutMs + extraMs) as unknown as {
-      emit(name: string, payload: object, reply: typeof onReply): void;
-    };
-    try {
-      asking.emit(method, request, onReply);
-    } catch (error) {
-      // The encoder threw, so nothing was sent.
-      reject(new HubError({ code: 'bad_request', message: `not to be sent: ${(error as Error).message}` }));
-    }
-  });
-  return replied.finally(() => clearTimeout(timer));
 }
 
 /**
@@ -82,11 +44,11 @@ const mostEnds = 3;
  * cause: each repeat would interrupt all rooms of the client.
  */
 export class Attempts {
-  readonly #socket: HubSocket;
+  readonly #caller: Caller;
   #ends = 0;
 
-  constructor(socket: HubSocket) {
-    this.#socket = socket;
+  constructor(caller: Caller) {
+    this.#caller = caller;
   }
 
   get areOver(): boolean {
@@ -95,12 +57,12 @@ export class Attempts {
 
   /** @throws HubError */
   async call<T>(method: string, request: object): Promise<T> {
-    const attempt = () => call<T>(this.#socket, method, request);
+    const attempt = () => this.#caller.call<T>(method, request);
     try {
       // All requests that were under way when a connection ended are suspects. The last try of each runs alone, which
       // shows the cause.
       const isLast = this.#ends === mostEnds - 1;
-      const reply = await (isLast ? HubConnection.of(this.#socket).alone(attempt) : attempt());
+      const reply = await (isLast ? this.#caller.alone(attempt) : attempt());
       this.#ends = 0;
       return reply;
     } catch (error) {
@@ -129,7 +91,7 @@ interface RetryOptions {
  *   try would not help. `bad_request` also if `forMs` is out of range
  */
 export async function callUntilAvailable<T>(
-  socket: HubSocket,
+  caller: Caller,
   method: string,
   request: (ageMs: number) => object,
   { forMs, longestMs, isOver = () => false }: RetryOptions,
@@ -138,7 +100,7 @@ export async function callUntilAvailable<T>(
     const message = `forMs must be 0–${longestMs}, got ${forMs}: later, a repeat could be done a second time`;
     throw new HubError({ code: 'bad_request', message });
   }
-  const attempts = new Attempts(socket);
+  const attempts = new Attempts(caller);
   const backoff = new Backoff();
   const stopwatch = new Stopwatch();
   let mayBeDone = false;

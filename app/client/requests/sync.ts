@@ -1,7 +1,6 @@
 import { Backoff } from '../connection/backoff.ts';
-import type { HubSocket } from '../connection/connect.ts';
 import type { Notifier } from '../connection/notify.ts';
-import { Attempts } from './call.ts';
+import { Attempts, type Caller } from './call.ts';
 import { HubError } from './errors.ts';
 
 /** How long to pause a request after which connections ended, in milliseconds. The pauses grow. */
@@ -9,7 +8,7 @@ const firstSuspensionMs = 15_000;
 const longestSuspensionMs = 300_000;
 
 export interface SyncOptions {
-  readonly socket: HubSocket;
+  readonly caller: Caller;
   readonly notifier: Notifier;
   /** Brings the client up to date, with calls of these attempts. @throws HubError */
   readonly run: (attempts: Attempts) => Promise<void>;
@@ -33,7 +32,7 @@ export class Sync {
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    this.#attempts = new Attempts(options.socket);
+    this.#attempts = new Attempts(options.caller);
   }
 
   get isRunning(): boolean {
@@ -52,10 +51,10 @@ export class Sync {
   }
 
   async #runUntilLevel(): Promise<void> {
-    const { socket, longestPauseMs } = this.#options;
+    const { caller, longestPauseMs } = this.#options;
     const backoff = new Backoff(longestPauseMs);
     this.#isRunning = true;
-    while (this.#again && !this.#closed && !this.#attempts.areOver && socket.connected) {
+    while (this.#again && !this.#closed && !this.#attempts.areOver && caller.connected) {
       this.#again = false;
       if (await this.#runOnce()) continue;
       this.#again = true;
@@ -88,7 +87,7 @@ export class Sync {
     const pauseMs = Math.min(longestSuspensionMs, firstSuspensionMs * 2 ** this.#suspensions);
     this.#suspensions += 1;
     this.#timer = setTimeout(() => {
-      this.#attempts = new Attempts(this.#options.socket);
+      this.#attempts = new Attempts(this.#options.caller);
       this.request();
     }, pauseMs);
     const message = `the connection ended right behind this, each time: it is tried again in ${pauseMs / 1_000} s`;

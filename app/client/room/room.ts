@@ -1,8 +1,7 @@
 import type { JoinReply, Lost, Message, Position } from '../../protocol/hub.ts';
-import type { HubSocket } from '../connection/connect.ts';
 import type { Notifier } from '../connection/notify.ts';
 import { randomId } from '../connection/random-id.ts';
-import { type Attempts, callUntilAvailable } from '../requests/call.ts';
+import { type Attempts, type Caller, callUntilAvailable } from '../requests/call.ts';
 import { HubError, mayRetry } from '../requests/errors.ts';
 import { Sync } from '../requests/sync.ts';
 import { RoomCursor } from './cursor.ts';
@@ -49,7 +48,7 @@ const longestTryMs = 60_000;
 /** One room as this client has joined it. */
 export class ClientRoom<Body = unknown> {
   readonly name: string;
-  readonly #socket: HubSocket;
+  readonly #caller: Caller;
   readonly #handlers: RoomHandlers<Body>;
   readonly #notifier: Notifier;
   readonly #cursor = new RoomCursor();
@@ -66,13 +65,13 @@ export class ClientRoom<Body = unknown> {
 
   constructor(
     name: string,
-    socket: HubSocket,
+    caller: Caller,
     handlers: RoomHandlers<Body>,
     options: JoinOptions,
     notifier: Notifier,
   ) {
     this.name = name;
-    this.#socket = socket;
+    this.#caller = caller;
     this.#handlers = handlers;
     this.#notifier = notifier;
     this.#since = options.since;
@@ -83,7 +82,7 @@ export class ClientRoom<Body = unknown> {
     });
     this.#joined.catch(() => undefined);
     this.#sync = new Sync({
-      socket,
+      caller,
       notifier,
       run: (attempts) => this.#join(attempts),
       onError: (error) => {
@@ -92,7 +91,7 @@ export class ClientRoom<Body = unknown> {
       },
       onSuspended: (error) => this.#refused(error),
     });
-    if (socket.connected) this.rejoin();
+    if (caller.connected) this.rejoin();
   }
 
   /** Resolves when the room was joined for the first time. @throws HubError if the service refuses */
@@ -117,7 +116,7 @@ export class ClientRoom<Body = unknown> {
     { id = randomId(), forMs = longestTryMs }: PublishOptions = {},
   ): Promise<Position> {
     const request = (age: number) => ({ room: this.name, id, body, ...(age > 0 && { age }) });
-    const { epoch, offset } = await callUntilAvailable<Position>(this.#socket, 'publish', request, {
+    const { epoch, offset } = await callUntilAvailable<Position>(this.#caller, 'publish', request, {
       forMs,
       longestMs: longestTryMs,
       isOver: () => this.#closed,

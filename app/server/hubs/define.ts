@@ -2,11 +2,13 @@ import type { z } from 'zod';
 import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Cache } from '../cache/open-cache.ts';
+import type { RateRule } from '../limits/rule.ts';
 import type { PublishOptions } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import type { ReplyText } from '../rooms/rpc.ts';
 import type { HubMember } from './member.ts';
+import type { UserSession } from './user-sessions.ts';
 
 /** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
 export interface HubDefinition {
@@ -30,6 +32,10 @@ export interface HubDefinition {
   /** May this user do that in this room? The token's `rooms` are looked at before. @default everyone may */
   readonly authorize?: HubAuthorize;
   readonly limits?: Partial<HubLimits>;
+  /** How often its code lets one user do what, on all instances together: `call.limit(name)`. @default nothing */
+  readonly rateLimits?: Readonly<Record<string, HubRateLimit>>;
+  /** What its code keeps for each user, by name: `call.session`. @default nothing */
+  readonly session?: Readonly<Record<string, z.ZodType>>;
   /** Who publishes: whoever is authorized, or backends alone, over HTTP. @default 'clients' */
   readonly publishers?: 'clients' | 'backends';
   /** Members see who else is in the room. @default true */
@@ -42,6 +48,9 @@ export type HubAuthorize = (
   action: 'join' | 'publish',
   room: string,
 ) => Grant | undefined | Promise<Grant | undefined>;
+
+/** A bucket of tokens for each user: so many fit in, and so many are added a second. */
+export type HubRateLimit = Omit<RateRule, 'name'>;
 
 /** What one connection may take. */
 export interface HubLimits {
@@ -56,6 +65,13 @@ export const defaultLimits: HubLimits = { rooms: 1_000, bodyBytes: 65_536 };
 export interface BroadcastOptions {
   /** The caller's connection does not get it. @default false */
   readonly exceptCaller?: boolean;
+}
+
+export interface LimitOptions {
+  /** Whose bucket it is, such as a room's. @default the caller's subject */
+  readonly of?: string;
+  /** What this costs. Where one token is left, all are taken, and later calls wait for what was lacking. @default 1 */
+  readonly tokens?: number;
 }
 
 /** What a method is given beside its request. */
@@ -87,6 +103,14 @@ export interface HubCall {
   broadcast(room: string, event: string, payload: unknown, options?: BroadcastOptions): void;
   /** Values that this hub's code keeps for a time, shared by all instances. */
   readonly cache: Cache<unknown>;
+  /**
+   * Takes tokens of one of the hub's rate limits. It does not wait for Redis: instances sync once a second, and while
+   * Redis is away each limits alone.
+   * @throws RpcError `rate_limited`, which says when to try again; nothing was taken
+   */
+  limit(name: string, options?: LimitOptions): void;
+  /** What is kept for the caller's user until an hour after it was set or read last, for all of its connections. */
+  readonly session: UserSession;
 }
 
 /** Why a stream's items are not wanted any more: its client said so, its connection ended, or this instance leaves. */
@@ -162,6 +186,7 @@ export function defineHub(definition: HubDefinition): HubDefinition {
     throw new Error(`hub ${name}: ${twice.join(', ')} is a method and a stream: rename one`);
   const taken = names.filter((each) => reserved.includes(each));
   if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
+  assertRateLimits(definition);
   const { path = pathOf(definition) } = definition;
   if (!/^(\/[a-z0-9][a-z0-9._-]*)+$/.test(path) || isTaken(path)) {
     throw new Error(
@@ -169,4 +194,17 @@ export function defineHub(definition: HubDefinition): HubDefinition {
     );
   }
   return definition;
+}
+
+/** @throws Error when a rate limit would let nothing through, or everything */
+function assertRateLimits({ name, rateLimits = {} }: HubDefinition): void {
+  const bad = Object.entries(rateLimits).filter(
+    ([, { burst, perSecond }]) =>
+      !(burst >= 1 && perSecond > 0 && Number.isFinite(burst) && Number.isFinite(perSecond)),
+  );
+  if (bad.length === 0) return;
+  const got = bad.map(([limit, { burst, perSecond }]) => `${limit} with ${burst} and ${perSecond}`);
+  throw new Error(
+    `hub ${name}: a rate limit needs a burst of 1 or more, and more than 0 per second, got: ${got.join(', ')}`,
+  );
 }

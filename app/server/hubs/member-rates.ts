@@ -31,6 +31,7 @@ export function consumeAsk(limits: Pick<Limits, 'ask'>, { identity, address }: L
   refuseWithin(limits.ask(identity, address));
 }
 
-function refuseWithin(waitMs: number | undefined): void {
+/** @param waitMs undefined: it may go on. @throws RpcError `rate_limited` */
+export function refuseWithin(waitMs: number | undefined): void {
   if (waitMs !== undefined) throw new RpcError('rate_limited', `try again in ${waitMs} ms`);
 }

@@ -1,6 +1,7 @@
 import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
 import type { Cache } from '../cache/open-cache.ts';
+import type { RateLimiters } from '../limits/rate-limiters.ts';
 import type { ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
@@ -16,7 +17,9 @@ import {
 import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
 import type { HubMember } from './member.ts';
+import { refuseWithin } from './member-rates.ts';
 import type { UserEvents } from './user-events.ts';
+import type { UserSessions } from './user-sessions.ts';
 
 export interface MethodsOptions {
   readonly rooms: ServedRooms<HubMember>;
@@ -27,6 +30,9 @@ export interface MethodsOptions {
   readonly users: UserEvents;
   /** Of the hub's own code. */
   readonly cache: Cache<unknown>;
+  /** By the names of the hub's rate limits. */
+  readonly limiters: RateLimiters<string>;
+  readonly sessions: UserSessions;
 }
 
 /** A stream, for members of every transport that has streams. */
@@ -80,12 +86,17 @@ export function streamHandlers(
 /** What a hub's code is given of its caller. */
 export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates, users, cache }: MethodsOptions,
+  { rooms, authorize, rates, users, cache, limiters, sessions }: MethodsOptions,
 ): (member: HubMember) => HubCall {
   const checked = (event: string, payload: unknown) => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
     return schema.parse(payload);
+  };
+  const limiterOf = (name: string) => {
+    const limiter = Object.hasOwn(limiters.of, name) ? limiters.of[name] : undefined;
+    if (!limiter) throw new Error(`the hub defines no rate limit ${name}`);
+    return limiter;
   };
   return (member) => ({
     member,
@@ -94,6 +105,9 @@ export function callsOf(
     rates,
     grantOf: async (room) => authorize(member, 'join', room),
     cache,
+    limit: (name, { of = member.subject, tokens = 1 } = {}) =>
+      refuseWithin(limiterOf(name).consume(of, tokens)),
+    session: sessions.of(member.subject),
     broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
       rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),
     publish: (room, body, options) => rooms.publish(room, body, { ...options, from: member.subject }),

@@ -2,6 +2,7 @@ import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
 import { openCache } from '../cache/open-cache.ts';
+import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiters.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
@@ -17,6 +18,7 @@ import { defaultLimits, type HubCall, type HubDefinition, pathOf } from './defin
 import type { HubMember } from './member.ts';
 import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
 import { UserEvents } from './user-events.ts';
+import { UserSessions } from './user-sessions.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
@@ -74,7 +76,9 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const { deployment = 'realtime' } = context;
   const users = new UserEvents({ hub: name, members, links, deployment });
   const cache = openCache({ name: `hub-${name}`, deployment, links });
-  const served = { rooms, authorize, onFault, rates, users, cache };
+  const limiters = openHubLimiters(definition, { deployment, links });
+  const sessions = new UserSessions({ hub: name, schemas: definition.session ?? {}, links, deployment });
+  const served = { rooms, authorize, onFault, rates, users, cache, limiters, sessions };
   const callOf = callsOf(definition, served);
   return {
     name,
@@ -113,10 +117,22 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     close: async () => {
       endNotifying();
       users.close();
+      limiters.close();
       await presence?.close();
       rooms.close();
     },
   };
+}
+
+/** Their names in Redis begin with the hub's: those of two hubs are two. */
+function openHubLimiters(
+  { name, rateLimits = {} }: HubDefinition,
+  options: RateLimitersOptions,
+): RateLimiters<string> {
+  const rules = Object.entries(rateLimits).map(
+    ([limit, rule]) => [limit, { ...rule, name: `hub/${name}/${limit}` }] as const,
+  );
+  return openRateLimiters(Object.fromEntries(rules), options);
 }
 
 async function connect(

@@ -1,9 +1,8 @@
 import type { Identity } from '../auth/identity.ts';
 import { networkOf } from '../net/client-address.ts';
-import type { RedisAccess } from '../redis/access.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import { openRateLimiters, type RateLimitersOptions } from './rate-limiters.ts';
 import type { RateRule } from './rule.ts';
-import { syncBy, syncEveryMs } from './sync.ts';
 import { UnusedRooms } from './unused-rooms.ts';
 
 /**
@@ -72,10 +71,7 @@ export const defaultRules: LimitRules = {
   sessionsByAddress: rule('session', 60, 2),
 };
 
-export interface LimitsOptions {
-  /** Redis, through which instances sync. @default each limits alone */
-  readonly links?: RedisAccess | undefined;
-  readonly deployment: string;
+export interface LimitsOptions extends RateLimitersOptions {
   readonly rules?: Partial<LimitRules>;
 }
 
@@ -111,14 +107,9 @@ export interface Limits {
 /** Bytes that a message has in Redis beside its request: its entry in the log, and the key of its id. */
 const bytesPerMessage = 256;
 
-export function openLimits({ links, deployment, rules = {} }: LimitsOptions): Limits {
-  const of = { ...defaultRules, ...rules };
-  const sync = links && syncBy(links, deployment);
-  const limiters = mapValues(of, (each) => new RateLimiter({ rule: each, ...(sync ? { sync } : {}) }));
-  const timer = setInterval(() => {
-    for (const limiter of Object.values(limiters)) void limiter.syncAll();
-  }, syncEveryMs).unref();
-  return { ...limitsBy(limiters), close: () => clearInterval(timer) };
+export function openLimits({ rules = {}, ...options }: LimitsOptions): Limits {
+  const limiters = openRateLimiters({ ...defaultRules, ...rules }, options);
+  return { ...limitsBy(limiters.of), close: limiters.close };
 }
 
 function limitsBy(of: Readonly<Record<keyof LimitRules, RateLimiter>>): Omit<Limits, 'close'> {
@@ -175,11 +166,6 @@ function limitsBy(of: Readonly<Record<keyof LimitRules, RateLimiter>>): Omit<Lim
       of.readBytesByAddress.charge(networkOf(address), bytes);
     },
   };
-}
-
-function mapValues<K extends string, T, R>(of: Readonly<Record<K, T>>, map: (value: T) => R): Record<K, R> {
-  const entries = Object.entries(of) as [K, T][];
-  return Object.fromEntries(entries.map(([key, value]) => [key, map(value)])) as Record<K, R>;
 }
 
 function rule(name: string, burst: number, perSecond: number): RateRule {

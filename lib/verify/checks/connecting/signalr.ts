@@ -5,7 +5,7 @@ import {
   type Check,
   CheckFailure,
   type Context,
-  NotProvedError,
+  type Fault,
   type Proof,
   unlessSeveral,
 } from '../../check.ts';
@@ -19,13 +19,29 @@ const messagesEach = 5;
 /** Enough negotiations that a proxy without stickiness can't bring all of their polls to the same instance by luck. */
 const negotiations = 12;
 
+/** What fails by one transport alone: by now, negotiations and polls are known to work. */
+const faults = {
+  webSocket: {
+    cause: 'a proxy does not pass the WebSocket upgrade on to the hub, as polls work there',
+    fix: 'let it forward the headers Upgrade and Connection over HTTP/1.1 for all paths (in nginx: proxy_http_version 1.1 and both proxy_set_header lines)',
+  },
+  eventStream: {
+    cause: 'a proxy holds back or ends responses that go on, as polls work there',
+    fix: 'switch off its buffering and compression of text/event-stream (in nginx: proxy_buffering off), and raise its timeout of responses',
+  },
+  polling: {
+    cause: 'a proxy does not pass on what clients send, or ends polls that wait, as the first polls work',
+    fix: 'let it pass POST and DELETE as they are, and let a response take 100 s',
+  },
+} as const;
+
 const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
 const ways = [
-  { name: 'WebSockets', transport: WebSockets, isBinary: false },
-  { name: 'WebSockets with MessagePack', transport: WebSockets, isBinary: true },
-  { name: 'Server-Sent Events', transport: ServerSentEvents, isBinary: false },
-  { name: 'long polling', transport: LongPolling, isBinary: false },
-  { name: 'long polling with MessagePack', transport: LongPolling, isBinary: true },
+  { name: 'WebSockets', transport: WebSockets, isBinary: false, fault: faults.webSocket },
+  { name: 'WebSockets with MessagePack', transport: WebSockets, isBinary: true, fault: faults.webSocket },
+  { name: 'Server-Sent Events', transport: ServerSentEvents, isBinary: false, fault: faults.eventStream },
+  { name: 'long polling', transport: LongPolling, isBinary: false, fault: faults.polling },
+  { name: 'long polling with MessagePack', transport: LongPolling, isBinary: true, fault: faults.polling },
 ] as const;
 type Way = (typeof ways)[number];
 
@@ -36,7 +52,7 @@ export const signalr: Check = {
   needs: [],
   isOfSeveral: true,
   run: async (context) => {
-    await requireHub(context);
+    await requirePath(context);
     const instances = new Set<string>();
     const found = await negotiateAndPoll(context);
     const exchanged = await exchange(context, instances);
@@ -50,11 +66,16 @@ export const signalr: Check = {
   },
 };
 
-/** @throws NotProvedError where the service is of a version without SignalR, or another one */
-async function requireHub({ target }: Context): Promise<void> {
+/** @throws CheckFailure where nothing is served at the hub's path, whatever Socket.IO's clients find */
+async function requirePath({ target }: Context): Promise<void> {
   const { status } = await sendWithinLimits(`${path}/negotiate`, target.url, { method: 'POST' });
-  if (status === 404)
-    throw new NotProvedError(`${path}/negotiate answers 404: this service has no SignalR hubs`);
+  if (status !== 404 && status !== 405) return;
+  throw new CheckFailure({
+    found: `POST ${path}/negotiate gets HTTP ${status}: nothing is served there`,
+    cause:
+      "a proxy passes only some paths on, such as /socket.io/, or answers others itself; or the service is of a version without SignalR's hubs",
+    fix: 'let the proxy pass all paths and methods on to the service (in nginx: `location /`), and deploy this version',
+  });
 }
 
 /** By hand, without cookies: each request may reach any instance. @returns what it proved */
@@ -69,26 +90,40 @@ async function negotiateAndPoll(context: Context): Promise<string> {
       headers,
     });
     if (negotiated.status !== 200)
-      throw failure(`a negotiation got HTTP ${negotiated.status} ${negotiated.body}`);
+      throw new CheckFailure({
+        found: `a negotiation got HTTP ${negotiated.status} ${negotiated.body.slice(0, 80)}`.trim(),
+        ...notNegotiated,
+      });
     const { connectionToken } = JSON.parse(negotiated.body) as { connectionToken: string };
     const polled = await sendWithinLimits(`${path}?id=${connectionToken}`, target.url, { headers });
     statuses.push(polled.status);
   }
   const astray = statuses.filter((status) => status !== 200).length;
   if (astray === 0) return `${negotiations} negotiations without cookies, 0 connections unknown`;
-  throw failure(
-    `${astray} of ${negotiations} connections that were negotiated without cookies are unknown where their poll arrived (${list([...new Set(statuses)].map((status) => `HTTP ${status}`))})`,
-  );
-}
-
-function failure(found: string): CheckFailure {
-  return new CheckFailure({
-    found,
-    cause:
-      '"No Connection with that ID": the instances can not relay to each other, or a proxy drops the query of requests',
-    fix: 'let the instances reach each other (RELAY_PORT, RELAY_HOST; one Redis for all), and let the proxy pass paths, queries, POST and DELETE as they are',
+  throw new CheckFailure({
+    found: `${astray} of ${negotiations} connections that were negotiated without cookies are unknown where their poll arrived (${list([...new Set(statuses)].map((status) => `HTTP ${status}`))})`,
+    ...unknownConnection,
   });
 }
+
+type Explanation = Omit<Fault, 'found'>;
+
+const notNegotiated: Explanation = {
+  cause: 'a proxy or a firewall answers negotiations itself, or an instance does not take them',
+  fix: "look in the proxy's log for POST requests, then in the instances' logs for refused clients",
+};
+
+const unknownConnection: Explanation = {
+  cause:
+    '"No Connection with that ID": the instances can not relay to each other, or a proxy drops the query of requests',
+  fix: 'let the instances reach each other (RELAY_PORT, RELAY_HOST; one Redis for all), and let the proxy pass paths, queries, POST and DELETE as they are',
+};
+
+const notDelivered: Explanation = {
+  cause:
+    "messages do not reach SignalR's clients as they are published: if `delivery` fails too, it names what lies between the instances; else a proxy holds back what is sent",
+  fix: 'first what `delivery` says; then switch off buffering and caching in the proxy (in nginx: proxy_buffering off)',
+};
 
 interface Member {
   readonly way: Way;
@@ -136,9 +171,10 @@ async function exchange(context: Context, instances: Set<string>): Promise<strin
       const all = expected * members.length;
       return `${members.length} clients by ${list(ways.map(({ name }) => name))}: ${all} of ${all} deliveries in order, and as many by streams`;
     }
-    throw failure(
-      `of ${expected} messages ${list(broken.map(({ way, heard, followed }) => `${way.name} delivered ${heard.length}, and ${followed.length} by a stream, or not in order`))}`,
-    );
+    throw new CheckFailure({
+      found: `of ${expected} messages ${list(broken.map(({ way, heard, followed }) => `${way.name} delivered ${heard.length}, and ${followed.length} by a stream, or not in order`))}`,
+      ...notDelivered,
+    });
   } finally {
     await Promise.all(members.map(({ connection }) => connection.stop().catch(() => undefined)));
   }
@@ -155,11 +191,11 @@ async function build({ target, tokens }: Context, { transport, isBinary }: Way):
   return (isBinary ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
 }
 
-async function attempt<T>({ name }: Way, { timeoutMs }: Context, work: Promise<T>): Promise<T> {
+async function attempt<T>({ name, fault }: Way, { timeoutMs }: Context, work: Promise<T>): Promise<T> {
   try {
     return await within(work, timeoutMs, `nothing came within ${timeoutMs / 1_000} s`);
   } catch (error) {
-    throw failure(`by ${name}: ${(error as Error).message}`);
+    throw new CheckFailure({ found: `by ${name}: ${(error as Error).message}`, ...fault });
   }
 }
 

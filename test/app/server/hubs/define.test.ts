@@ -35,6 +35,18 @@ test.each(['chathub', '/Chat', '/a//b', '/api/chat', '/socket.io', '/health', '/
   },
 );
 
+test.each([
+  [0, 1],
+  [5, 0],
+  [Number.NaN, 1],
+  [1, Number.POSITIVE_INFINITY],
+])('a rate limit of %d and %d is refused', (burst, perSecond) => {
+  const rateLimits = { fine: { burst: 1, perSecond: 0.1 }, moves: { burst, perSecond } };
+  expect(() => defineHub({ name: 'games', rateLimits })).toThrow(
+    `hub games: a rate limit needs a burst of 1 or more, and more than 0 per second, got: moves with ${burst} and ${perSecond}`,
+  );
+});
+
 test('a hub is served at a path of its own, or of its name', () => {
   expect(pathOf(defineHub({ name: 'games' }))).toBe('/gameshub');
   expect(pathOf(defineHub({ name: 'games', path: '/hubs/v1/games' }))).toBe('/hubs/v1/games');

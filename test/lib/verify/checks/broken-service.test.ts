@@ -248,6 +248,15 @@ const broken: readonly Broken[] = [
   },
 ];
 
+test('a service without hubs of SignalR: signalr', async () => {
+  expect(await check('signalr', {})).toMatchObject({
+    status: 'failed',
+    found: 'POST /chathub/negotiate gets HTTP 404: nothing is served there',
+    cause: expect.stringMatching(/^a proxy passes only some paths on, .* a version without SignalR's hubs$/),
+    fix: expect.stringContaining('location /'),
+  });
+});
+
 /** Runs the check of presence with expectations of its own. */
 async function checkPresence(graceMs: number, expectations: Parameters<typeof presenceCheck>[0]) {
   const { url, close } = await openBrokenService({ isOpen: true, graceMs });

@@ -143,17 +143,26 @@ describe('through a proxy', () => {
 
   test('without stickiness and cookies all holds: instances relay to each other', async () => {
     const url = await using(spreadingProxy(joined.map((instance) => instance.url)));
-    const outcome = await verifyAt(url, '--only', 'instances,polling,websocket,stickiness-cookie,delivery');
+    const only = 'instances,polling,websocket,stickiness-cookie,signalr,delivery';
+    const outcome = await verifyAt(url, '--only', only);
     expect(outcome.code).toBe(0);
-    expect(resultsOf(outcome)['stickiness-cookie']).toMatchObject({
-      status: 'passed',
-      proved: 'no cookie is set, and none is needed: 28 requests of 7 sessions on 2 instances, 0 astray',
+    expect(resultsOf(outcome)).toMatchObject({
+      'stickiness-cookie': {
+        status: 'passed',
+        proved: 'no cookie is set, and none is needed: 28 requests of 7 sessions on 2 instances, 0 astray',
+      },
+      signalr: {
+        status: 'passed',
+        proved: expect.stringMatching(
+          /^12 negotiations without cookies, 0 connections unknown; 5 clients by /,
+        ),
+      },
     });
   });
 
   test('where they can not reach each other: polling names it, and later checks still run', async () => {
     const url = await using(spreadingProxy(apart.map((instance) => instance.url)));
-    const only = 'instances,polling,websocket,stickiness-cookie,delivery';
+    const only = 'instances,polling,websocket,stickiness-cookie,signalr,delivery';
     const outcome = await verifyAt(url, '--only', only);
     expect(outcome.code).toBe(1);
     expect(statuses(outcome)).toEqual({
@@ -161,6 +170,7 @@ describe('through a proxy', () => {
       polling: 'failed',
       websocket: 'passed',
       'stickiness-cookie': 'failed',
+      signalr: 'failed',
       delivery: 'passed',
     });
     expect(resultsOf(outcome)).toMatchObject({
@@ -173,6 +183,12 @@ describe('through a proxy', () => {
           /^the handshake sets no cookie, 2 instances answer, and \d+ of 28 requests/,
         ),
         cause: expect.stringContaining('the instances do not relay to each other'),
+      },
+      signalr: {
+        found:
+          '12 of 12 connections that were negotiated without cookies are unknown where their poll arrived (HTTP 404)',
+        cause: expect.stringMatching(/^"No Connection with that ID": the instances can not relay/),
+        fix: expect.stringContaining('RELAY_HOST; one Redis for all'),
       },
     });
   });
@@ -191,12 +207,19 @@ describe('through a proxy', () => {
 
   test('a proxy that strips the upgrade fails at WebSockets alone, and what it does is said', async () => {
     const url = await using(spreadingProxy([joined[0]?.url as string], { upgrades: false }));
-    const outcome = await verifyAt(url, '--only', 'instances,polling,websocket,websocket-upgrade');
+    const only = 'instances,polling,websocket,websocket-upgrade,signalr';
+    const outcome = await verifyAt(url, '--only', only);
     expect(statuses(outcome)).toEqual({
       instances: 'passed',
       polling: 'passed',
       websocket: 'failed',
       'websocket-upgrade': 'failed',
+      signalr: 'failed',
+    });
+    expect(resultsOf(outcome).signalr).toMatchObject({
+      found: expect.stringMatching(/^by WebSockets: /),
+      cause: 'a proxy does not pass the WebSocket upgrade on to the hub, as polls work there',
+      fix: expect.stringContaining('proxy_http_version 1.1'),
     });
     for (const [name, found] of [
       ['websocket', /polling works; a plain upgrade gets HTTP\/1.1 400 .*Bad request/],
@@ -208,6 +231,29 @@ describe('through a proxy', () => {
         fix: expect.stringContaining('proxy_http_version 1.1'),
       });
     }
+  });
+
+  test.each([
+    [
+      'of other paths alone answers 404',
+      { closed: /^\/chathub/ },
+      /^POST \/chathub\/negotiate gets HTTP 404/,
+    ],
+    ['drops queries', { withoutQuery: /^\/chathub\?/ }, /^12 of 12 connections .* unknown .*HTTP 40\d/],
+  ])('a proxy that %s fails with SignalR alone', async (_what, options, found) => {
+    const url = await using(spreadingProxy([joined[0]?.url as string], options));
+    const outcome = await verifyAt(url, '--only', 'polling,signalr');
+    expect(outcome.code).toBe(1);
+    expect(resultsOf(outcome)).toMatchObject({
+      polling: { status: 'passed' },
+      signalr: {
+        status: 'failed',
+        found: expect.stringMatching(found),
+        cause: expect.stringMatching(
+          'closed' in options ? /a proxy passes only some paths on/ : /a proxy drops the query/,
+        ),
+      },
+    });
   });
 
   test('a proxy that cuts idle connections is named with the time that it took', async () => {

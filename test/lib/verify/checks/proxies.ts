@@ -35,19 +35,25 @@ interface SpreadingOptions {
   readonly upgrades?: boolean;
   /** Cut WebSockets on which nothing moved for so long. @default never */
   readonly idleMs?: number;
+  /** Paths that are answered 404 and go nowhere. @default none */
+  readonly closed?: RegExp;
+  /** Paths whose query is dropped. @default none */
+  readonly withoutQuery?: RegExp;
 }
 
 /** A proxy with a common mistake: each request goes to the next target, cookies or not. */
 export async function spreadingProxy(
   targets: readonly string[],
-  { upgrades = true, idleMs }: SpreadingOptions = {},
+  { upgrades = true, idleMs, closed, withoutQuery }: SpreadingOptions = {},
 ): Promise<TestProxy> {
   let turn = 0;
   const next = () => new URL(targets[turn++ % targets.length] as string);
   const server = createServer((request, response) => {
+    const { method, url = '/' } = request;
+    if (closed?.test(url)) return void response.writeHead(404).end();
+    const path = withoutQuery?.test(url) ? url.split('?')[0] : url;
     const { hostname, port } = next();
     const { connection: _hop, upgrade: _dropped, cookie: _cookie, ...headers } = request.headers;
-    const { method, url: path } = request;
     const onward = forward({ hostname, port, method, path, headers, agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);

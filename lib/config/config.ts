@@ -59,6 +59,17 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** The CDK's context as a command line sets it, of the words behind each `-c`. @throws ConfigError */
+export function contextOf(words: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(words.map(pairOf));
+}
+
+function pairOf(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new ConfigError(`\`-c\` must be knob=value, got: ${text}; write -c environment=prod`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** The knobs among the CDK's context. The CDK's own keys contain a `:` or a `/`, except for the acknowledged notices. */
 export function knobsOfContext(context: Readonly<Record<string, unknown>>): KnobInput {
   const isKnob = (key: string) => !/[:/]/.test(key) && key !== 'acknowledged-issue-numbers';

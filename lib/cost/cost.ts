@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ConfigError } from '../config/config.ts';
+import { ConfigError, contextOf } from '../config/config.ts';
 import { optionSuggestion } from '../suggest.mjs';
 import { type Bill, billOf } from './bill.ts';
 import { prices } from './prices.ts';
@@ -88,11 +88,14 @@ Usage: npm run cost -- [-c knob=value …] [options]
   --json             prints JSON
   --help`;
 
-/** @throws UsageError that names what is not valid */
+/** @throws UsageError or ConfigError that names what is not valid */
 function parseArguments(args: readonly string[]): Arguments {
   const { values } = parse(args);
-  const context = Object.fromEntries((values.context ?? []).map(pairOf));
-  const basic = { context, json: values.json ?? false, help: values.help ?? false };
+  const basic = {
+    context: contextOf(values.context ?? []),
+    json: values.json ?? false,
+    help: values.help ?? false,
+  };
   const isPlan = [values.connections, values.publishes, values.audience, values.participants].some(
     (value) => value !== undefined,
   );
@@ -127,12 +130,6 @@ function parse(args: readonly string[]) {
     const { message } = error as Error;
     throw new UsageError(`${message}${optionSuggestion(message, optionNames)}\n\n${help}`);
   }
-}
-
-function pairOf(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new UsageError(`\`-c\` must be knob=value, got: ${text}; write -c environment=prod`);
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function numberOf(option: string, text: string | undefined, otherwise: number): number {

@@ -1,5 +1,8 @@
+import type { CaaRecord } from 'node:dns';
 import { parseArgs } from 'node:util';
+import { contextOf } from '../config/config.ts';
 import { optionSuggestion } from '../suggest.mjs';
+import type { Output } from '../verify/report.ts';
 
 export interface Arguments {
   /** Knobs, as `cdk deploy -c knob=value` takes them. */
@@ -9,6 +12,19 @@ export interface Arguments {
   readonly policy: boolean;
   readonly json: boolean;
   readonly help: boolean;
+}
+
+/** What the command runs in. */
+export interface Surroundings {
+  /** Gets the report; with `--json` one JSON object and nothing else. */
+  readonly output: Output;
+  /** Gets the reason if nothing could be checked; with `--json` also the report. */
+  readonly errors: Output;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Asks which servers the world takes to be those of a DNS zone. @default that of Node.js */
+  readonly resolveNs?: (zone: string) => Promise<string[]>;
+  /** Asks which authorities may issue certificates for a name. @default that of Node.js */
+  readonly resolveCaa?: (name: string) => Promise<CaaRecord[]>;
 }
 
 /** Nothing can be checked; the message says why, and what to do. */
@@ -45,7 +61,7 @@ const options = {
 } as const;
 const optionNames = Object.keys(options).map((name) => `--${name}`);
 
-/** @throws CannotDiagnoseError that names what is not valid */
+/** @throws CannotDiagnoseError or ConfigError that names what is not valid */
 export function readArguments(words: readonly string[]): Arguments {
   const {
     context = [],
@@ -58,7 +74,7 @@ export function readArguments(words: readonly string[]): Arguments {
     throw new CannotDiagnoseError(
       'Say what to look at: `npm run doctor -- --deploy` checks the account before a deployment. `npm run verify` proves a deployment that runs.',
     );
-  return { context: Object.fromEntries(context.map(pairOf)), deploy, policy, json, help: wantsHelp };
+  return { context: contextOf(context), deploy, policy, json, help: wantsHelp };
 }
 
 function parse(words: readonly string[]) {
@@ -70,11 +86,4 @@ function parse(words: readonly string[]) {
       `${message.split('. ')[0]}.${optionSuggestion(message, optionNames)} \`npm run doctor -- --help\` lists the options.`,
     );
   }
-}
-
-function pairOf(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1)
-    throw new CannotDiagnoseError(`\`-c\` must be knob=value, got: ${text}; write -c environment=prod`);
-  return [text.slice(0, at), text.slice(at + 1)];
 }

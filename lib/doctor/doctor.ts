@@ -1,19 +1,6 @@
-import type { CaaRecord } from 'node:dns';
 import { ConfigError } from '../config/config.ts';
-import { json, type Output } from '../verify/report.ts';
-import { CannotDiagnoseError, help, readArguments } from './arguments.ts';
-
-export interface Surroundings {
-  /** Gets the report; with `--json` one JSON object and nothing else. */
-  readonly output: Output;
-  /** Gets the reason if nothing could be checked; with `--json` also the report. */
-  readonly errors: Output;
-  readonly environment: NodeJS.ProcessEnv;
-  /** Asks which servers the world takes to be those of a DNS zone. @default that of Node.js */
-  readonly resolveNs?: (zone: string) => Promise<string[]>;
-  /** Asks which authorities may issue certificates for a name. @default that of Node.js */
-  readonly resolveCaa?: (name: string) => Promise<CaaRecord[]>;
-}
+import { json } from '../verify/report.ts';
+import { CannotDiagnoseError, help, readArguments, type Surroundings } from './arguments.ts';
 
 /** Runs the command and resolves with its exit code, which `help` in arguments.ts explains. */
 export async function doctor(words: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -1,7 +1,5 @@
 import type { Clients } from './clients/clients.ts';
 import type { Tokens } from './clients/tokens.ts';
-import type { AwsClients } from './stack/aws-clients.ts';
-import type { DeployedStack } from './stack/deployed-stack.ts';
 import type { Target } from './target/target.ts';
 
 /** One property that many instances must have to behave as one. */
@@ -111,10 +109,4 @@ export class CheckFailure extends Error {
     super(fault.found);
     this.fault = fault;
   }
-}
-
-/** One property that a stack on AWS must have. The check reads, and changes nothing. */
-export interface StackCheck extends Pick<Check, 'name' | 'title'> {
-  /** @throws CheckFailure if it does not hold, NotProvedError if there is nothing to prove */
-  run(stack: DeployedStack, clients: AwsClients): Promise<Proof>;
 }

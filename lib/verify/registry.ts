@@ -1,4 +1,4 @@
-import type { Check, StackCheck } from './check.ts';
+import type { Check } from './check.ts';
 import { authorization } from './checks/authorization/authorization.ts';
 import { idleTimeout } from './checks/connecting/idle-timeout.ts';
 import { instances } from './checks/connecting/instances.ts';
@@ -19,6 +19,7 @@ import { liveKitKilledNode } from './livekit/killed-node.ts';
 import { liveKitNodes } from './livekit/nodes.ts';
 import { liveKitRoom } from './livekit/room.ts';
 import { cacheAvailable, cacheEndpoint, cacheSettings, cacheUsers } from './stack/cache.ts';
+import type { StackCheck } from './stack/deployed-stack.ts';
 import { liveKitDeployments } from './stack/livekit/deployments.ts';
 import { liveKitTasks } from './stack/livekit/tasks.ts';
 import { liveKitTurn } from './stack/livekit/turn.ts';

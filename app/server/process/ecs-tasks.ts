@@ -1,6 +1,19 @@
 import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { z } from 'zod';
-import type { TaskReader } from './task-watch.ts';
+
+/** What ECS says of a task. */
+export interface TaskState {
+  /** `RUNNING`, `DEACTIVATING`, `STOPPING`, `DEPROVISIONING`, `STOPPED`. */
+  readonly lastStatus: string;
+  /** `STOPPED` from the moment that ECS decided so. */
+  readonly desiredStatus: string;
+}
+
+export interface TaskReader {
+  /** @throws when ECS can't be asked, or knows no such task */
+  read(): Promise<TaskState>;
+  close(): void;
+}
 
 /** Which task this process is. */
 interface OwnTask {

@@ -1,19 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-
-/** What ECS says of a task. */
-export interface TaskState {
-  /** `RUNNING`, `DEACTIVATING`, `STOPPING`, `DEPROVISIONING`, `STOPPED`. */
-  readonly lastStatus: string;
-  /** `STOPPED` from the moment that ECS decided so. */
-  readonly desiredStatus: string;
-}
-
-export interface TaskReader {
-  /** @throws when ECS can't be asked, or knows no such task */
-  read(): Promise<TaskState>;
-  close(): void;
-}
+import type { TaskReader, TaskState } from './ecs-tasks.ts';
 
 /**
  * Reads this task's state with `ecs:DescribeTasks`. Region and credentials are the process's own.

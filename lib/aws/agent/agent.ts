@@ -200,9 +200,9 @@ export class Agent extends Construct implements TaskCount {
 
   /** 1 while there are all tasks that there may be and more are needed. Undefined if they do not scale. */
   metricUnmetDemand(): cloudwatch.IMetric | undefined {
-    if (!scales(this)) return undefined;
-    const tasks = this.metric('RunningTasks', { statistic: 'Maximum', period: Duration.minutes(1) });
-    return unmetDemand(this.service, this, this.scalingTargets, tasks);
+    return unmetDemand(this.service, this, this.scalingTargets, (options) =>
+      this.metric('RunningTasks', options),
+    );
   }
 
   /** A metric that the tasks' sidecars write into the log. @param name as in livekit/sidecar/names.ts */

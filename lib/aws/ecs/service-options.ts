@@ -73,14 +73,17 @@ export function scaleService(
  * 1 while a service has all the tasks that it may have, and its load still asks for more; else 0. At `maxTasks` alone
  * nothing is wrong yet: a deployment doubles the tasks, and so may a peak that they carry.
  *
- * @param tasks how many there are
+ * @param tasks the metric of how many there are
+ * @returns undefined if the service does not scale
  */
 export function unmetDemand(
   service: ecs.BaseService,
-  { maxTasks }: TaskCount,
+  counts: TaskCount,
   { cpuPercent, load }: ScalingTargets,
-  tasks: cloudwatch.Metric,
-): cloudwatch.IMetric {
+  tasks: (options: cloudwatch.MetricOptions) => cloudwatch.Metric,
+): cloudwatch.IMetric | undefined {
+  if (!scales(counts)) return undefined;
+  const { maxTasks } = counts;
   const period = Duration.minutes(1);
   const overload = load ? `(cpu > ${cpuPercent} OR load > ${load.perTask})` : `cpu > ${cpuPercent}`;
   return new cloudwatch.MathExpression({
@@ -88,7 +91,7 @@ export function unmetDemand(
     label: `needs more than ${maxTasks} tasks`,
     period,
     usingMetrics: {
-      tasks,
+      tasks: tasks({ statistic: 'Maximum', period }),
       cpu: service.metricCpuUtilization({ statistic: 'Average', period }),
       ...(load && { load: load.metric }),
     },

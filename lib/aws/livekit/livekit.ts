@@ -213,9 +213,7 @@ export class LiveKit extends Construct implements TaskCount {
 
   /** 1 while there are all nodes that there may be and more are needed. Undefined if they do not scale. */
   metricUnmetDemand(): cloudwatch.IMetric | undefined {
-    if (!scales(this)) return undefined;
-    const tasks = this.metric('RunningTasks', { statistic: 'Maximum', period: Duration.minutes(1) });
-    return unmetDemand(this.service, this, scalingTargets, tasks);
+    return unmetDemand(this.service, this, scalingTargets, (options) => this.metric('RunningTasks', options));
   }
 
   private createCapacity(): LiveKitCapacity {

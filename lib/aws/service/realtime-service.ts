@@ -255,9 +255,9 @@ export class RealtimeService extends Construct implements TaskCount {
 
   /** 1 while the service has all tasks that it may have and needs more. Undefined if it does not scale. */
   metricUnmetDemand(): cloudwatch.IMetric | undefined {
-    if (!scales(this)) return undefined;
-    const tasks = this.metricHealthyTasks({ statistic: 'Maximum', period: Duration.minutes(1) });
-    return unmetDemand(this.container.service, this, this.scalingTargets, tasks);
+    return unmetDemand(this.container.service, this, this.scalingTargets, (options) =>
+      this.metricHealthyTasks(options),
+    );
   }
 
   /**

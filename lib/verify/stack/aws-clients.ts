@@ -5,7 +5,7 @@ import type { ElastiCacheClient } from '@aws-sdk/client-elasticache';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { CheckFailure } from '../check.ts';
 
-/** The parts of the SDK's clients that are used. Tests replace them with recorded answers. */
+/** The parts of the SDK's clients that are used. */
 export interface AwsClients {
   readonly cloudFormation: Pick<CloudFormationClient, 'send'>;
   readonly cloudWatch: Pick<CloudWatchClient, 'send'>;

@@ -1,7 +1,7 @@
 import type { ReplicationGroup } from '@aws-sdk/client-elasticache';
-import { CheckFailure, NotProvedError, type StackCheck } from '../check.ts';
+import { CheckFailure, NotProvedError } from '../check.ts';
 import { type AwsClients, explainRejection } from './aws-clients.ts';
-import type { DeployedStack } from './deployed-stack.ts';
+import type { DeployedStack, StackCheck } from './deployed-stack.ts';
 
 const replicationGroupType = 'AWS::ElastiCache::ReplicationGroup';
 

@@ -1,4 +1,4 @@
-import { type Check, CheckFailure, type StackCheck } from '../check.ts';
+import { type Check, CheckFailure, type Proof } from '../check.ts';
 import { CannotVerifyError } from '../errors.ts';
 import { type AwsClients, explainRejection, openClients } from './aws-clients.ts';
 
@@ -19,6 +19,12 @@ export interface DeployedStack {
   configured(type: string): Record<string, unknown> | undefined;
   /** The first resource of a type, if it has one. */
   find(type: string): DeployedResource | undefined;
+}
+
+/** One property that a stack on AWS must have. The check reads, and changes nothing. */
+export interface StackCheck extends Pick<Check, 'name' | 'title'> {
+  /** @throws CheckFailure if it does not hold, NotProvedError if there is nothing to prove */
+  run(stack: DeployedStack, clients: AwsClients): Promise<Proof>;
 }
 
 /** @throws CheckFailure if it can't be read */

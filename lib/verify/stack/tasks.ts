@@ -1,7 +1,7 @@
 import type { ListTasksRequest, Task } from '@aws-sdk/client-ecs';
-import { CheckFailure, NotProvedError, type StackCheck } from '../check.ts';
+import { CheckFailure, NotProvedError } from '../check.ts';
 import { type AwsClients, explainRejection } from './aws-clients.ts';
-import type { DeployedResource, DeployedStack } from './deployed-stack.ts';
+import type { DeployedResource, DeployedStack, StackCheck } from './deployed-stack.ts';
 
 /**
  * The tasks of the cluster, in any state.

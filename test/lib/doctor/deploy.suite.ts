@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Synthesized, synthesize } from '../../../lib/cost/synthesize.ts';
 import { checks, examine, policy } from '../../../lib/doctor/deploy/preflight.ts';
 import { doctor } from '../../../lib/doctor/doctor.ts';
-import { type Answers, AwsError, startAws } from '../../support/servers/aws.ts';
+import { type Answers, AwsError, askAwsAt, startAws } from '../../support/servers/aws.ts';
 import {
   availability,
   certificate,
@@ -62,21 +62,14 @@ const planOf = (knobs: Record<string, string>) => {
 
 let answers: Answers;
 let aws: Awaited<ReturnType<typeof startAws>>;
-const before = { ...process.env };
+let askNoMore: () => void;
 
 beforeAll(async () => {
   aws = await startAws(() => answers);
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: aws.url,
-    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'not-a-secret',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  });
+  askNoMore = askAwsAt(aws.url);
 });
 afterAll(async () => {
-  process.env = before;
+  askNoMore();
   await aws.stop();
 });
 beforeEach(() => {

@@ -3,6 +3,7 @@ import { synthesize } from '../../../lib/cost/synthesize.ts';
 import { examine } from '../../../lib/doctor/deploy/preflight.ts';
 import { motoServer } from '../../containers/engine.ts';
 import { type Moto, startMoto } from '../../containers/moto.ts';
+import { askAwsAt } from '../../support/servers/aws.ts';
 import { skipSuite } from '../../support/skipping.ts';
 
 const hasMoto = spawnSync(motoServer, ['--help']).status === 0;
@@ -24,19 +25,15 @@ suite('the doctor on moto’s AWS', () => {
     liveKitNodes: '2',
     deletionProtection: 'false',
   });
-  const before = { ...process.env };
   let moto: Moto;
+  let askNoMore: () => void;
 
   beforeAll(async () => {
     moto = await startMoto();
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL: `http://127.0.0.1:${moto.port}`,
-      AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-      AWS_SECRET_ACCESS_KEY: 'not-a-secret',
-    });
+    askNoMore = askAwsAt(`http://127.0.0.1:${moto.port}`);
   });
   afterAll(async () => {
-    process.env = before;
+    askNoMore();
     await moto.stop();
   });
 

@@ -47,6 +47,22 @@ const restActions: readonly (readonly [path: RegExp, action: string])[] = [
   [/^\/inference-profiles\//, 'GetInferenceProfile'],
 ];
 
+/** From now on the SDK asks this address, whatever this machine is set up for. @returns ends it */
+export function askAwsAt(url: string): () => void {
+  const before = { ...process.env };
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: url,
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'not-a-secret',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  });
+  return () => {
+    process.env = before;
+  };
+}
+
 /** An HTTP server that answers as AWS's APIs do, each in its own protocol. What it has no answer for it denies. */
 export async function startAws(answers: () => Answers) {
   /** Each action that was asked for, as IAM names it. */

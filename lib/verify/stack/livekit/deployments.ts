@@ -1,8 +1,8 @@
 import type { SidecarMetric } from '../../../../livekit/sidecar/names.ts';
-import { CheckFailure, NotProvedError, type StackCheck } from '../../check.ts';
+import { CheckFailure, NotProvedError } from '../../check.ts';
 import { count } from '../../wording.ts';
 import type { AwsClients } from '../aws-clients.ts';
-import type { DeployedStack } from '../deployed-stack.ts';
+import type { DeployedStack, StackCheck } from '../deployed-stack.ts';
 import {
   agentPart,
   type CallService,

@@ -1,7 +1,7 @@
-import { CheckFailure, type Fault, NotProvedError, type StackCheck } from '../../check.ts';
+import { CheckFailure, type Fault, NotProvedError } from '../../check.ts';
 import { count } from '../../wording.ts';
 import type { AwsClients } from '../aws-clients.ts';
-import type { DeployedStack } from '../deployed-stack.ts';
+import type { DeployedStack, StackCheck } from '../deployed-stack.ts';
 import { readTasks } from '../tasks.ts';
 import { type CallService, liveKitPart, readCallService, rolloutOf } from './call-service.ts';
 import { type Minute, minuteMs, readMinutes } from './sidecar-metrics.ts';

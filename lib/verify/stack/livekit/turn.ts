@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { addAbortSignal } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
-import { CheckFailure, NotProvedError, type StackCheck } from '../../check.ts';
+import { CheckFailure, NotProvedError } from '../../check.ts';
 import { duration } from '../../wording.ts';
+import type { StackCheck } from '../deployed-stack.ts';
 
 const answerMs = 5_000;
 

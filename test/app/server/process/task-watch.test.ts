@@ -1,4 +1,5 @@
-import { openTaskReader, type TaskState, watchTask } from '../../../../app/server/process/task-watch.ts';
+import type { TaskState } from '../../../../app/server/process/ecs-tasks.ts';
+import { openTaskReader, watchTask } from '../../../../app/server/process/task-watch.ts';
 import { eventually } from '../../../support/wait.ts';
 import { denied, type EcsServer, missing, startEcs, task, taskArn, throttled } from './ecs-server.ts';
 

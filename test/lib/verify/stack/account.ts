@@ -15,7 +15,7 @@ import type {
   ListTasksResponse,
 } from '@aws-sdk/client-ecs';
 import { type AwsClients, openClients } from '../../../../lib/verify/stack/aws-clients.ts';
-import { AwsError, startAws } from '../../../support/servers/aws.ts';
+import { AwsError, askAwsAt, startAws } from '../../../support/servers/aws.ts';
 import type { Answers } from './recorded.ts';
 import type { EmfLine } from './sidecar-line.ts';
 
@@ -39,18 +39,13 @@ export async function openAccount(answers: Answers): Promise<Account> {
     },
   ]);
   const aws = await startAws(() => Object.fromEntries(answering));
-  const saved = { ...process.env };
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: aws.url,
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-  });
+  const askNoMore = askAwsAt(aws.url);
   const clients = await openClients('us-east-1');
   return {
     clients,
     requests,
     stop: async () => {
-      process.env = saved;
+      askNoMore();
       await aws.stop();
     },
   };

@@ -1,7 +1,7 @@
 import type { ErrorCode, Message, Welcome } from '../protocol/hub.ts';
 import { Notifier, type OnError } from './connection/notify.ts';
 import { OneAtATime } from './connection/one-at-a-time.ts';
-import { type Caller, NoReplyError, replyTimeoutMs, rightBehindMs, sendingMs } from './requests/call.ts';
+import { type Caller, isRightBehind, NoReplyError, replyTimeoutMs, sendingMs } from './requests/call.ts';
 import { HubError } from './requests/errors.ts';
 import { measureRequest } from './requests/request-size.ts';
 import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts';
@@ -146,8 +146,8 @@ class SignalRCaller implements Caller {
       if (error instanceof HubError) throw error;
       const { message } = error as Error;
       if (isReply(message)) throw refusalIn(message);
-      const isRightBehind = Math.abs(Date.now() - sentAt) < rightBehindMs + extraMs;
-      throw new NoReplyError('uncertain', `${method}: ${message}`, isRightBehind && this.#ends > before);
+      const hasEnded = isRightBehind(sentAt, extraMs) && this.#ends > before;
+      throw new NoReplyError('uncertain', `${method}: ${message}`, hasEnded);
     }
   }
 

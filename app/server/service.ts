@@ -1,4 +1,4 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { paths } from '../names.ts';
@@ -9,7 +9,7 @@ import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
 import { serveBans } from './http/bans.ts';
-import { createHttp, largestBody } from './http/create.ts';
+import { createHttp, endConnections, largestBody } from './http/create.ts';
 import { originGate, proxyGate, rateGate, readinessGate } from './http/gates.ts';
 import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
 import { serveMessages } from './http/messages.ts';
@@ -264,22 +264,4 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     log,
     watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
   });
-}
-
-/** Requests that are under way when the server closes are answered within this time, in milliseconds, or not at all. */
-const longestAnswerMs = 5_000;
-
-/**
- * Ends the connections of a server that closes. Node ends those that are idle at that moment, and would wait for the
- * others until their keep-alive is over.
- *
- * @returns what is called when it has closed
- */
-function endConnections(server: HttpServer): () => void {
-  const idle = setInterval(() => server.closeIdleConnections(), 100);
-  const all = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
-  return () => {
-    clearInterval(idle);
-    clearTimeout(all);
-  };
 }

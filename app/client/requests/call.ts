@@ -6,11 +6,16 @@ export const replyTimeoutMs = 6_000;
 /** On a network as slow as GPRS, each so many bytes of a request take a millisecond more. */
 const bytesPerMs = 8;
 /** If a connection ends so soon after a request, in milliseconds, the request may be the cause. */
-export const rightBehindMs = 2_000;
+const rightBehindMs = 2_000;
 
 /** What a request of so many bytes may take beside `replyTimeoutMs`, in milliseconds. */
 export function sendingMs(bytes: number): number {
   return bytes / bytesPerMs;
+}
+
+/** Whether the connection that ends now may end by a request. @param extraMs what its size may take, `sendingMs` */
+export function isRightBehind(sentAt: number, extraMs: number): boolean {
+  return Math.abs(Date.now() - sentAt) < rightBehindMs + extraMs;
 }
 
 /** The connection to a hub, as requests need it, whatever its protocol. */

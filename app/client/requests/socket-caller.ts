@@ -1,7 +1,7 @@
 import type { Acknowledgement } from '../../protocol/hub.ts';
 import type { HubSocket } from '../connection/connect.ts';
 import { HubConnection } from '../connection/connection.ts';
-import { type Caller, NoReplyError, replyTimeoutMs, rightBehindMs, sendingMs } from './call.ts';
+import { type Caller, isRightBehind, NoReplyError, replyTimeoutMs, sendingMs } from './call.ts';
 import { HubError } from './errors.ts';
 import { measureRequest } from './request-size.ts';
 
@@ -47,9 +47,10 @@ function send<T>(
     const onReply = (error: Error | null, reply: Acknowledgement<T>) => {
       if (!error) return resolve(reply);
       if (socket.connected) return reject(new NoReplyError('uncertain', `no reply to ${method}`));
-      const isRightBehind = Math.abs(Date.now() - sentAt) < rightBehindMs + extraMs;
       const message = `the connection ended before ${method} was answered`;
-      reject(new NoReplyError('uncertain', message, isRightBehind && connection.endedFromOutside));
+      reject(
+        new NoReplyError('uncertain', message, isRightBehind(sentAt, extraMs) && connection.endedFromOutside),
+      );
     };
     const asking = socket.timeout(replyTimeoutMs + extraMs) as unknown as {
       emit(name: string, payload: object, reply: typeof onReply): void;

@@ -39,6 +39,11 @@ export function openCache<T>(options: CacheOptions): Cache<T> {
   return new LayeredCache<T>(options);
 }
 
+/** What an entry takes at most: two bytes a character, and some for its places in the lists. */
+export function bytesInMemory(text: string, key: string): number {
+  return 2 * (text.length + key.length) + 100;
+}
+
 /** A key that is longer is not one of ours, and is not kept. */
 const longestKey = 512;
 
@@ -51,7 +56,7 @@ class LayeredCache<T> implements Cache<T> {
     this.#options = { localMs: 5_000, localBytes: 16_000_000, valueBytes: 65_536, ...options };
     this.#local = new LRUCache({
       maxSize: this.#options.localBytes,
-      sizeCalculation: (text, key) => 2 * (text.length + key.length) + 100,
+      sizeCalculation: bytesInMemory,
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
@@ -86,4 +87,22 @@ async function secureHeaders(http: FastifyInstance, options: HeaderOptions): Pro
     if (!isSecure(request.raw, options.trustedProxyHops)) return;
     reply.header('strict-transport-security', `max-age=${hstsSeconds}`);
   });
+}
+
+/** Requests that are under way when the server closes are answered within this time, in milliseconds, or not at all. */
+const longestAnswerMs = 5_000;
+
+/**
+ * Ends the connections of a server that closes. Node ends those that are idle at that moment, and would wait for the
+ * others until their keep-alive is over.
+ *
+ * @returns what is called when it has closed
+ */
+export function endConnections(server: Server): () => void {
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
+  const all = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
+  return () => {
+    clearInterval(idle);
+    clearTimeout(all);
+  };
 }

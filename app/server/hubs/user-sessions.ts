@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { z } from 'zod';
+import { bytesInMemory } from '../cache/open-cache.ts';
 import { assertAvailable, faultIn, type RedisAccess } from '../redis/access.ts';
 import { hashTag, redisName } from '../redis/keys.ts';
 import { RpcError } from '../rooms/rpc.ts';
@@ -129,7 +130,7 @@ function redisStore(links: RedisAccess, idleMs: number): Store {
 function memoryStore(idleMs: number): Store {
   const kept = new LRUCache<string, string>({
     maxSize: memoryBytes,
-    sizeCalculation: (text, key) => 2 * (text.length + key.length) + 100,
+    sizeCalculation: bytesInMemory,
     ttl: idleMs,
     updateAgeOnGet: true,
   });

@@ -262,8 +262,7 @@ export class RealtimeService extends Construct implements TaskCount {
 
   /**
    * A deployment during which one of these alarms fires is rolled back. CloudFormation creates them before the service, so
-   * none may read a metric whose dimensions name it. ECS does not look at an alarm that fires already when the deployment
-   * begins, because that deployment may be the remedy (ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS
+   * none may read a metric whose dimensions name it (ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS
    * deployment failures").
    */
   rollBackOn(alarms: readonly cloudwatch.IAlarm[]): void {

@@ -8,7 +8,7 @@ import { LoadBalancer, type LoadBalancerOptions } from '../../lib/local/proxy/lo
 import type { Json } from '../lib/aws/synthesis.ts';
 import { type Cache, startCache } from './cache.ts';
 import { type EcsControl, startEcsControl } from './ecs-control.ts';
-import { buildImage, engineCommand } from './engine.ts';
+import { buildImage, deriveImage, engineCommand } from './engine.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { type RunningTask, startTask } from './task.ts';
 import { DeployedTemplate } from './template.ts';
@@ -24,6 +24,9 @@ const attributes: Readonly<Record<string, string>> = {
 
 /** Images that this run has built, or that are named by the environment, by container. */
 const images = new Map<string, Promise<string>>();
+
+/** Names of images that were made of those. */
+const derived = new Set<string>();
 
 /**
  * A template of the stack, deployed to containers on this machine: its secrets are in Secrets Manager, its parameter in
@@ -138,6 +141,7 @@ export class Deployment {
   /** The image of a container: built once a run, or named by `REALTIME_IMAGE_…` where no registry gives its base. */
   imageOf(definition: Json): Promise<string> {
     const name = definition.Name as string;
+    if (derived.has(definition.Image)) return Promise.resolve(definition.Image);
     const given = process.env[`REALTIME_IMAGE_${name.toUpperCase()}`];
     if (given) return Promise.resolve(given);
     // An image by name, which a pipeline has built.
@@ -145,6 +149,16 @@ export class Deployment {
     const known = images.get(name) ?? this.#build(name, definition.Image);
     images.set(name, known);
     return known;
+  }
+
+  /** An image of the same source as that of a container, which differs in its id alone. @returns its name */
+  async buildNewerImage(container: string): Promise<string> {
+    const { ContainerDefinitions } = this.template.taskOf(container);
+    const definition = ContainerDefinitions.find(({ Name }: Json) => Name === container);
+    const tag = `localhost/realtime-test-newer-${container}`;
+    await deriveImage(tag, await this.imageOf(definition));
+    derived.add(tag);
+    return tag;
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +6,7 @@ import { generate } from 'selfsigned';
 import { freePort } from '../../lib/local/processes/ports.ts';
 import { redisVersion } from '../../lib/local/redis/redis.ts';
 import { TcpForwarder } from '../support/network/tcp-forwarder.ts';
-import { redisBinary } from '../support/redis/redis.ts';
+import { redisBinary, startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 
 /** A user as the template has it, with the passwords that are valid. */
@@ -43,7 +41,8 @@ const newerBinary = process.env.NEWER_REDIS_BIN ?? redisBinary;
 export async function startCache(host: string): Promise<Cache> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-cache-'));
   const certificate = await issueCertificate(host, folder);
-  let primary = await startServer(redisBinary, folder);
+  let binary = redisBinary;
+  let primary = await startServer(binary, folder);
   // The endpoint, which stays when its node changes.
   const endpoint = await TcpForwarder.open(() => [primary.port], '0.0.0.0');
   const admin = connectAdmin(endpoint.port, certificate);
@@ -55,14 +54,14 @@ export async function startCache(host: string): Promise<Cache> {
     admin,
     setUsers: async (wanted) => {
       users = wanted;
-      await setUsers(admin, users, await redisVersion(primary.binary));
+      await setUsers(admin, users, await redisVersion(binary));
     },
     disconnect: async (user) => {
       await admin.call('CLIENT', 'KILL', 'USER', user);
     },
     upgrade: async () => {
       const old = primary;
-      const next = await startServer(newerBinary, folder, ['masteruser admin', 'masterauth admin']);
+      const next = await startServer(newerBinary, folder);
       const link = connectAdmin(next.port, certificate);
       await setUsers(link, users, await redisVersion(newerBinary));
       await link.replicaof('localhost', old.port);
@@ -77,6 +76,7 @@ export async function startCache(host: string): Promise<Cache> {
       );
       await link.replicaof('NO', 'ONE');
       primary = next;
+      binary = newerBinary;
       await old.stop();
       endpoint.cut();
       const server = await link.info('server');
@@ -108,32 +108,24 @@ async function issueCertificate(host: string, folder: string): Promise<string> {
   return cert;
 }
 
-async function startServer(binary: string, folder: string, more: readonly string[] = []) {
+/** A server that every host reaches, with TLS alone, and with a user for the tests alone. */
+async function startServer(binary: string, folder: string): Promise<TestRedis> {
   const port = await freePort();
-  const child = spawn(binary, ['-'], { stdio: ['pipe', 'ignore', 'ignore'] });
-  child.stdin.end(
-    [
-      'port 0',
-      `tls-port ${port}`,
-      `tls-cert-file "${join(folder, certificateName)}"`,
-      `tls-key-file "${join(folder, keyName)}"`,
-      `tls-ca-cert-file "${join(folder, certificateName)}"`,
-      'tls-auth-clients no',
-      'tls-replication yes',
-      'bind 0.0.0.0',
-      'save ""',
-      'maxmemory-policy noeviction',
-      'user default off -@all',
-      'user admin on >admin ~* &* +@all',
-      ...more,
-      '',
-    ].join('\n'),
-  );
-  const stop = async () => {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const options = {
+    '--port': '0',
+    '--tls-port': String(port),
+    '--tls-cert-file': join(folder, certificateName),
+    '--tls-key-file': join(folder, keyName),
+    '--tls-ca-cert-file': join(folder, certificateName),
+    '--tls-auth-clients': 'no',
+    '--tls-replication': 'yes',
+    '--masteruser': 'admin',
+    '--masterauth': 'admin',
+    '--bind': '0.0.0.0',
+    '--maxmemory-policy': 'noeviction',
   };
-  return { binary, port, stop };
+  const users = ['--user', 'default', 'off', '-@all', '--user', 'admin', 'on', '>admin', '~*', '&*', '+@all'];
+  return startRedis([...Object.entries(options).flat(), ...users], port, binary);
 }
 
 function connectAdmin(port: number, ca: string): Redis {

@@ -17,6 +17,7 @@ import { defaultPort, environmentNames as names, paths } from '../../../app/name
 import { serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
+import { logBytes } from '../ecs/log-bytes.ts';
 import {
   type ScalingTargets,
   scaleService,
@@ -250,7 +251,7 @@ export class RealtimeService extends Construct implements TaskCount {
 
   /** Bytes of the log, which CloudWatch charges for. */
   metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.container.logGroup.metricIncomingBytes(props);
+    return logBytes(this.container.logGroup, props);
   }
 
   /** 1 while the service has all tasks that it may have and needs more. Undefined if it does not scale. */

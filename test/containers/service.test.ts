@@ -84,11 +84,14 @@ describeWithContainers('the service’s containers, as the template has them', (
   });
 
   describe('under load, nothing is lost', () => {
+    let audience: Audience;
+    let rounds = 0;
     let traffic: Traffic;
-    const audience = new Audience();
 
-    beforeAll(async () => {
-      for (let number = 0; number < 6; number += 1) {
+    beforeEach(async () => {
+      audience = new Audience();
+      rounds += 1;
+      for (let number = 0; number < 12; number += 1) {
         const options = {
           auth: { token: tokenOf(`user-${number}`) },
           forceNew: true,
@@ -97,12 +100,15 @@ describeWithContainers('the service’s containers, as the template has them', (
         };
         const hub = openHub<number>(deployment.url, 'chat', options);
         clients.push(hub);
-        await audience.join(hub, `room ${number % 2}`);
+        // Many rooms: each log keeps the last 1,000 messages, and the audit reads all of them.
+        await audience.join(hub, `room ${number % 6} of round ${rounds}`);
       }
-    });
-    beforeEach(async () => {
       traffic = await Traffic.start(audience);
       await traffic.reaches(60);
+    });
+    afterEach(async () => {
+      await traffic.stop();
+      for (const client of clients.splice(0)) client.close();
     });
 
     /** Every message that was acknowledged is in the log, and every client has it once and in order. */

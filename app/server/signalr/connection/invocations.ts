@@ -1,8 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StreamEnd } from '../hubs/define.ts';
-import type { SignalRConnection } from './connection.ts';
-import { HubError, type SignalRHub, type SignalRMethod, UnauthorizedError } from './hub.ts';
-import { type Completion, type HubMessage, type Invocation, ProtocolError } from './protocol/messages.ts';
+import type { StreamEnd } from '../../hubs/define.ts';
+import {
+  HubError,
+  type SignalRConnection,
+  type SignalRHub,
+  type SignalRMethod,
+  UnauthorizedError,
+} from '../hub.ts';
+import { type Completion, type HubMessage, type Invocation, ProtocolError } from '../protocol/messages.ts';
 import { Upload } from './upload.ts';
 
 export interface InvocationsOptions {

@@ -28,7 +28,7 @@ export interface SignalRConnection {
   close(discard?: boolean): void;
   /** Ends the connection behind all that was sent; its client does not come back by itself. @param error why */
   dismiss(error?: string): void;
-  /** Ends the connection at once, and drops what waits. Its client comes back by itself, if it was told to. */
+  /** Ends the connection at once, and drops what waits. Its client comes back by itself, if it reconnects at all. */
   terminate(): void;
 }
 
@@ -64,7 +64,7 @@ export type SignalRMethod =
       ): AsyncIterable<unknown>;
     };
 
-/** What went wrong, for the client to read. Of any other error it is told nothing. */
+/** What went wrong, for the client to read. It sees nothing of any other error. */
 export class HubError extends Error {
   override readonly name: string = 'HubError';
 }

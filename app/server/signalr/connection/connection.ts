@@ -42,7 +42,7 @@ export interface ConnectionOptions {
   /** What may wait for a client that does not read; past it the connection ends. */
   readonly mostWaitingBytes: number;
   readonly times: ConnectionTimes;
-  /** Told of what a client is told nothing of. */
+  /** Called with faults of which the client hears nothing. */
   readonly onFault: (fault: Error, connection: SignalRConnection, target?: string) => void;
   /** Called for each message that the client sent. */
   readonly onMessage: (connection: ServedConnection) => void;
@@ -269,7 +269,7 @@ export class ServedConnection implements SignalRConnection {
     this.#invocations.end(gone);
     this.#results.end(gone);
     this.#options.onEnd(this, reason);
-    // Whom it was not told of, it need not be told that he left.
+    // A hub that was not notified of a connection is not notified of its end.
     if (this.#protocol) void this.#entered.then(() => this.#options.hub.disconnected?.(this, reason));
   }
 }

@@ -41,7 +41,7 @@ export interface Session {
   readonly claims: ConnectionClaims;
 }
 
-/** A session that ended is known for so long, in milliseconds: its client's next poll is told. */
+/** A session that ended is known for so long, in milliseconds: its client's next poll gets the end. */
 const endedSessionMs = 5_000;
 const tickMs = 1_000;
 

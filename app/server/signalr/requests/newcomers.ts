@@ -72,7 +72,7 @@ export class Newcomers {
   }
 }
 
-/** Of a token that is not taken, or of a fault of ours, of which the client is told nothing. */
+/** Of a token that is not taken, or of a fault of ours, of which the client hears nothing. */
 function refusalOf(error: unknown, hub: SignalRHub, connection: string): ErrorReply {
   if (error instanceof AuthenticationError) {
     hub.refused?.(error, error.code, connection);

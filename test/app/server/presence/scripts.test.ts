@@ -15,7 +15,7 @@ import { eventually } from '../../../support/wait.ts';
 
 /** What only Redis can do to presence. */
 
-const settleMs = 600;
+const quietMs = 600;
 let server: TestRedis;
 let link: RedisLink;
 let redis: Redis;
@@ -40,7 +40,7 @@ beforeEach(async () => {
   deployment = `d${count}`;
   await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, 'a');
   const links = { commands: link, available: () => true };
-  presence = openRedisPresence({ links, deployment, settleMs }).open({
+  presence = openRedisPresence({ links, deployment, quietMs }).open({
     hub: 'chat',
     broadcast: () => undefined,
     graceMs: 0,
@@ -66,7 +66,7 @@ test('Redis came back empty: nobody is told, and nobody is answered, before all 
   await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
   await presence.publishDue();
   expect(told).toEqual([]);
-  await delay(settleMs);
+  await delay(quietMs);
   await eventually('an empty difference', async () => {
     await presence.publishDue();
     return told.length === 1;
@@ -124,7 +124,7 @@ test('the permissions of the service suffice', async () => {
   const limited = await connectAs(renderAcl(serviceAcl(deployment)));
   await testPresencePermissions(limited.connection as Redis, deployment, 'i');
   const links = { commands: limited, available: () => true };
-  const its = openRedisPresence({ links, deployment, settleMs: 0 }).open({
+  const its = openRedisPresence({ links, deployment, quietMs: 0 }).open({
     hub: 'chat',
     broadcast: () => undefined,
     graceMs: 0,

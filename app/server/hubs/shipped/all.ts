@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type Answers, openAnswers } from '../../answers/answers.ts';
-import { reconnectExpired } from '../../auth/expiry.ts';
+import { reconnectExpired } from '../../auth/identity.ts';
 import { openCache } from '../../cache/open-cache.ts';
 import type { Denials } from '../../deny-list/open-denials.ts';
 import type { Environment } from '../../environment.ts';

@@ -32,7 +32,7 @@ export interface OpenHub {
   readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
   /** What members may stream, by name, over transports that have streams. */
   readonly streams: ReadonlyMap<string, StreamHandler>;
-  /** Reports a fault of which a client is told nothing. */
+  /** Reports a fault to the log; its client hears nothing of it. */
   readonly onFault: OnFault<HubMember>;
   readonly counters: RoomCounters;
   /** Milliseconds for which a repeated id is answered with the first one's position. */

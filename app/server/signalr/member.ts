@@ -3,8 +3,8 @@ import type { Identity } from '../auth/identity.ts';
 import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
 import type { HubMember } from '../hubs/member.ts';
 import type { FrameFormat } from '../rooms/member.ts';
-import type { SignalRConnection } from './connection.ts';
 import { formatOf, type RecordFrame } from './frames.ts';
+import type { SignalRConnection } from './hub.ts';
 import { jsonProtocol } from './protocol/json.ts';
 
 /** A connection whose handshake is done, as a member of its hub's rooms. */

@@ -10,8 +10,7 @@ import {
   type RequestText,
   RpcError,
 } from '../rooms/rpc.ts';
-import type { SignalRConnection } from './connection.ts';
-import { HubError, type SignalRHub, type SignalRMethod } from './hub.ts';
+import { HubError, type SignalRConnection, type SignalRHub, type SignalRMethod } from './hub.ts';
 import { SignalRMember } from './member.ts';
 import { JsonText, jsonOf, NoJsonError } from './protocol/json-text.ts';
 

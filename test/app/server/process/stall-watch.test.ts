@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { endStalledConnections } from '../../../../app/server/process/stalled-connections.ts';
+import { endStalledConnections } from '../../../../app/server/process/stall-watch.ts';
 
 /** Asks by a thread of its own, a moment later, and on a connection that it makes then. @returns how that ended */
 function askLater(port: number, afterMs: number): Promise<string> {

@@ -1,4 +1,4 @@
-import { defineHub, type HubDefinition } from './define.ts';
+import { defineHub, type HubDefinition } from '../define.ts';
 
 /** Progress and results of long jobs: a room for each job, published by its worker. */
 export const backtests = defineFeed('backtests', '/backtesthub');

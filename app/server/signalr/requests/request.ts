@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { SignalRHub } from './hub.ts';
+import type { SignalRHub } from '../hub.ts';
 
 /** What a request asks of a hub. */
 export interface HubRequest {

@@ -1,11 +1,11 @@
-import type { AskRequest } from '../../protocol/answers.ts';
-import { askRequest, cancelRequest } from '../../protocol/schemas.ts';
-import type { Answers } from '../answers/answers.ts';
-import type { Grant } from '../rooms/membership/authorize.ts';
-import { RpcError } from '../rooms/rpc.ts';
+import type { AskRequest } from '../../../protocol/answers.ts';
+import { askRequest, cancelRequest } from '../../../protocol/schemas.ts';
+import type { Answers } from '../../answers/answers.ts';
+import type { Grant } from '../../rooms/membership/authorize.ts';
+import { RpcError } from '../../rooms/rpc.ts';
+import { defineHub, type HubCall, type HubDefinition, method, stream } from '../define.ts';
+import type { HubMember } from '../member.ts';
 import { streamAnswer } from './answer-stream.ts';
-import { defineHub, type HubCall, type HubDefinition, method, stream } from './define.ts';
-import type { HubMember } from './member.ts';
 
 export interface LlmOptions {
   /** What makes the answers; asked for at the first call, since it publishes in this hub's rooms. */

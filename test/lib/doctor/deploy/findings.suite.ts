@@ -1,9 +1,20 @@
-import type { CaaRecord } from 'node:dns';
-import { readFileSync } from 'node:fs';
-import { type Synthesized, synthesize } from '../../../lib/cost/synthesize.ts';
-import { checks, examine, policy } from '../../../lib/doctor/deploy/preflight.ts';
-import { doctor } from '../../../lib/doctor/doctor.ts';
-import { type Answers, AwsError, askAwsAt, startAws } from '../../support/servers/aws.ts';
+import { checks, examine } from '../../../../lib/doctor/deploy/preflight.ts';
+import { type Answers, AwsError } from '../../../support/servers/aws.ts';
+import {
+  delegated,
+  delegatedTo,
+  domain,
+  existingVpc,
+  find,
+  images,
+  ownCertificate,
+  planOf,
+  prod,
+  profile,
+  sink,
+  useAccount,
+  withoutRecords,
+} from './account.ts';
 import {
   availability,
   certificate,
@@ -15,97 +26,10 @@ import {
   recordsOf,
   stackIn,
   subnet,
-  wellAnswers,
   zone,
 } from './recorded.ts';
 
-const ecr = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
-const images = {
-  imageUri: `${ecr}/realtime:1`,
-  liveKitImageUri: `${ecr}/livekit:1`,
-  sidecarImageUri: `${ecr}/sidecar:1`,
-  agentImageUri: `${ecr}/agent:1`,
-};
-const prod = { ...images, environment: 'prod', deletionProtection: 'false' };
-const domain = {
-  ...prod,
-  domainName: 'realtime.example.com',
-  hostedZoneId: 'Z0123456789ABC',
-  hostedZoneName: 'example.com',
-  liveKitNodes: '2',
-  modelProvider: 'bedrock',
-  modelId: 'amazon.nova-lite-v1:0',
-};
-const { hostedZoneId, hostedZoneName, ...unhosted } = domain;
-const ownCertificate = { ...unhosted, certificateArn, turnDomainName: 'turn.example.com' };
-const existingVpc = {
-  ...prod,
-  vpcId: 'vpc-0123abcd',
-  availabilityZones: 'us-east-1a,us-east-1b',
-  privateSubnetIds: 'subnet-0000000a,subnet-0000000b',
-};
-const profile = {
-  ...prod,
-  region: 'eu-west-1',
-  waf: 'false',
-  modelProvider: 'bedrock',
-  modelId: 'eu.amazon.nova-lite-v1:0',
-  modelRegions: 'eu-west-1,eu-west-3',
-};
-
-const synthesized = new Map<object, Synthesized>();
-const planOf = (knobs: Record<string, string>) => {
-  const known = synthesized.get(knobs) ?? synthesize(knobs);
-  synthesized.set(knobs, known);
-  return known;
-};
-
-let answers: Answers;
-let aws: Awaited<ReturnType<typeof startAws>>;
-let askNoMore: () => void;
-
-beforeAll(async () => {
-  aws = await startAws(() => answers);
-  askNoMore = askAwsAt(aws.url);
-});
-afterAll(async () => {
-  askNoMore();
-  await aws.stop();
-});
-beforeEach(() => {
-  answers = wellAnswers();
-  aws.asked.length = 0;
-});
-
-const delegatedTo =
-  (...servers: string[]) =>
-  async () =>
-    servers;
-const delegated = delegatedTo('ns-1.awsdns-01.org', 'ns-9.elsewhere.net');
-
-function sink() {
-  let text = '';
-  return { write: (more: string) => (text += more), text: () => text };
-}
-
-const withoutRecords = () => Promise.reject(Object.assign(new Error('none'), { code: 'ENODATA' }));
-
-/** What is found of an account that is well but for a change. */
-async function find(
-  knobs: Record<string, string>,
-  change: Answers = {},
-  resolveNs: (zone: string) => Promise<string[]> = delegated,
-  resolveCaa: (name: string) => Promise<CaaRecord[]> = withoutRecords,
-) {
-  Object.assign(answers, change);
-  const output = sink();
-  const summary = await examine(planOf(knobs), output, { environment: {}, resolveNs, resolveCaa });
-  return {
-    summary,
-    text: output.text(),
-    of: (name: string) => summary.findings.find((each) => each.name === name),
-  };
-}
+useAccount();
 
 test.each([
   ['a domain, calls and a model', domain],
@@ -634,129 +558,4 @@ test('a quota without a value of the account’s own is AWS’s default', async 
     'servicequotas:GetAWSDefaultServiceQuota': quotas(),
   });
   expect(of('vpcs')).toMatchObject({ status: 'passed', found: expect.stringContaining('5 VPCs') });
-});
-
-describe('permissions', () => {
-  test('what may not be asked is not checked, and named, and nothing ends', async () => {
-    answers = { 'sts:GetCallerIdentity': answers['sts:GetCallerIdentity'] as Record<string, unknown> };
-    const { summary, text } = await find(domain);
-    const reasons = Object.fromEntries(
-      summary.findings.flatMap((each) => (each.status === 'not-checked' ? [[each.name, each.reason]] : [])),
-    );
-    expect(reasons).toEqual({
-      bootstrap: 'missing permission ssm:GetParameter',
-      stack: 'missing permission cloudformation:DescribeStacks',
-      'fargate-vcpus': 'missing permission servicequotas:GetServiceQuota',
-      'ec2-vcpus': 'missing permission ec2:DescribeInstanceTypes',
-      'elastic-ips': 'missing permission servicequotas:GetServiceQuota',
-      vpcs: 'missing permission servicequotas:GetServiceQuota',
-      'application-load-balancers': 'missing permission servicequotas:GetServiceQuota',
-      'network-load-balancers': 'missing permission servicequotas:GetServiceQuota',
-      zones: 'missing permission ec2:DescribeAvailabilityZones',
-      'host-zones': 'missing permission ec2:DescribeInstanceTypeOfferings',
-      'dns-zone': 'missing permission route53:GetHostedZone',
-      'dns-records': 'missing permission cloudformation:DescribeStacks',
-      bedrock: 'missing permission bedrock:GetFoundationModelAvailability',
-    });
-    // What needs no answer of AWS passes, and counts for nothing.
-    expect(summary.ok).toBe(false);
-    expect(text).toContain('`npm run doctor -- --policy` prints the IAM policy');
-  });
-
-  test('the policy has every action that is asked for, and none that writes', async () => {
-    const allowed = policy.Statement.flatMap(({ Action }) => Action);
-    for (const knobs of [domain, ownCertificate, profile]) await find(knobs);
-    await find(existingVpc, {
-      'ec2:DescribeSubnets': {
-        subnetSet: [subnet('subnet-0000000a', 'a', 'use1-az1'), subnet('subnet-0000000b', 'b', 'use1-az2')],
-      },
-    });
-    await find(prod, stackIn('UPDATE_COMPLETE'));
-    await find(prod, { 'servicequotas:GetServiceQuota': new AwsError(400, 'NoSuchResourceException', '') });
-    const asked = new Set(aws.asked.filter((action) => action !== 'sts:GetCallerIdentity'));
-    expect([...asked].sort()).toEqual([...allowed].sort());
-    expect(allowed.filter((action) => !/:(Get|List|Describe)/.test(action))).toEqual([]);
-  });
-
-  test('an answer that is no denial is told, not thrown', async () => {
-    const { of } = await find(prod, {
-      'ec2:DescribeVpcs': new AwsError(400, 'RequestLimitExceeded', 'slow down'),
-    });
-    expect(of('vpcs')).toMatchObject({
-      status: 'not-checked',
-      reason: expect.stringContaining('ec2:DescribeVpcs failed: RequestLimitExceeded'),
-    });
-  });
-});
-
-describe('the command', () => {
-  async function run(...words: string[]) {
-    const [output, errors] = [sink(), sink()];
-    const code = await doctor(words, {
-      output,
-      errors,
-      environment: {},
-      resolveNs: delegated,
-      resolveCaa: withoutRecords,
-    });
-    return { code, output: output.text(), errors: errors.text() };
-  }
-  const deploy = ['--deploy', ...Object.entries(prod).flatMap(([knob, value]) => ['-c', `${knob}=${value}`])];
-
-  test('it ends with 0 if nothing stands in the way, with 1 otherwise', async () => {
-    expect(await run(...deploy)).toMatchObject({ code: 0, errors: '' });
-    answers['ssm:GetParameter'] = new AwsError(400, 'ParameterNotFound', '');
-    expect((await run(...deploy)).code).toBe(1);
-  });
-
-  test('as JSON it is one object, and the report goes to the error output', async () => {
-    const { output, errors } = await run(...deploy, '--json');
-    const summary = JSON.parse(output);
-    expect(summary).toMatchObject({ ok: true, account: '123456789012', stack: 'realtime-prod' });
-    expect(summary.findings[0]).toMatchObject({ name: 'account', status: 'passed' });
-    expect(errors).toContain('✓ bootstrap');
-  });
-
-  test('without credentials there is one clear error', async () => {
-    const { AWS_ACCESS_KEY_ID: key } = process.env;
-    delete process.env.AWS_ACCESS_KEY_ID;
-    try {
-      const { code, output, errors } = await run(...deploy, '--json');
-      expect(code).toBe(2);
-      expect(errors).toMatch(/^No AWS credentials that are valid now \(.*\)\. Log in \(`aws sso login`\)/);
-      expect(errors.trim().split('\n')).toHaveLength(1);
-      expect(JSON.parse(output).ok).toBe(false);
-    } finally {
-      process.env.AWS_ACCESS_KEY_ID = key;
-    }
-  });
-
-  test('expired credentials are no credentials', async () => {
-    answers['sts:GetCallerIdentity'] = new AwsError(403, 'ExpiredToken', 'The security token is expired');
-    expect(await run(...deploy)).toMatchObject({ code: 2, errors: expect.stringContaining('ExpiredToken') });
-  });
-
-  test.each([
-    [[], 'Say what to look at: `npm run doctor -- --deploy`'],
-    [['--deploi'], "Unknown option '--deploi'. Did you mean --deploy?"],
-    [['--deploy', '-c', 'prod'], '`-c` must be knob=value, got: prod'],
-    [['--deploy', '-c', 'minTasks=none'], '`minTasks` must be a whole number'],
-  ])('%j says what to write', async (words, message) => {
-    const { code, errors } = await run(...words);
-    expect([code, errors]).toEqual([2, expect.stringContaining(message)]);
-  });
-
-  test('the policy and the help need no credentials', async () => {
-    expect(JSON.parse((await run('--policy')).output)).toEqual(policy);
-    expect((await run('--help')).output).toContain('Exit code:');
-    expect(aws.asked).toEqual([]);
-  });
-});
-
-test('cdk.json is what would be deployed', () => {
-  expect(planOf({}).config.stackName).toBe('realtime-dev');
-});
-
-test('the policy that the repository keeps for pipelines is the doctor’s', () => {
-  expect(JSON.parse(readFileSync('.github/iam/doctor.policy.json', 'utf8'))).toEqual(policy);
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { typingRequest } from '../../protocol/schemas.ts';
-import { RpcError } from '../rooms/rpc.ts';
-import { defineHub, method } from './define.ts';
+import { typingRequest } from '../../../protocol/schemas.ts';
+import { RpcError } from '../../rooms/rpc.ts';
+import { defineHub, method } from '../define.ts';
 
 /** Rooms in which everyone hears what anyone publishes, on whichever instance they are. */
 export const chat = defineHub({

@@ -1,12 +1,12 @@
-import type { Identity } from '../auth/identity.ts';
-import type { ConnectionLimit } from '../connections/connection-limit.ts';
-import type { ConnectionListener } from '../connections/connection-listener.ts';
-import { InboundLevels } from '../connections/inbound-level.ts';
-import { type ConnectionTimes, connectionTimes, type EndReason, SignalRConnection } from './connection.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { ConnectionLimit } from '../../connections/connection-limit.ts';
+import type { ConnectionListener } from '../../connections/connection-listener.ts';
+import { InboundLevels } from '../../connections/inbound-level.ts';
+import type { SignalRConnection, SignalRHub } from '../hub.ts';
+import { LongPollingTransport } from '../transports/long-polling.ts';
+import type { Transport } from '../transports/transport.ts';
+import { type ConnectionTimes, connectionTimes, type EndReason, ServedConnection } from './connection.ts';
 import type { ConnectionClaims } from './connection-token.ts';
-import type { SignalRHub } from './hub.ts';
-import { LongPollingTransport } from './transports/long-polling.ts';
-import type { Transport } from './transports/transport.ts';
 
 export interface SessionsOptions {
   /** Shared with other transports. @default no bounds */
@@ -36,23 +36,23 @@ export interface Newcomer {
 }
 
 export interface Session {
-  readonly connection: SignalRConnection;
+  readonly connection: ServedConnection;
   readonly transport: Transport;
   readonly claims: ConnectionClaims;
 }
 
-/** A session that ended is known for so long, in milliseconds: its client's next poll is told. */
+/** A session that ended is known for so long, in milliseconds: its client's next poll gets the end. */
 const endedSessionMs = 5_000;
 const tickMs = 1_000;
 
 /** The connections of this instance, by the ids that their tokens name. */
-export class Sessions implements Iterable<SignalRConnection> {
+export class Sessions implements Iterable<ServedConnection> {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
-  readonly #connections = new Set<SignalRConnection>();
+  readonly #connections = new Set<ServedConnection>();
   /** Of clients that poll: known for a while. */
   readonly #ended = new Set<Session>();
-  readonly #levels: InboundLevels<SignalRConnection>;
+  readonly #levels: InboundLevels<ServedConnection>;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: SessionsOptions) {
@@ -74,7 +74,7 @@ export class Sessions implements Iterable<SignalRConnection> {
     return this.#connections.size + unread.length;
   }
 
-  [Symbol.iterator](): Iterator<SignalRConnection> {
+  [Symbol.iterator](): Iterator<ServedConnection> {
     return this.#connections.values();
   }
 
@@ -99,7 +99,7 @@ export class Sessions implements Iterable<SignalRConnection> {
     const { claims, identity, address, hub } = newcomer;
     // The newest one wins: the one before is of a client that lost it.
     this.find(claims)?.connection.terminate();
-    const connection = new SignalRConnection({
+    const connection = new ServedConnection({
       id: claims.connectionId,
       identity,
       address,
@@ -126,13 +126,13 @@ export class Sessions implements Iterable<SignalRConnection> {
     return session;
   }
 
-  received(connection: SignalRConnection, bytes: Buffer): void {
+  received(connection: ServedConnection, bytes: Buffer): void {
     this.#levels.count(connection, bytes.length);
     connection.receive(bytes);
   }
 
   /** A ping or pong of a WebSocket, which its library answers. */
-  controlFrame(connection: SignalRConnection): void {
+  controlFrame(connection: ServedConnection): void {
     this.#levels.count(connection, 0);
     connection.answeredByTransport();
   }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SigningKeys } from '../relay/signing-keys.ts';
+import type { SigningKeys } from '../../relay/signing-keys.ts';
 
 /** What a token of a negotiation says. It locates a connection; who comes with it is authenticated each time. */
 export interface ConnectionClaims {
@@ -14,11 +14,22 @@ export interface ConnectionClaims {
 }
 
 const version = 's1';
+/** A token leads to a new connection for so long, in seconds. */
+const firstUseSeconds = 60;
 const connectionIdBytes = 16;
 const hashLength = 16;
 
-export function createConnectionId(): string {
-  return randomBytes(connectionIdBytes).toString('base64url');
+/** Of a connection that is to be. */
+export function newClaims(of: Pick<ConnectionClaims, 'instance' | 'hub' | 'subjectHash'>): ConnectionClaims {
+  return {
+    ...of,
+    connectionId: randomBytes(connectionIdBytes).toString('base64url'),
+    issuedAt: Math.floor(Date.now() / 1_000),
+  };
+}
+
+export function isFresh({ issuedAt }: ConnectionClaims): boolean {
+  return Math.abs(Date.now() / 1_000 - issuedAt) <= firstUseSeconds;
 }
 
 /** @param subject undefined where nobody is authenticated */

@@ -1,8 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StreamEnd } from '../hubs/define.ts';
-import type { SignalRConnection } from './connection.ts';
-import { HubError, type SignalRHub, type SignalRMethod, UnauthorizedError } from './hub.ts';
-import { type Completion, type HubMessage, type Invocation, ProtocolError } from './protocol/messages.ts';
+import type { StreamEnd } from '../../hubs/define.ts';
+import {
+  HubError,
+  type SignalRConnection,
+  type SignalRHub,
+  type SignalRMethod,
+  UnauthorizedError,
+} from '../hub.ts';
+import { type Completion, type HubMessage, type Invocation, ProtocolError } from '../protocol/messages.ts';
 import { Upload } from './upload.ts';
 
 export interface InvocationsOptions {
@@ -11,7 +16,7 @@ export interface InvocationsOptions {
   readonly send: (message: HubMessage) => void;
   /** Resolves when little waits for the client. */
   readonly writable: () => Promise<void>;
-  /** Told of what the client is told nothing of. */
+  /** Called with faults of which the client hears nothing. */
   readonly onFault: (fault: Error, target: string) => void;
 }
 
@@ -73,8 +78,8 @@ export class Invocations {
   }
 
   /**
-   * Answers all that was called: what runs is waited for, for a time; what waits, or comes yet, is told that nothing
-   * was done; streams end with an error.
+   * Answers all that was called: what runs is waited for, for a time; what waits, or comes yet, is refused, and
+   * nothing was done; streams end with an error.
    */
   async leave(): Promise<void> {
     this.#isLeaving = true;
@@ -223,7 +228,7 @@ async function* until(signal: AbortSignal, items: AsyncIterable<unknown>): Async
       yield next.value;
     }
   } finally {
-    // One that waits for something can't be told: its method hears of the signal.
+    // An iterator that waits can't be interrupted: its method hears of the signal.
     void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }

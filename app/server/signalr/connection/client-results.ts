@@ -1,4 +1,4 @@
-import type { Completion, Invocation } from './protocol/messages.ts';
+import type { Completion, Invocation } from '../protocol/messages.ts';
 
 interface PendingResult {
   readonly resolve: (value: unknown) => void;

@@ -1,8 +1,8 @@
-import { type AnswerBody, type AskRequest, answerFrom } from '../../protocol/answers.ts';
-import type { Message } from '../../protocol/hub.ts';
-import type { Answers } from '../answers/answers.ts';
-import { RpcError } from '../rooms/rpc.ts';
-import type { StreamCall, StreamEnd } from './define.ts';
+import { type AnswerBody, type AskRequest, answerFrom } from '../../../protocol/answers.ts';
+import type { Message } from '../../../protocol/hub.ts';
+import type { Answers } from '../../answers/answers.ts';
+import { RpcError } from '../../rooms/rpc.ts';
+import type { StreamCall, StreamEnd } from '../define.ts';
 
 export interface AnswerStreamOptions {
   readonly answers: Answers;

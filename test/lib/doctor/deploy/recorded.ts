@@ -1,4 +1,4 @@
-import { type Answers, AwsError } from '../../support/servers/aws.ts';
+import { type Answers, AwsError } from '../../../support/servers/aws.ts';
 
 export const account = '123456789012';
 export const certificateArn = `arn:aws:acm:us-east-1:${account}:certificate/0123`;

@@ -1,6 +1,6 @@
-import type { Identity } from '../auth/identity.ts';
-import type { SigningKeys } from '../relay/signing-keys.ts';
-import { createConnectionId, hashOfSubject, mintToken } from './connection-token.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { SigningKeys } from '../../relay/signing-keys.ts';
+import { hashOfSubject, mintToken, newClaims } from '../connection/connection-token.ts';
 import type { HubRequest } from './request.ts';
 
 /** The versions of the negotiation: 1 tells the connection's id from the token that leads to it. */
@@ -28,17 +28,9 @@ export async function negotiate(
 ): Promise<object> {
   const version = negotiatedVersion(query.get('negotiateversion'));
   if (version === undefined) return notAnInteger;
-  const connectionId = createConnectionId();
-  const token = await mintToken(
-    {
-      connectionId,
-      instance,
-      hub: path,
-      subjectHash: hashOfSubject(identity?.subject),
-      issuedAt: Math.floor(Date.now() / 1_000),
-    },
-    keys,
-  );
+  const claims = newClaims({ instance, hub: path, subjectHash: hashOfSubject(identity?.subject) });
+  const { connectionId } = claims;
+  const token = await mintToken(claims, keys);
   // In version 0 the client shows the id that it was given.
   return version === 0
     ? { negotiateVersion: 0, connectionId: token, availableTransports }

@@ -1,11 +1,11 @@
-import type { Identity } from '../auth/identity.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { SignalRConnection, SignalRHub } from '../hub.ts';
+import { HandshakeError, handshakeResponse, readHandshake } from '../protocol/handshake.ts';
+import type { HubMessage, HubMessageReader, HubProtocol } from '../protocol/messages.ts';
+import { findTextRecord, Records } from '../protocol/records.ts';
+import type { Transport } from '../transports/transport.ts';
 import { ClientResults } from './client-results.ts';
-import type { SignalRHub } from './hub.ts';
 import { Invocations } from './invocations.ts';
-import { HandshakeError, handshakeResponse, readHandshake } from './protocol/handshake.ts';
-import type { HubMessage, HubMessageReader, HubProtocol } from './protocol/messages.ts';
-import { findTextRecord, Records } from './protocol/records.ts';
-import type { Transport } from './transports/transport.ts';
 
 /** Milliseconds, as ASP.NET has them. */
 export interface ConnectionTimes {
@@ -42,19 +42,19 @@ export interface ConnectionOptions {
   /** What may wait for a client that does not read; past it the connection ends. */
   readonly mostWaitingBytes: number;
   readonly times: ConnectionTimes;
-  /** Told of what a client is told nothing of. */
+  /** Called with faults of which the client hears nothing. */
   readonly onFault: (fault: Error, connection: SignalRConnection, target?: string) => void;
   /** Called for each message that the client sent. */
-  readonly onMessage: (connection: SignalRConnection) => void;
+  readonly onMessage: (connection: ServedConnection) => void;
   readonly onHandshakeRefused: () => void;
-  readonly onEnd: (connection: SignalRConnection, reason: EndReason) => void;
+  readonly onEnd: (connection: ServedConnection, reason: EndReason) => void;
 }
 
 /** A handshake has two short properties. */
 const largestHandshake = 4_096;
 
 /** One client of a hub, by whatever transport and encoding it came. */
-export class SignalRConnection {
+export class ServedConnection implements SignalRConnection {
   readonly id: string;
   readonly identity: Identity | undefined;
   readonly address: string;
@@ -87,7 +87,6 @@ export class SignalRConnection {
     });
   }
 
-  /** The handshake is done, and the connection has not ended. */
   get connected(): boolean {
     return this.#protocol !== undefined && !this.#isOver;
   }
@@ -96,7 +95,6 @@ export class SignalRConnection {
     return this.#isOver;
   }
 
-  /** Undefined until the handshake is done. */
   get protocol(): HubProtocol | undefined {
     return this.#protocol;
   }
@@ -109,19 +107,16 @@ export class SignalRConnection {
     return this.#options.transport.waitingBytes;
   }
 
-  /** Calls a method of the client that answers nothing. */
   send(target: string, ...args: readonly unknown[]): void {
     this.#send({ type: 1, target, arguments: args });
   }
 
-  /** Writes a record of its protocol that was made for others, too. */
   write(record: Buffer): void {
     if (!this.connected || !this.#mayWrite()) return;
     this.#sentAt = performance.now();
     this.#options.transport.send(record, this.#protocol?.isBinary ?? false);
   }
 
-  /** Calls a method of the client. @throws Error what the client answered, or that it did not in time */
   invoke(target: string, args: readonly unknown[], timeoutMs?: number): Promise<unknown> {
     if (!this.connected) return Promise.reject(new Error('the connection has ended'));
     return this.#results.ask(target, args, timeoutMs ?? this.#options.times.clientResult);
@@ -146,10 +141,6 @@ export class SignalRConnection {
     if (!this.#isOver) this.#mayWrite();
   }
 
-  /**
-   * Ends the connection, and its client comes back by itself: behind all that it was sent, and behind the answers to
-   * what it called. @param discard at once; what waits is dropped
-   */
   close(discard = false): void {
     if (discard) return void this.terminate();
     if (this.#isOver || this.#isLeaving) return;
@@ -157,12 +148,10 @@ export class SignalRConnection {
     void this.#leave();
   }
 
-  /** Ends the connection behind all that was sent; its client does not come back by itself. @param error why */
   dismiss(error?: string): void {
     this.#endBecause('forced close', error);
   }
 
-  /** Ends the connection at once, and drops what waits. Its client comes back by itself, if it was told to. */
   terminate(reason: EndReason = 'forced close'): void {
     this.#end(reason);
     this.#options.transport.destroy();
@@ -280,7 +269,7 @@ export class SignalRConnection {
     this.#invocations.end(gone);
     this.#results.end(gone);
     this.#options.onEnd(this, reason);
-    // Whom it was not told of, it need not be told that he left.
+    // A hub that was not notified of a connection is not notified of its end.
     if (this.#protocol) void this.#entered.then(() => this.#options.hub.disconnected?.(this, reason));
   }
 }

@@ -11,6 +11,7 @@ import type { SignalRConnection } from './connection.ts';
 import { type ConnectionClaims, createConnectionId, hashOfSubject, readToken } from './connection-token.ts';
 import type { SignalRHub } from './hub.ts';
 import { negotiate } from './negotiate.ts';
+import { isHandshake } from './protocol/handshake.ts';
 import {
   answer,
   answerJson,
@@ -19,6 +20,7 @@ import {
   gone,
   leaving,
   refuse,
+  refuseLargeBody,
   refuseUpgrade,
   unknownConnection,
 } from './replies.ts';
@@ -208,29 +210,52 @@ export class SignalRServer implements Iterable<SignalRConnection> {
       if ('status' in identity) return refuse(response, identity);
       const { known } = identity;
       if (hashOfSubject(known?.subject) !== claims.subjectHash) return gone(request, response);
-      if (!session && request.method === 'GET') {
-        return this.#open(request, this.#newcomer(asked, claims, known), response);
-      }
+      if (!session) return this.#begin(asked, this.#newcomer(asked, claims, known), response);
     }
     if (!session) return gone(request, response);
     await this.#continue(request, session, response);
   }
 
+  /** A session of which this instance does not know: its first request. */
+  async #begin({ request }: HubRequest, newcomer: Newcomer, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') return this.#open(request, newcomer, response);
+    if (request.method !== 'POST') return gone(request, response);
+    const body = await readBody(request, this.#largestBody);
+    if (!body) return refuseLargeBody(response);
+    // A client in Python polls behind its handshake. What begins otherwise is of a session that has ended.
+    if (!isHandshake(body)) return gone(request, response);
+    const refusal = this.#refusalOf(request, newcomer);
+    if (refusal) return refuse(response, refusal);
+    const { connection } = this.#openPolling(newcomer);
+    answer(response, 200);
+    this.#sessions.received(connection, body);
+  }
+
   #open(request: IncomingMessage, newcomer: Newcomer, response: ServerResponse): void {
-    if (!isFresh(newcomer.claims) || !this.#takesClients) return void gone(request, response);
-    const refusal = this.#options.refuse?.(request) ?? this.#admit(newcomer);
+    const refusal = this.#refusalOf(request, newcomer);
+    if (refusal === unknownConnection) return void gone(request, response);
     if (refusal) return void refuse(response, refusal);
     if (wantsEventStream(request)) {
       const { connection } = this.#sessions.open(newcomer, new ServerSentEventsTransport(response));
       response.once('close', () => connection.transportClosed());
       return;
     }
+    this.#openPolling(newcomer).transport.poll(request, response);
+  }
+
+  #openPolling(newcomer: Newcomer): { connection: SignalRConnection; transport: LongPollingTransport } {
     const transport = new LongPollingTransport(() => connection.terminate('ping timeout'), {
       ...longPollingTimes,
       ...this.#options.longPolling,
     });
     const { connection } = this.#sessions.open(newcomer, transport);
-    transport.poll(request, response);
+    return { connection, transport };
+  }
+
+  /** Why a session is not opened. Whose is, is admitted, and must be opened. */
+  #refusalOf(request: IncomingMessage, newcomer: Newcomer): ErrorReply | undefined {
+    if (!isFresh(newcomer.claims) || !this.#takesClients) return unknownConnection;
+    return this.#options.refuse?.(request) ?? this.#admit(newcomer);
   }
 
   async #continue(
@@ -245,7 +270,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
       case 'POST': {
         if (transport.name === 'websocket') return answer(response, 405);
         const body = await readBody(request, this.#largestBody);
-        if (!body) return void response.writeHead(413, { connection: 'close' }).end();
+        if (!body) return refuseLargeBody(response);
         // The client waits for this answer before it sends more, whatever its messages bring about.
         answer(response, 200);
         return this.#sessions.received(connection, body);

@@ -147,7 +147,7 @@ export const thousandMessages: Cell = async (fleet, way, room) => {
   client.on('message', ({ offset }: Message) => offsets.push(offset));
   await client.invoke('Join', room);
   // A user may publish 300 at once.
-  const speakers = ['bob', 'dan', 'eve', 'fay'].map((user) => fleet.socketOf(user));
+  const speakers = upTo(4).map((number) => fleet.socketOf(`${number} ${way.name}`));
   const replies = speakers.flatMap((speaker) =>
     upTo(250).map((body) => speaker.emitWithAck('publish', { room, body })),
   );

@@ -150,6 +150,20 @@ describe('a connection', () => {
     expect(gone).toMatchObject({ status: 200, text: `{"type":7,"allowReconnect":true}${end}` });
   });
 
+  test('begins with its handshake, before it is polled, as a client in Python does it; with nothing else', async () => {
+    const { connectionId: id = '' } = await negotiate('');
+    const handshake = `{"protocol":"json","version":0}${end}`;
+    for (const body of [`{"type":6}${end}`, handshake.slice(0, -1), 'x', `{"protocol":1}${end}`]) {
+      expect((await post(id, body, two)).status).toBe(404);
+    }
+    const eve = { headers: { authorization: 'Bearer user-eve' }, method: 'POST', body: handshake };
+    expect((await send(`?id=${id}`, eve)).status).toBe(404);
+    expect((await send(`?id=${id}`, { ...eve, headers: {} })).status).toBe(401);
+    expect(await post(id, handshake, two)).toMatchObject({ status: 200, text: '' });
+    const poll = async () => (await send(`?id=${id}`, { headers: { accept: 'Text' } }, two)).text;
+    expect([await poll(), await poll()]).toEqual(['', `{}${end}`]);
+  });
+
   test('of one record a poll, for the client that reads no more of them', async () => {
     const { connectionToken: id = '' } = await negotiate();
     const poll = async () => (await send(`?id=${id}`, { headers: { ...ada, accept: 'Text' } })).text;

@@ -1,6 +1,6 @@
 import type { Identity } from '../../auth/identity.ts';
 import type { SignalRConnection, SignalRHub } from '../hub.ts';
-import { HandshakeError, handshakeResponse, readHandshake } from '../protocol/handshake.ts';
+import { HandshakeError, handshakeResponse, largestHandshake, readHandshake } from '../protocol/handshake.ts';
 import type { HubMessage, HubMessageReader, HubProtocol } from '../protocol/messages.ts';
 import { findTextRecord, Records } from '../protocol/records.ts';
 import type { Transport } from '../transports/transport.ts';
@@ -49,9 +49,6 @@ export interface ConnectionOptions {
   readonly onHandshakeRefused: () => void;
   readonly onEnd: (connection: ServedConnection, reason: EndReason) => void;
 }
-
-/** A handshake has two short properties. */
-const largestHandshake = 4_096;
 
 /** One client of a hub, by whatever transport and encoding it came. */
 export class ServedConnection implements SignalRConnection {

@@ -32,6 +32,11 @@ export function refuse(response: ServerResponse, { status, message, retryAfterSe
   answer(response, status, message);
 }
 
+/** What was not read of the body would be taken for the next request. */
+export function refuseLargeBody(response: ServerResponse): void {
+  response.writeHead(413, { connection: 'close' }).end();
+}
+
 export function refuseUpgrade(socket: Duplex, { status, message, retryAfterSeconds }: ErrorReply): void {
   const headers = {
     ...headersOf('text/plain', message),

@@ -164,7 +164,7 @@ export class TestHub implements SignalRHub {
   /** What it asks its own client would otherwise wait for the answer to this invocation. */
   async #ask(connection: SignalRConnection, target: string): Promise<unknown> {
     try {
-      return await connection.invoke(target, [21], target === 'silent' ? 500 : 30_000);
+      return await connection.invoke(target, [21], target === 'silent' ? 100 : 30_000);
     } catch (error) {
       throw new HubError((error as Error).message);
     }

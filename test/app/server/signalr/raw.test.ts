@@ -150,6 +150,20 @@ describe('a connection', () => {
     expect(gone).toMatchObject({ status: 200, text: `{"type":7,"allowReconnect":true}${end}` });
   });
 
+  test('begins with its handshake, before it is polled, as a client in Python does it; with nothing else', async () => {
+    const { connectionId: id = '' } = await negotiate('');
+    const handshake = `{"protocol":"json","version":0}${end}`;
+    for (const body of [`{"type":6}${end}`, handshake.slice(0, -1), 'x', `{"protocol":1}${end}`]) {
+      expect((await post(id, body, two)).status).toBe(404);
+    }
+    const eve = { headers: { authorization: 'Bearer user-eve' }, method: 'POST', body: handshake };
+    expect((await send(`?id=${id}`, eve)).status).toBe(404);
+    expect((await send(`?id=${id}`, { ...eve, headers: {} })).status).toBe(401);
+    expect(await post(id, handshake, two)).toMatchObject({ status: 200, text: '' });
+    const poll = async () => (await send(`?id=${id}`, { headers: { accept: 'Text' } }, two)).text;
+    expect([await poll(), await poll()]).toEqual(['', `{}${end}`]);
+  });
+
   test('of one record a poll, for the client that reads no more of them', async () => {
     const { connectionToken: id = '' } = await negotiate();
     const poll = async () => (await send(`?id=${id}`, { headers: { ...ada, accept: 'Text' } })).text;
@@ -309,15 +323,13 @@ describe('WebSockets', () => {
 
 describe('time', () => {
   test('who does not shake hands, and who falls silent, is ended; who listens is pinged', async () => {
-    const times = { handshake: 50, keepAlive: 50, client: 600 };
+    const times = { handshake: 500, keepAlive: 50, client: 600 };
     const quick = await startInstance('quick', redis, { times });
     const url = `${quick.url.replace('http', 'ws')}/testhub`;
     const silent = new WebSocket(url, { headers: ada });
     const words: string[] = [];
     silent.on('message', (data) => words.push(String(data)));
-    await new Promise((resolve) => silent.once('close', resolve));
-    expect(words).toEqual([`{"error":"Handshake was canceled."}${end}`]);
-
+    const silentEnded = new Promise((resolve) => silent.once('close', resolve));
     const listener = new WebSocket(url, { headers: ada });
     const heard: string[] = [];
     listener.on('message', (data) => heard.push(String(data)));
@@ -328,16 +340,26 @@ describe('time', () => {
     listener.send(`{"type":6}${end}`);
     await new Promise((resolve) => listener.once('close', resolve));
     expect(heard.at(-1)).toBe(`{"type":7}${end}`);
+    await silentEnded;
+    expect(words).toEqual([`{"error":"Handshake was canceled."}${end}`]);
     await quick.stop();
   });
 
   test('a poll is answered in time, and a client that polls no more is gone', async () => {
-    const quick = await startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 5_000 } });
-    const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', quick);
-    await send(`?id=${id}`, {}, quick);
-    expect(await send(`?id=${id}`, {}, quick)).toMatchObject({ status: 200, text: '' });
+    const [patient, quick] = await Promise.all([
+      startInstance('patient', redis, { longPolling: { pollMs: 50, absentMs: 30_000 } }),
+      startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 50 } }),
+    ]);
+    for (const instance of [patient, quick]) {
+      const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
+      expect((await send(`?id=${id}`, {}, instance)).status).toBe(200);
+      if (instance === patient) {
+        expect(await send(`?id=${id}`, {}, instance)).toMatchObject({ status: 200, text: '' });
+      }
+    }
     await eventually('it to be gone', () => quick.signalr.count === 0);
-    await quick.stop();
+    expect(patient.signalr.count).toBe(1);
+    await Promise.all([patient.stop(), quick.stop()]);
   });
 });
 

@@ -2,7 +2,7 @@ import { type Cookie, keptOnOwnSite } from '../../verify/checks/connecting/cooki
 import type { Endpoint, Subject } from './check.ts';
 import type { Opened } from './probe-socket.ts';
 import { openEngineSocket, trySession as tryPolling } from './protocols/engine-io.ts';
-import { type Sessions, trySessions } from './protocols/session.ts';
+import { cookieHeader, type Sessions, trySessions } from './protocols/session.ts';
 import { openHubSocket, trySession as tryNegotiation } from './protocols/signalr.ts';
 
 /** What several checks look at. Each is made once. */
@@ -58,8 +58,4 @@ export class Probes {
     this.#made.set(key, made);
     return made as Promise<T>;
   }
-}
-
-export function cookieHeader(cookies: readonly Cookie[]): Record<string, string> {
-  return cookies.length === 0 ? {} : { cookie: cookies.map(({ pair }) => pair).join('; ') };
 }

@@ -5,7 +5,7 @@ import { readinessIn } from '../../verify/target/readiness.ts';
 import { adviseOn, describeError, type HttpResponse, sendRequest } from '../../verify/target/request.ts';
 import { list } from '../../verify/wording.ts';
 import { type Endpoint, failed, type NamedFinding, type Protocol, passed, type Subject } from './check.ts';
-import { openPolling } from './protocols/engine-io.ts';
+import { closePolling, openPolling } from './protocols/engine-io.ts';
 import { patienceMs, RefusedError } from './protocols/session.ts';
 import { negotiate } from './protocols/signalr.ts';
 
@@ -153,7 +153,8 @@ interface Reply {
 
 async function knock(subject: Subject, { protocol, path }: Endpoint): Promise<Reply['refusal']> {
   try {
-    await (protocol === 'socketio' ? openPolling : negotiate)(subject, path);
+    if (protocol === 'signalr') await negotiate(subject, path);
+    else await closePolling(subject, path, await openPolling(subject, path));
     return undefined;
   } catch (error) {
     if (!(error instanceof RefusedError)) return error as Error;

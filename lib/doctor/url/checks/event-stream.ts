@@ -3,8 +3,7 @@ import { request as requestSecure } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendRequest } from '../../../verify/target/request.ts';
 import { type Check, type Endpoint, type Finding, failed, notChecked, passed } from '../check.ts';
-import { cookieHeader } from '../probes.ts';
-import { patienceMs } from '../protocols/session.ts';
+import { cookieHeader, patienceMs } from '../protocols/session.ts';
 import { authorization, handshakeRecord, negotiate } from '../protocols/signalr.ts';
 
 /** Behind a proxy without stickiness, so many tries bring a request to the instance that it belongs to. */

@@ -3,7 +3,7 @@ import { type HttpResponse, sendRequest } from '../../../verify/target/request.t
 import { list } from '../../../verify/wording.ts';
 import { type Check, type Endpoint, type Finding, failed, passed, type Subject, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
-import { openEngineSocket } from '../protocols/engine-io.ts';
+import { closePolling, openEngineSocket, readHandshake } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';
 import { authorization, openHubSocket } from '../protocols/signalr.ts';
 
@@ -32,15 +32,17 @@ export function pagesMayConnect(endpoint: Endpoint): Check {
   };
 }
 
-function askAsPage(subject: Subject, { protocol, path }: Endpoint, origin: string): Promise<HttpResponse> {
-  const headers = { origin, ...authorization(subject) };
-  return protocol === 'socketio'
-    ? sendRequest(`${path}?EIO=4&transport=polling`, subject.url, { headers, timeoutMs: patienceMs })
-    : sendRequest(`${path}/negotiate?negotiateVersion=1`, subject.url, {
-        method: 'POST',
-        headers,
-        timeoutMs: patienceMs,
-      });
+async function askAsPage(
+  subject: Subject,
+  { protocol, path }: Endpoint,
+  origin: string,
+): Promise<HttpResponse> {
+  const options = { headers: { origin, ...authorization(subject) }, timeoutMs: patienceMs };
+  if (protocol === 'signalr')
+    return sendRequest(`${path}/negotiate?negotiateVersion=1`, subject.url, { method: 'POST', ...options });
+  const response = await sendRequest(`${path}?EIO=4&transport=polling`, subject.url, options);
+  if (response.status === 200) await closePolling(subject, path, readHandshake(response));
+  return response;
 }
 
 function allowedBy({ headers }: HttpResponse) {

@@ -1,15 +1,25 @@
-import { type Check, type Endpoint, failed, notChecked, passed, type Subject } from '../check.ts';
-import type { Refusal } from '../probe-socket.ts';
-import { cookieHeader, type Probes } from '../probes.ts';
 import {
+  type Check,
+  type Endpoint,
+  type Finding,
+  failed,
+  notChecked,
+  passed,
+  type Subject,
+} from '../check.ts';
+import type { Refusal } from '../probe-socket.ts';
+import type { Probes } from '../probes.ts';
+import {
+  closePolling,
   connectPacket,
+  type Handshake,
   isOpening,
   isProbed,
   openEngineSocket,
   openPolling,
   probePacket,
 } from '../protocols/engine-io.ts';
-import { patienceMs } from '../protocols/session.ts';
+import { cookieHeader, patienceMs } from '../protocols/session.ts';
 import { handshakeRecord, isWelcome, openHubSocket } from '../protocols/signalr.ts';
 
 /** A client that begins with a WebSocket: with it, no stickiness is needed. */
@@ -36,8 +46,8 @@ async function sayHello(subject: Subject, { path }: Endpoint) {
     if ((await socket.next(isOpening, patienceMs)) === undefined) return failed(silent);
     socket.send(connectPacket(subject));
     const reply = await socket.next((text) => /^4[04]/.test(text), patienceMs);
-    const said = reply?.startsWith('40') ? 'and lets it in' : `and says ${reply?.slice(2, 120) ?? 'nothing'}`;
-    return passed(`it opens by HTTP 101 without a session, the server answers ${said}`);
+    const said = reply?.startsWith('40') ? 'lets it in' : `says ${reply?.slice(2, 120) ?? 'nothing'}`;
+    return passed(`it opens by HTTP 101 without a session, the server ${said}`);
   } finally {
     socket.close();
   }
@@ -110,23 +120,35 @@ export function sessionUpgrades(endpoint: Endpoint): Check {
       if (!(await probes.webSocketWorks(endpoint))) return notChecked('no WebSocket opens at all');
       if ((await probes.sessions(endpoint)).astray > 0)
         return notChecked('polling sessions break before they could upgrade');
-      const { sid, cookies, upgrades } = await openPolling(subject, endpoint.path);
-      if (!upgrades.includes('websocket')) return passed('the server offers none, and clients ask for none');
-      const opened = await openEngineSocket(subject, endpoint.path, cookieHeader(cookies), sid);
-      if ('refusal' in opened)
-        return failed({
-          found: `a session's own upgrade is rejected: ${opened.refusal.words}; WebSockets without a session open`,
-          cause: 'the upgrade reaches another instance than the polling did',
-          fix: 'let stickiness hold for requests with Upgrade as well: the same cookie, the same rule at every hop',
-        });
-      const { socket } = opened;
+      const session = await openPolling(subject, endpoint.path);
       try {
-        socket.send(probePacket);
-        if (await socket.next(isProbed, patienceMs)) return passed('a polling session goes on by WebSocket');
-        return failed({ ...silent, found: "a session's upgrade opens, and its probe gets no answer" });
+        return await tryUpgrade(subject, endpoint.path, session);
       } finally {
-        socket.close();
+        await closePolling(subject, endpoint.path, session);
       }
     },
   };
+}
+
+async function tryUpgrade(
+  subject: Subject,
+  path: string,
+  { sid, cookies, upgrades }: Handshake,
+): Promise<Finding> {
+  if (!upgrades.includes('websocket')) return passed('the server offers none, and clients ask for none');
+  const opened = await openEngineSocket(subject, path, cookieHeader(cookies), sid);
+  if ('refusal' in opened)
+    return failed({
+      found: `a session's own upgrade is rejected: ${opened.refusal.words}; WebSockets without a session open`,
+      cause: 'the upgrade reaches another instance than the polling did',
+      fix: 'let stickiness hold for requests with Upgrade as well: the same cookie, the same rule at every hop',
+    });
+  const { socket } = opened;
+  try {
+    socket.send(probePacket);
+    if (await socket.next(isProbed, patienceMs)) return passed('a polling session goes on by WebSocket');
+    return failed({ ...silent, found: "a session's upgrade opens, and its probe gets no answer" });
+  } finally {
+    socket.close();
+  }
 }

@@ -1,8 +1,8 @@
 import { type Cookie, readCookie } from '../../../verify/checks/connecting/cookie-sessions.ts';
-import { type HttpResponse, sendWithinLimits } from '../../../verify/target/request.ts';
+import { type HttpResponse, sendRequest, sendWithinLimits } from '../../../verify/target/request.ts';
 import type { Subject } from '../check.ts';
 import { type Opened, openWebSocket } from '../probe-socket.ts';
-import { type Attempt, patienceMs, RefusedError, type Relation } from './session.ts';
+import { type Attempt, cookieHeader, patienceMs, RefusedError, type Relation } from './session.ts';
 
 /** Packets of Engine.IO 4, in its text form. */
 const packets = { close: '1', pong: '3', probe: '2probe', connect: '40' } as const;
@@ -30,6 +30,21 @@ export function readHandshake(response: HttpResponse): Handshake {
   return { sid, upgrades, pingIntervalMs: pingInterval, cookies: response.setCookies.map(readCookie) };
 }
 
+/** What was opened would wait for its client. Behind a proxy without stickiness the first try may not arrive. */
+export async function closePolling(
+  { url }: Subject,
+  path: string,
+  { sid, cookies }: Pick<Handshake, 'sid' | 'cookies'>,
+): Promise<void> {
+  const headers = { ...withPackets, ...cookieHeader(cookies) };
+  const target = `${pollingPath(path)}&sid=${encodeURIComponent(sid)}`;
+  for (let left = 2; left > 0; left -= 1) {
+    const options = { method: 'POST', headers, body: packets.close, timeoutMs: patienceMs } as const;
+    const closed = await sendRequest(target, url, options).catch(() => undefined);
+    if (closed?.status === 200) return;
+  }
+}
+
 /** One session by polling, each request on a connection of its own. @throws RefusedError */
 export async function trySession(subject: Subject, path: string, relation: Relation): Promise<Attempt> {
   const { sid, cookies } = await openPolling(subject, path);
@@ -45,6 +60,7 @@ export async function trySession(subject: Subject, path: string, relation: Relat
     });
     statuses.push(status === 200 ? '' : `HTTP ${status} ${words.slice(0, 80)}`.trim());
   }
+  if (statuses.at(-1) !== '') await closePolling(subject, path, { sid, cookies });
   return { cookies, answers: statuses };
 }
 

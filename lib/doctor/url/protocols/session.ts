@@ -15,6 +15,11 @@ export class RefusedError extends Error {
   }
 }
 
+/** The header `Cookie`, if there is one. */
+export function cookieHeader(cookies: readonly Cookie[]): Record<string, string> {
+  return cookies.length === 0 ? {} : { cookie: cookies.map(({ pair }) => pair).join('; ') };
+}
+
 /** Which cookies of its first response a client sends back. */
 export interface Relation {
   headersOf(cookies: readonly Cookie[]): Readonly<Record<string, string>>;

@@ -62,7 +62,7 @@ export async function trySession(subject: Subject, path: string, relation: Relat
   const headers = { ...authorization(subject), ...relation.headersOf(cookies) };
   if (!transports.includes('LongPolling')) return trySocket(subject, path, { id, cookies, headers });
   const target = `${path}?id=${encodeURIComponent(id)}`;
-  const send = async (method: 'GET' | 'POST', body?: string) => {
+  const send = async (method: 'GET' | 'POST' | 'DELETE', body?: string) => {
     const options = { method, headers, timeoutMs: patienceMs, ...(body === undefined ? {} : { body }) };
     const response = await sendRequest(target, subject.url, options);
     const isAccepted = response.status >= 200 && response.status < 300;
@@ -71,6 +71,8 @@ export async function trySession(subject: Subject, path: string, relation: Relat
   // The first poll is answered at once; one that waits for nothing would take its time.
   const answers = [await send('GET'), await send('POST', handshakeRecord)];
   for (let left = 2; left > 0; left -= 1) answers.push(await send('POST', pingRecord));
+  // What it left open would wait for its client. Behind a proxy without stickiness only one of two arrives.
+  for (let left = 2; left > 0; left -= 1) await send('DELETE');
   return { cookies, answers };
 }
 

@@ -90,16 +90,26 @@ function serverIn({ headers: { server, via, 'x-powered-by': powered } }: HttpRes
 }
 
 function unreachable(url: string, error: Error): NamedFinding {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const isCertificate = /CERT|SIGNED|ALTNAME|ISSUER/.test(code);
+  const found = `${url} can't be reached: ${describeError(error)}`;
+  if (isCertificate) return { name: 'address', ...failed({ found, ...distrusted }) };
   return {
     name: 'address',
     ...failed({
-      found: `${url} can't be reached: ${describeError(error)}`,
+      found,
       cause:
         'nothing takes requests there: the name, the port, the scheme or a firewall is wrong, or nothing runs',
       fix: adviseOn(error, url),
     }),
   };
 }
+
+const distrusted = {
+  cause:
+    'its certificate is not trusted: it has ended, is of another name, or an intermediate one is not sent along; browsers refuse the connection, and clients say no more than "websocket error"',
+  fix: 'serve the full chain of a certificate for this name; for an authority of your own, name it in NODE_EXTRA_CA_CERTS here and install it at the clients',
+};
 
 function notReady(readiness: string): NamedFinding {
   const isStarting = readiness === 'starting';

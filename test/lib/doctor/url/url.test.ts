@@ -1,5 +1,14 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';
+import { doctor } from '../../../../lib/doctor/doctor.ts';
+import { http2 } from '../../../../lib/doctor/url/checks/tls.ts';
+import { Probes } from '../../../../lib/doctor/url/probes.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { type SpreadingOptions, spreadingProxy } from '../../verify/checks/proxies.ts';
@@ -268,5 +277,103 @@ test('where nothing listens, the address is the cause', async () => {
     code: 1,
     conclusion: { name: 'address' },
     found: { address: expect.stringContaining('ECONNREFUSED') },
+  });
+});
+
+test('verify hands a server that is not this service over to the doctor', async () => {
+  const url = await behindProxy(await plainServers(2));
+  const entry = join(import.meta.dirname, '../../../../bin/verify.ts');
+  const words = ['--import', 'tsx', entry, '--url', url, '--json'];
+  const ended = await new Promise<{ code: unknown; output: string; errors: string }>((resolve) => {
+    execFile(process.execPath, words, (error, output, errors) =>
+      resolve({ code: error?.code, output, errors }),
+    );
+  });
+  expect(ended).toMatchObject({ code: 2, errors: expect.stringContaining('Most likely (polling)') });
+  expect(JSON.parse(ended.output)).toMatchObject({
+    ok: false,
+    error: { kind: 'not-ours' },
+    diagnosis: { conclusion: { name: 'polling' } },
+  });
+});
+
+describe('the command line', () => {
+  test.each([
+    [
+      ['--url', 'ftp://example.com', '--plain', 'grpc', '--idle', '0'],
+      /--url must be(.|\n)*--plain must be(.|\n)*--idle must be/,
+    ],
+    [
+      ['--url', 'https://me:secret@example.com'],
+      /without a user and a password; give https:\/\/example\.com/,
+    ],
+    [['--url', 'https://example.com', '--broadcast', 'say=hello'], /--broadcast must be an event/],
+    [['--url', 'https://example.com', '--deploy'], /--url or --deploy/],
+    [[], /`npm run doctor -- --url/],
+  ])('that is not valid is explained, all of it at once: %j', async (words, said) => {
+    let errors = '';
+    const sink = { write: (text: string) => (errors += text) };
+    expect(await doctor(words, { output: { write: () => undefined }, errors: sink, environment: {} })).toBe(
+      2,
+    );
+    expect(errors).toMatch(said);
+    expect(errors).not.toContain('me:secret');
+  });
+
+  test('a Redis setting that can’t be read is named without its password', async () => {
+    let errors = '';
+    const code = await doctor(['--url', 'https://example.com'], {
+      output: { write: () => undefined },
+      errors: { write: (text) => (errors += text) },
+      environment: { REDIS_URL: 'http://:hidden@example.com' },
+    });
+    expect({ code, errors }).toEqual({
+      code: 2,
+      errors: expect.stringContaining('REDIS_URL is not a usable'),
+    });
+    expect(errors).not.toContain('hidden');
+  });
+});
+
+describe('over TLS', () => {
+  const fixture = (name: string) =>
+    readFileSync(join(import.meta.dirname, '../../verify/fixtures', `localhost.${name}.pem`));
+
+  async function secure(enableConnectProtocol: boolean): Promise<string> {
+    const server = createSecureServer({
+      cert: fixture('cert'),
+      key: fixture('key'),
+      allowHTTP1: true,
+      settings: { enableConnectProtocol },
+    });
+    server.on('stream', (stream) => {
+      stream.respond({ ':status': 501 });
+      stream.end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(() => server.close());
+    return `https://localhost:${(server.address() as AddressInfo).port}`;
+  }
+
+  test('a certificate that is not trusted is the cause', async () => {
+    expect(await lookAt(await secure(false))).toMatchObject({
+      code: 1,
+      conclusion: { name: 'address', cause: expect.stringContaining('its certificate is not trusted') },
+    });
+  });
+
+  test.each([
+    [true, { status: 'failed', cause: expect.stringContaining('fail in browsers alone') }],
+    [false, { status: 'passed', found: expect.stringContaining('by HTTP/1.1') }],
+  ])('HTTP/2 that offers WebSockets has to keep that: %s', async (offers, finding) => {
+    const subject = {
+      url: await secure(offers),
+      isOurs: false,
+      endpoints: [{ protocol: 'socketio', path: '/socket.io/' }],
+      longestSilenceMs: 1_000,
+      signal: new AbortController().signal,
+    } as const;
+    expect(await http2.run(subject, new Probes(subject))).toMatchObject(finding);
   });
 });

@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, request as forward, type IncomingMessage, type Server } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { LoadBalancer } from '../../../../lib/local/proxy/load-balancer.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -30,7 +36,7 @@ export async function stickyProxy(instances: readonly InProcessInstance[]): Prom
   return { url: `http://127.0.0.1:${port}`, close: () => balancer.close(), allHealthy };
 }
 
-interface SpreadingOptions {
+export interface SpreadingOptions {
   /** Pass `Upgrade` on. @default true */
   readonly upgrades?: boolean;
   /** Cut WebSockets on which nothing moved for so long. @default never */
@@ -39,12 +45,14 @@ interface SpreadingOptions {
   readonly closed?: RegExp;
   /** Paths whose query is dropped. @default none */
   readonly withoutQuery?: RegExp;
+  /** Responses are passed on when they have ended, and no sooner. @default false */
+  readonly buffers?: boolean;
 }
 
 /** A proxy with a common mistake: each request goes to the next target, cookies or not. */
 export async function spreadingProxy(
   targets: readonly string[],
-  { upgrades = true, idleMs, closed, withoutQuery }: SpreadingOptions = {},
+  { upgrades = true, idleMs, closed, withoutQuery, buffers = false }: SpreadingOptions = {},
 ): Promise<TestProxy> {
   let turn = 0;
   const next = () => new URL(targets[turn++ % targets.length] as string);
@@ -55,6 +63,7 @@ export async function spreadingProxy(
     const { hostname, port } = next();
     const { connection: _hop, upgrade: _dropped, cookie: _cookie, ...headers } = request.headers;
     const onward = forward({ hostname, port, method, path, headers, agent: false }, (answer) => {
+      if (buffers) return void passWhole(answer, response);
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
@@ -76,6 +85,16 @@ export async function spreadingProxy(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => closeServer(server, tunnels),
   };
+}
+
+async function passWhole(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of answer) parts.push(part);
+    response.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(parts));
+  } catch {
+    response.destroy();
+  }
 }
 
 function tunnel(request: IncomingMessage, client: Socket, target: URL, tunnels: Set<Socket>): void {

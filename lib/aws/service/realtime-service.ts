@@ -32,7 +32,14 @@ import { type BedrockModel, invokeModel } from './bedrock-model.ts';
 export interface RealtimeServiceProps
   extends Omit<
     ContainerServiceProps,
-    'image' | 'port' | 'environment' | 'secrets' | 'redis' | 'readsRedisItself'
+    | 'containerName'
+    | 'image'
+    | 'port'
+    | 'environment'
+    | 'secrets'
+    | 'secretsKmsKeyArn'
+    | 'redis'
+    | 'readsRedisItself'
   > {
   /**
    * An image to run in place of this repository's.

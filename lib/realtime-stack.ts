@@ -42,6 +42,9 @@ export class RealtimeStack extends Stack {
   readonly network: NetworkPlacement;
   readonly cluster: ICluster;
 
+  /** Where alarms report to. */
+  readonly alarmTopic: ITopic;
+
   /** Undefined: the service runs alone (`backplane` none). */
   readonly redis: Redis | undefined;
 
@@ -75,6 +78,7 @@ export class RealtimeStack extends Stack {
       email: config.alarmEmail,
       encryptionKey: this.encryptionKey,
     });
+    this.alarmTopic = topic;
     const network = this.createNetwork();
     this.network = network;
     const { cluster } = new Cluster(this, 'Cluster', {

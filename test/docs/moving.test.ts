@@ -11,6 +11,7 @@ import { contextOf, parseConfig } from '../../lib/config/config.ts';
 import { knobs } from '../../lib/config/knobs.ts';
 import { readArguments } from '../../lib/doctor/arguments.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
+import { checkNames } from '../../lib/verify/registry.ts';
 import { agentVariables } from '../../livekit/agent/agent-variables.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startInstance } from '../support/servers/service.ts';
@@ -87,6 +88,19 @@ describe('pages', () => {
     for (const { name } of pages.filter((page) => page.name !== 'README.md'))
       expect(textOf('README.md')).toContain(`](${name})`);
   });
+});
+
+test('checks and alarms that take the place of looking are those that there are', () => {
+  const text = textOf('README.md');
+  const named = [
+    ...(text.split('## What you check by hand')[1] ?? '').matchAll(/`([a-z]+(?:-[a-z]+)*)`/g),
+  ].map(([, name = '']) => name);
+  expect(named.length).toBeGreaterThan(15);
+  expect(named.filter((name) => !checkNames.includes(name))).toEqual([]);
+  const runbook = readFileSync(join(root, 'RUNBOOK.md'), 'utf8');
+  const articles = [...text.matchAll(/“([^”]+)”/g)].map(([, article = '']) => article);
+  expect(articles.length).toBeGreaterThan(5);
+  for (const article of articles) expect(runbook).toContain(`### ${article}\n`);
 });
 
 /** A heading's anchor as GitHub makes it. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type App, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -22,7 +23,7 @@ function synthesize(knobs: KnobInput, props: Partial<PythonBackendProps> = {}) {
 
 const behindCloudFront = synthesize(
   { ...variants['LiveKit on Fargate'] },
-  { database, secrets: { STRIPE_KEY: `${secretsManager}:stripe-AbCdEf` } },
+  { maxTasks: 4, database, secrets: { STRIPE_KEY: `${secretsManager}:stripe-AbCdEf` } },
 );
 const withDomain = synthesize(variants['own certificate'], { host: 'api.example.com' });
 
@@ -124,6 +125,27 @@ test('its role may read the address of Redis and its own login, and its start th
   for (const { Action, Resource } of statements)
     if (Resource === '*') expect(Action).toBe('ecr:GetAuthorizationToken');
   expect(JSON.stringify(statements)).not.toMatch(/secretsmanager:\*|ssm:\*|ServiceToken|AppUser/);
+});
+
+test('it scales where it may, and a deployment then sets no count', () => {
+  const scaled = ({ template }: { template: Template }) =>
+    resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget').filter(({ ResourceId }) =>
+      JSON.stringify(ResourceId).includes('BackendService'),
+    );
+  expect(scaled(behindCloudFront)).toEqual([expect.objectContaining({ MinCapacity: 2, MaxCapacity: 4 })]);
+  expect(scaled(withDomain)).toEqual([]);
+});
+
+test('its alarms report where the stack’s do, each with its article', () => {
+  const runbook = readFileSync('RUNBOOK.md', 'utf8');
+  const own = Object.entries(behindCloudFront.template.findResources('AWS::CloudWatch::Alarm'))
+    .filter(([id]) => id.startsWith('Backend'))
+    .map(([, { Properties }]: Json) => Properties);
+  expect(own).toHaveLength(3);
+  for (const { AlarmDescription, AlarmActions } of own) {
+    expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Alarms/) }]);
+    expect(runbook).toContain(`### ${/RUNBOOK\.md: "(.+?)"/.exec(AlarmDescription)?.[1]}\n`);
+  }
 });
 
 test.each([

@@ -2,19 +2,29 @@ import { join } from 'node:path';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { type ApplicationTargetGroup, HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { ContainerService } from '../../lib/aws/ecs/container-service.ts';
 import type { CpuArchitecture } from '../../lib/aws/ecs/image.ts';
+import { scaleService, scales, type TaskCount } from '../../lib/aws/ecs/service-options.ts';
 import { addressWithin, internalPort, routeFrom } from '../../lib/aws/edge/edge.ts';
+import { alarm, highest, oneMinute } from '../../lib/aws/observability/alarm.ts';
+import { FailedDeployments } from '../../lib/aws/observability/failed-deployments.ts';
 import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
 import type { RealtimeStack } from '../../lib/realtime-stack.ts';
 
 export interface PythonBackendProps {
   readonly cpuArchitecture: CpuArchitecture;
 
-  /** Tasks at least and at most; both 1 in a stack without Redis. */
+  /** Tasks at least; 1 in a stack without Redis. */
   readonly tasks: number;
+
+  /**
+   * Tasks at most. Above `tasks`, the backend scales on CPU.
+   * @default - as many as `tasks`
+   */
+  readonly maxTasks?: number;
 
   /**
    * The image on which this one is built: Python 3.11 or newer, or Debian, whose Python is installed then.
@@ -74,7 +84,8 @@ export class PythonBackend extends Construct {
   constructor(stack: RealtimeStack, id: string, props: PythonBackendProps) {
     super(stack, id);
     const { redis, edge } = stack;
-    const { cpuArchitecture, host, tasks, secretsKmsKeyArn } = props;
+    const { cpuArchitecture, host, secretsKmsKeyArn } = props;
+    const count = { minTasks: props.tasks, maxTasks: props.maxTasks ?? props.tasks };
     this.service = new ContainerService(this, 'Service', {
       ...stack.storage,
       containerName: 'backend',
@@ -85,8 +96,7 @@ export class PythonBackend extends Construct {
       cpu: 512,
       memoryMiB: 1024,
       port,
-      minTasks: tasks,
-      maxTasks: tasks,
+      ...count,
       // The channel is the one that python-socketio takes by itself, so that bridges and other backends find it.
       redis: redis?.accessFor('backend', backendAcl({ channels: ['socketio'], keyPrefix: 'backend:' })),
       environment: {
@@ -112,12 +122,14 @@ export class PythonBackend extends Construct {
     if (stack.liveKitKey && edge.internalBalancer)
       this.service.connections.allowTo(edge.internalBalancer, ec2.Port.tcp(internalPort), 'LiveKit’s API');
     if (props.database) this.allowDatabase(props.database);
-    routeFrom(edge, this.service, {
+    if (scales(count)) scaleService(this.service.service, count, { cpuPercent: 60 });
+    const targets = routeFrom(edge, this.service, {
       name: 'Backend',
       port,
       readyPath: '/health/ready',
       ...(host ? { hosts: [host] } : { paths: [rootPath, `${rootPath}/*`] }),
     });
+    this.addAlarms(stack, targets, count);
   }
 
   private databaseSecrets({ database }: PythonBackendProps): Record<string, ecs.Secret> {
@@ -137,6 +149,49 @@ export class PythonBackend extends Construct {
         ecs.Secret.fromSecretsManager(Secret.fromSecretCompleteArn(this, `Secret${variable}`, arn)),
       ]),
     );
+  }
+
+  /** The same that the service has, with the same articles in RUNBOOK.md. */
+  private addAlarms({ alarmTopic }: RealtimeStack, targets: ApplicationTargetGroup, count: TaskCount): void {
+    const { service } = this.service;
+    const shared = { topic: alarmTopic, after: service };
+    alarm(this, 'UnhealthyTargets', {
+      ...shared,
+      runbook: 'Instances are not ready',
+      meaning: 'A task of the Python backend fails its health check.',
+      metric: targets.metrics.unhealthyHostCount(highest),
+      above: 0,
+      points: [3, 5],
+      noData: 'fine',
+      because: 'the metric exists while there are targets',
+    });
+    alarm(this, 'TaskShortage', {
+      ...shared,
+      runbook: 'Fewer tasks than asked for',
+      meaning: `Fewer than ${count.minTasks} tasks of the Python backend are healthy.`,
+      metric: targets.metrics.healthyHostCount(highest),
+      below: count.minTasks,
+      points: [10, 10],
+      noData: 'alarm',
+      because: 'the metric exists while there is a single task',
+    });
+    alarm(this, 'ServerErrors', {
+      ...shared,
+      runbook: 'Requests fail',
+      meaning: 'The Python backend responded to more than ten requests a minute with 500 or more.',
+      metric: targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, {
+        statistic: 'Sum',
+        period: oneMinute,
+      }),
+      above: 10,
+      points: [3, 5],
+      noData: 'fine',
+      because: 'there were no such responses',
+    });
+    new FailedDeployments(this, 'FailedDeployments', {
+      topic: alarmTopic,
+      serviceArns: [service.serviceArn],
+    });
   }
 
   private allowDatabase({ securityGroupId, port: databasePort = 5432 }: DatabaseProps): void {

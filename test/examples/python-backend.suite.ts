@@ -127,6 +127,21 @@ test('its role may read the address of Redis and its own login, and its start th
   expect(JSON.stringify(statements)).not.toMatch(/secretsmanager:\*|ssm:\*|ServiceToken|AppUser/);
 });
 
+test('with the cache that a team has, it is as docs/moving says: one login, by its secret', () => {
+  const page = readFileSync('docs/moving/python-socketio.md', 'utf8');
+  const [, block] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  const { template, container, stack } = synthesize(JSON.parse(`{${block}}`), { host: 'api.example.com' });
+  expect(secretOf(container, 'REDIS_URL')).toMatch(/RedisSettings.*:url::/);
+  const [settings] = resourcesOf(template, 'AWS::SecretsManager::Secret')
+    .map(({ SecretString }) => JSON.stringify(SecretString ?? ''))
+    .filter((text) => text.includes('rediss://'));
+  expect(settings).toContain(
+    'rediss://:{{resolve:secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012:secret:redis-AbCdEf:SecretString:::}}@master.backend.abc123.use1.cache.amazonaws.com:6379',
+  );
+  template.resourceCountIs('AWS::ElastiCache::ReplicationGroup', 0);
+  expect(openFindings(reportsOf(stack))).toEqual([]);
+});
+
 test('it scales where it may, and a deployment then sets no count', () => {
   const scaled = ({ template }: { template: Template }) =>
     resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget').filter(({ ResourceId }) =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { skipSuite } from '../support/skipping.ts';
+import type { ImageSource } from './template.ts';
 
 const run = promisify(execFile);
 
@@ -50,8 +51,13 @@ export async function engineCommand(...words: readonly string[]): Promise<string
 /** What this machine's builds need besides, such as a volume with the certificate of its proxy. */
 const buildFlags = process.env.CONTAINER_BUILD_FLAGS?.split(' ') ?? [];
 
-export async function buildImage(tag: string, folder: string, dockerfile = 'Dockerfile'): Promise<void> {
-  await engineCommand('build', ...buildFlags, '-t', tag, '-f', join(folder, dockerfile), folder);
+export async function buildImage(
+  tag: string,
+  folder: string,
+  { dockerfile = 'Dockerfile', buildArgs = {} }: Partial<Omit<ImageSource, 'folder'>> = {},
+): Promise<void> {
+  const given = Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+  await engineCommand('build', ...buildFlags, ...given, '-t', tag, '-f', join(folder, dockerfile), folder);
 }
 
 /** An image with one more label than another. */

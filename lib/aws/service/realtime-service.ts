@@ -33,7 +33,17 @@ import { environmentOf, relayPort, type ServiceVariables } from './environment.t
 
 export interface RealtimeServiceProps
   extends ServiceVariables,
-    Omit<ContainerServiceProps, 'image' | 'port' | 'environment' | 'secrets' | 'redis' | 'readsRedisItself'> {
+    Omit<
+      ContainerServiceProps,
+      | 'containerName'
+      | 'image'
+      | 'port'
+      | 'environment'
+      | 'secrets'
+      | 'secretsKmsKeyArn'
+      | 'redis'
+      | 'readsRedisItself'
+    > {
   /**
    * An image to run in place of this repository's.
    * @default - built from app/Dockerfile

@@ -135,7 +135,7 @@ test('an answer whose own instance is killed is told to be cut, and the next que
   await shows(asking, '1 2 3 4 5');
   await killed(await instanceOf(asking));
   for (const page of [asking, reading]) {
-    await page.getByText('the instance that answered has failed').waitFor(patience);
+    await page.getByText('Interrupted: the instance that answered has failed').waitFor(patience);
     expect(await page.getByTestId('answer').textContent()).toMatch(/^1 2 3 4 5 /);
   }
   await ask(asking, 'count to 9');

@@ -80,6 +80,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv) {
     instanceId: instanceId ?? `${hostname().slice(0, 40)}-${randomBytes(3).toString('hex')}`,
     redis: redisOf(values),
     auth: authOf(values),
+    mainHub: values.mainHub,
     /** Any of these opens the HTTP API; none: it is closed. */
     serviceTokens: values.serviceToken,
     roomLog: roomLogOf(values),

@@ -166,6 +166,13 @@ export const serviceVariables = {
     about: 'opens the HTTP API to backends; two with a comma while one replaces the other',
     isSecret: true,
   },
+  mainHub: {
+    name: 'MAIN_HUB',
+    read: trueOrFalse,
+    otherwise: false,
+    about:
+      '`true`: the hub `main` is served at Socket.IO’s namespace `/`, for clients that know of no hubs; else `/` lets nobody in',
+  },
   trustedProxyHops: {
     name: 'TRUSTED_PROXY_HOPS',
     read: wholeNumber(0, 10),

@@ -40,7 +40,7 @@ import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/
 import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
 import { HubEntries } from './socketio/engine/hub-entries.ts';
 import { endPacketFloods } from './socketio/engine/packet-flood.ts';
-import { serveHub } from './socketio/serve-hub.ts';
+import { serveHubs } from './socketio/serve-hub.ts';
 import { createSocketServer } from './socketio/server.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
@@ -105,7 +105,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   const connectionLimit = new ConnectionLimit();
   const entries = new HubEntries(connectionLimit);
   const admit = (identity: Identity) => denials.revocations.admit(identity);
-  const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
+  const endHubs = serveHubs(io, hubs, { authenticate, admit, entries, trustedProxyHops });
   const relay = await openRelay(http, environment, backplane);
   if (relay) relayEngine(io.engine, relay);
   const signalr = mountSignalR(http.server, {
@@ -149,7 +149,7 @@ export async function startService(environment: Environment, log: Logger): Promi
       await Promise.all([io.close(), relay?.close()]);
       closed();
       await http.close();
-      for (const end of ends) end();
+      endHubs();
       await closeHubs();
       instances.close();
       denials.close();

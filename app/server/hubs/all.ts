@@ -20,6 +20,7 @@ import type { HubContext } from './context.ts';
 import { backtests, bots } from './feeds.ts';
 import { defineFleet } from './fleet.ts';
 import { defineLlm } from './llm.ts';
+import { main } from './main.ts';
 import { consumeAsk, memberRates } from './member-rates.ts';
 import { type OpenHub, openHub } from './open.ts';
 
@@ -52,6 +53,7 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
     llm,
     ...[chat, bots, backtests].map((hub) => openHub(hub, context)),
     ...openFleet(options, context),
+    ...(environment.mainHub ? [openHub(main, context)] : []),
   ];
   const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members]));
   return {

@@ -2,7 +2,7 @@ import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
 import type { Cache } from '../cache/open-cache.ts';
 import type { RateLimiters } from '../limits/rate-limiters.ts';
-import type { ServedRooms } from '../rooms/hub-rooms.ts';
+import { assertEventName, type ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import {
@@ -16,9 +16,9 @@ import {
 } from '../rooms/rpc.ts';
 import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
+import type { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import { refuseWithin } from './member-rates.ts';
-import type { UserEvents } from './user-events.ts';
 import type { UserSessions } from './user-sessions.ts';
 
 export interface MethodsOptions {
@@ -26,8 +26,8 @@ export interface MethodsOptions {
   readonly authorize: Authorize<HubMember>;
   readonly onFault: OnFault<HubMember>;
   readonly rates: MemberRates<HubMember> | undefined;
-  /** Reaches a user's connections on all instances. */
-  readonly users: UserEvents;
+  /** Reaches connections on all instances. */
+  readonly hubEvents: HubEvents;
   /** Of the hub's own code. */
   readonly cache: Cache<unknown>;
   /** By the names of the hub's rate limits. */
@@ -86,12 +86,21 @@ export function streamHandlers(
 /** What a hub's code is given of its caller. */
 export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates, users, cache, limiters, sessions }: MethodsOptions,
+  { rooms, authorize, rates, hubEvents, cache, limiters, sessions }: MethodsOptions,
 ): (member: HubMember) => HubCall {
   const checked = (event: string, payload: unknown) => {
+    if (events === 'any') return payload;
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
     return schema.parse(payload);
+  };
+  const allChecked = (event: string, args: readonly unknown[]) => {
+    if (events !== 'any') {
+      if (args.length > 1) throw new Error(`the hub's event ${event} has one argument, got: ${args.length}`);
+      return [checked(event, args[0])];
+    }
+    assertEventName(event);
+    return args;
   };
   const limiterOf = (name: string) => {
     const limiter = Object.hasOwn(limiters.of, name) ? limiters.of[name] : undefined;
@@ -117,7 +126,13 @@ export function callsOf(
         page = await rooms.read(member, { room });
     },
     leave: (room) => rooms.leave(member, room),
-    send: (event, payload) => member.send(event, checked(event, payload)),
-    sendToUser: (subject, event, payload) => users.send(subject, event, checked(event, payload)),
+    send: (event, ...args) => member.send(event, ...allChecked(event, args)),
+    sendToUser: (subject, event, payload) => hubEvents.sendToUser(subject, event, checked(event, payload)),
+    emit: (event, args, { room, exceptCaller = false } = {}) => {
+      const except = exceptCaller ? member.id : undefined;
+      const said = allChecked(event, args);
+      if (room === undefined) hubEvents.emit(event, said, except);
+      else rooms.emit(room, event, said, except);
+    },
   });
 }

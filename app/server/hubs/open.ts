@@ -14,15 +14,18 @@ import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rp
 import { authorizeBy } from './authorize.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
-import { defaultLimits, type HubCall, type HubDefinition, pathOf } from './define.ts';
+import { defaultLimits, type HubCall, type HubDefinition, namespaceOf, pathOf } from './define.ts';
+import { createEventHandler, type EventHandler } from './event-handler.ts';
+import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
-import { UserEvents } from './user-events.ts';
 import { UserSessions } from './user-sessions.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
   readonly name: string;
+  /** Where Socket.IO's clients find it. */
+  readonly namespace: string;
   /** Where SignalR's clients find it. */
   readonly path: string;
   readonly rooms: HubRooms<HubMember>;
@@ -32,6 +35,8 @@ export interface OpenHub {
   readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
   /** What members may stream, by name, over transports that have streams. */
   readonly streams: ReadonlyMap<string, StreamHandler>;
+  /** What serves all other events; undefined: they are left out. */
+  readonly events: EventHandler | undefined;
   /** Reports a fault of which a client is told nothing. */
   readonly onFault: OnFault<HubMember>;
   readonly counters: RoomCounters;
@@ -50,7 +55,7 @@ export interface OpenHub {
 /** Opens a hub on this instance. */
 export function openHub(definition: HubDefinition, context: HubContext): OpenHub {
   const { store, log, backplane } = context;
-  const { name } = definition;
+  const { name, roomMethods = true, onEvent } = definition;
   const rates = context.ratesOf?.(name);
   const limits = { ...defaultLimits, ...definition.limits };
   const counters = context.countersOf?.(name) ?? createRoomCounters();
@@ -70,18 +75,20 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     membership: presence,
   });
   const members = new Set<HubMember>();
-  const endNotifying = notifyWhenDegraded(members, backplane);
+  const endNotifying = roomMethods ? notifyWhenDegraded(members, backplane) : () => undefined;
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   const { links } = backplane;
   const { deployment = 'realtime' } = context;
-  const users = new UserEvents({ hub: name, members, links, deployment });
+  const hubEvents = new HubEvents({ hub: name, members, links, deployment });
   const cache = openCache({ name: `hub-${name}`, deployment, links });
   const limiters = openHubLimiters(definition, { deployment, links });
   const sessions = new UserSessions({ hub: name, schemas: definition.session ?? {}, links, deployment });
-  const served = { rooms, authorize, onFault, rates, users, cache, limiters, sessions };
+  const served = { rooms, authorize, onFault, rates, hubEvents, cache, limiters, sessions };
   const callOf = callsOf(definition, served);
   return {
     name,
+    namespace: namespaceOf(definition),
+    events: onEvent && createEventHandler({ onEvent, callOf, rates, onFault, mostBytes: limits.bodyBytes }),
     path: pathOf(definition),
     onFault,
     streams: new Map(streamHandlers(definition, served)),
@@ -90,15 +97,16 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     counters,
     idWindowMs: rooms.idWindowMs,
     handlers: new Map([
-      ...rooms.handlers,
+      ...(roomMethods ? rooms.handlers : []),
       ...methodHandlers(definition, served),
-      ...(presence ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const] : []),
+      ...(presence && roomMethods
+        ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const]
+        : []),
     ]),
     entered: (member) => {
       members.add(member);
       connections.connected(member);
-      member.send('welcome', welcome);
-      if (backplane.status === 'degraded') member.send('degraded', { degraded: true });
+      if (roomMethods) greet(member, welcome, backplane);
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
@@ -116,12 +124,17 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     },
     close: async () => {
       endNotifying();
-      users.close();
+      hubEvents.close();
       limiters.close();
       await presence?.close();
       rooms.close();
     },
   };
+}
+
+function greet(member: HubMember, welcome: Welcome, { status }: Backplane): void {
+  member.send('welcome', welcome);
+  if (status === 'degraded') member.send('degraded', { degraded: true });
 }
 
 /** Their names in Redis begin with the hub's: those of two hubs are two. */
@@ -157,8 +170,9 @@ function attempt(run: () => void, member: HubMember, onFault: OnFault<HubMember>
   }
 }
 
+/** Nobody could ask for it where clients have no methods of rooms. */
 function openPresence(
-  { name, presence = true }: HubDefinition,
+  { name, roomMethods = true, presence = roomMethods }: HubDefinition,
   { presenceOf }: HubContext,
   broadcast: HubRooms['broadcast'],
 ): Presence | undefined {

@@ -107,7 +107,9 @@ test("SignalR's clients of the hub emit and hear the same events, binary as base
   opened.push(() => connection.stop());
   await connection.invoke('Join', 'mixed');
   expect(await connection.invoke('drawn', { room: 'mixed' }, 7)).toBeUndefined();
-  await expect(connection.invoke('drawn', { room: 'other' })).rejects.toThrow('forbidden: join the room first');
+  await expect(connection.invoke('drawn', { room: 'other' })).rejects.toThrow(
+    'forbidden: join the room first',
+  );
   socket.emit('Drawn', { room: 'mixed' }, Buffer.from('hi'));
   await eventually('both', () => heard.length === 1 && got.length === 1);
   expect([heard, got]).toEqual([[['drawn', { room: 'mixed' }, 7]], [[{ room: 'mixed' }, 'aGk=']]]);

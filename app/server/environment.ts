@@ -81,6 +81,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv) {
     redis: redisOf(values),
     auth: authOf(values),
     mainHub: values.mainHub,
+    bridges: bridgesOf(values),
     /** Any of these opens the HTTP API; none: it is closed. */
     serviceTokens: values.serviceToken,
     roomLog: roomLogOf(values),
@@ -98,6 +99,24 @@ function redisOf(values: ServiceValues): RedisSources {
     ...(redisUrl === undefined ? {} : { url: redisUrl }),
     ...(redisUrlParameter === undefined ? {} : { parameterName: redisUrlParameter }),
     ...(redisSecretId === undefined ? {} : { secretId: redisSecretId }),
+  };
+}
+
+/** How other programs' Socket.IO servers and emitters are joined. */
+function bridgesOf(values: ServiceValues) {
+  const { pythonSocketio, emitter, bridgesRedisUrl, bridgesRedisSecretId } = values;
+  const redis: RedisSources = {
+    ...(bridgesRedisUrl === undefined ? redisOf(values) : { url: bridgesRedisUrl }),
+    ...(bridgesRedisSecretId === undefined ? {} : { secretId: bridgesRedisSecretId }),
+  };
+  return {
+    redis,
+    python: pythonSocketio && {
+      namespaces: pythonSocketio,
+      channel: values.pythonSocketioChannel,
+      version: values.pythonSocketioVersion,
+    },
+    emitter: emitter && { namespaces: emitter, prefix: values.emitterPrefix },
   };
 }
 

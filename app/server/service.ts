@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { paths } from '../names.ts';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
 import type { Identity } from './auth/identity.ts';
+import { openBridges } from './bridges/open-bridges.ts';
 import { ConnectionLimit } from './connections/connection-limit.ts';
 import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
@@ -21,8 +22,8 @@ import { refuseOtherUpgrades } from './http/upgrades.ts';
 import { openAllHubs } from './hubs/all.ts';
 import type { OpenHub } from './hubs/open.ts';
 import { InstanceRegistry } from './instances/instance-registry.ts';
+import { shareDuty } from './leases/duty.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
-import { shareDuty } from './livekit/duty.ts';
 import { serveLivekit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { clientAddress } from './net/client-address.ts';
@@ -106,6 +107,7 @@ export async function startService(environment: Environment, log: Logger): Promi
   const entries = new HubEntries(connectionLimit);
   const admit = (identity: Identity) => denials.revocations.admit(identity);
   const endHubs = serveHubs(io, hubs, { authenticate, admit, entries, trustedProxyHops });
+  const bridges = await openBridges({ environment, hubs, backplane, log });
   const relay = await openRelay(http, environment, backplane);
   if (relay) relayEngine(io.engine, relay);
   const signalr = mountSignalR(http.server, {
@@ -150,6 +152,7 @@ export async function startService(environment: Environment, log: Logger): Promi
       closed();
       await http.close();
       endHubs();
+      await bridges.close();
       await closeHubs();
       instances.close();
       denials.close();
@@ -262,6 +265,6 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     denials,
     limits,
     log,
-    watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
+    watch: { isOnDuty: shareDuty({ links, deployment, instance, name: 'calls', lastsMs: 40_000 }) },
   });
 }

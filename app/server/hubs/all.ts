@@ -55,7 +55,7 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
     ...openFleet(options, context),
     ...(environment.mainHub ? [openHub(main, context)] : []),
   ];
-  const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members]));
+  const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members.values()]));
   return {
     hubs,
     close: async () => {

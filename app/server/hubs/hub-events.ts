@@ -8,8 +8,8 @@ import type { HubMember } from './member.ts';
 
 export interface HubEventsOptions {
   readonly hub: string;
-  /** All that are connected to the hub here. */
-  readonly members: ReadonlySet<HubMember>;
+  /** All that are connected to the hub here, by their ids. */
+  readonly members: ReadonlyMap<string, HubMember>;
   /** Undefined in single-instance mode: all connections are here. */
   readonly links: BackplaneLinks | undefined;
   readonly deployment: string;
@@ -82,7 +82,7 @@ export class HubEvents {
             hubEvent.attachments.map((text) => Buffer.from(text, 'base64')),
           )
         : [hubEvent.payload];
-    const meant = Array.from(this.#options.members).filter((member) => isMeant(member, hubEvent));
+    const meant = Array.from(this.#options.members.values()).filter((member) => isMeant(member, hubEvent));
     deliverTo(meant, (format) => format.event(event, ...args));
   }
 }

@@ -19,6 +19,7 @@ import { followRoom } from './follow.ts';
 import type { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import { refuseWithin } from './member-rates.ts';
+import type { HubObserver } from './observer.ts';
 import type { UserSessions } from './user-sessions.ts';
 
 export interface MethodsOptions {
@@ -28,6 +29,8 @@ export interface MethodsOptions {
   readonly rates: MemberRates<HubMember> | undefined;
   /** Reaches connections on all instances. */
   readonly hubEvents: HubEvents;
+  /** Notified of what the hub's code emits to rooms, or to all. */
+  readonly onEmit: HubObserver['emitted'];
   /** Of the hub's own code. */
   readonly cache: Cache<unknown>;
   /** By the names of the hub's rate limits. */
@@ -86,7 +89,7 @@ export function streamHandlers(
 /** What a hub's code is given of its caller. */
 export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates, hubEvents, cache, limiters, sessions }: MethodsOptions,
+  { rooms, authorize, rates, hubEvents, onEmit, cache, limiters, sessions }: MethodsOptions,
 ): (member: HubMember) => HubCall {
   const checked = (event: string, payload: unknown) => {
     if (events === 'any') return payload;
@@ -117,8 +120,12 @@ export function callsOf(
     limit: (name, { of = member.subject, tokens = 1 } = {}) =>
       refuseWithin(limiterOf(name).consume(of, tokens)),
     session: sessions.of(member.subject),
-    broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
-      rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),
+    broadcast: (room, event, payload, { exceptCaller = false } = {}) => {
+      const except = exceptCaller ? member.id : undefined;
+      const said = checked(event, payload);
+      rooms.broadcast(room, event, said, except);
+      onEmit(event, [said], room, except);
+    },
     publish: (room, body, options) => rooms.publish(room, body, { ...options, from: member.subject }),
     join: async (room) => {
       // The room can run ahead of what was read: it is joined when nothing is left to read.
@@ -133,6 +140,7 @@ export function callsOf(
       const said = allChecked(event, args);
       if (room === undefined) hubEvents.emit(event, said, except);
       else rooms.emit(room, event, said, except);
+      onEmit(event, said, room, except);
     },
   });
 }

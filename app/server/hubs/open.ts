@@ -19,6 +19,7 @@ import { createEventHandler, type EventHandler } from './event-handler.ts';
 import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
+import type { HubObserver } from './observer.ts';
 import { UserSessions } from './user-sessions.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
@@ -29,8 +30,8 @@ export interface OpenHub {
   /** Where SignalR's clients find it. */
   readonly path: string;
   readonly rooms: HubRooms<HubMember>;
-  /** All that are connected to it here. */
-  readonly members: ReadonlySet<HubMember>;
+  /** All that are connected to it here, by their ids. */
+  readonly members: ReadonlyMap<string, HubMember>;
   /** What members may ask, by name. */
   readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
   /** What members may stream, by name, over transports that have streams. */
@@ -48,6 +49,10 @@ export interface OpenHub {
   left(member: HubMember, reason: string): void;
   /** A client was not let in, with the code that it gets. @param connection for the log */
   refused(error: Error, code: string, connection: string): void;
+  /** What the hub's code is given of a member, for others who act for it. */
+  callOf(member: HubMember): HubCall;
+  /** Notified, from now on, of what this instance says in the hub. @returns ends it */
+  watch(observer: HubObserver): () => void;
   /** Says what is left to say to the other instances. */
   close(): Promise<void>;
 }
@@ -63,6 +68,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const onFault: OnFault<HubMember> = (error, member, room) =>
     connections.of(member, room).error({ err: error }, 'a hub method failed');
   const authorize = authorizeBy(definition, context.isBanned);
+  const observers = new Set<HubObserver>();
   const presence = openPresence(definition, context, (...event) => rooms.broadcast(...event));
   const rooms = openRooms<HubMember>({
     hub: name,
@@ -73,8 +79,11 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     counters,
     rates,
     membership: presence,
+    onAppended: (message) => {
+      for (const observer of observers) observer.published(message());
+    },
   });
-  const members = new Set<HubMember>();
+  const members = new Map<string, HubMember>();
   const endNotifying = roomMethods ? notifyWhenDegraded(members, backplane) : () => undefined;
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   const { links } = backplane;
@@ -83,7 +92,10 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const cache = openCache({ name: `hub-${name}`, deployment, links });
   const limiters = openHubLimiters(definition, { deployment, links });
   const sessions = new UserSessions({ hub: name, schemas: definition.session ?? {}, links, deployment });
-  const served = { rooms, authorize, onFault, rates, hubEvents, cache, limiters, sessions };
+  const onEmit: HubObserver['emitted'] = (...emitted) => {
+    for (const observer of observers) observer.emitted(...emitted);
+  };
+  const served = { onEmit, rooms, authorize, onFault, rates, hubEvents, cache, limiters, sessions };
   const callOf = callsOf(definition, served);
   return {
     name,
@@ -104,13 +116,13 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
         : []),
     ]),
     entered: (member) => {
-      members.add(member);
+      members.set(member.id, member);
       connections.connected(member);
       if (roomMethods) greet(member, welcome, backplane);
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
-      members.delete(member);
+      members.delete(member.id);
       rooms.forget(member);
       connections.disconnected(member, reason);
       attempt(() => definition.onDisconnect?.(member, reason), member, onFault);
@@ -121,6 +133,11 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
       if (!(error instanceof AuthenticationError)) {
         log.error({ hub: name, connection, err: error }, 'a client could not be authenticated');
       }
+    },
+    callOf,
+    watch: (observer) => {
+      observers.add(observer);
+      return () => void observers.delete(observer);
     },
     close: async () => {
       endNotifying();
@@ -203,10 +220,10 @@ function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): H
   });
 }
 
-function notifyWhenDegraded(members: ReadonlySet<HubMember>, backplane: Backplane): () => void {
+function notifyWhenDegraded(members: OpenHub['members'], backplane: Backplane): () => void {
   const notify = () => {
     const payload = { degraded: backplane.status !== 'joined' };
-    deliverTo(members, (format) => format.event('degraded', payload));
+    deliverTo(members.values(), (format) => format.event('degraded', payload));
   };
   backplane.on('status', notify);
   return () => backplane.off('status', notify);

@@ -1,4 +1,4 @@
-import type { ErrorCode, Position } from '../../protocol/hub.ts';
+import type { ErrorCode, Message, Position } from '../../protocol/hub.ts';
 import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
 import { isName, longestId, longestRoom, longestSubject, nameRule } from '../../protocol/text.ts';
 import { attach, detach } from './attachments.ts';
@@ -30,6 +30,11 @@ export interface HubRoomsOptions<M extends Member> {
   readonly reauthorizeEveryMs?: number | undefined;
   /** The write-through to where history is kept. @default nothing is kept beyond the log */
   readonly writeThrough?: WriteThrough | undefined;
+  /**
+   * Notified of each message that is appended on this instance, once; not of `publishIf`. It must not throw.
+   * @default nobody is
+   */
+  readonly onAppended?: ((message: () => Message) => void) | undefined;
   /** How much of what a member may ask for in a time. @default as much as it likes */
   readonly rates?: MemberRates<M> | undefined;
   /** What one connection may take. @default no bounds beside the transport's */
@@ -208,6 +213,7 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     authorize,
     counters,
     writeThrough: options.writeThrough,
+    onAppended: options.onAppended,
     rates,
     limits: options.limits ?? { rooms: Number.POSITIVE_INFINITY, bodyBytes: Number.POSITIVE_INFINITY },
   });

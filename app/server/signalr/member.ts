@@ -56,6 +56,10 @@ export class SignalRMember implements HubMember {
     this.#connection.send(event, ...withBase64(args));
   }
 
+  async request(event: string, args: readonly unknown[], timeoutMs: number): Promise<readonly unknown[]> {
+    return [await this.#connection.invoke(event, withBase64(args), timeoutMs)];
+  }
+
   terminate(): void {
     this.#connection.terminate();
   }

@@ -84,6 +84,14 @@ class HubSocketMember extends SocketMember implements HubMember {
     return this.connection.transport.name;
   }
 
+  request(event: string, args: readonly unknown[], timeoutMs: number): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      const acknowledged = (error: Error | null, ...values: unknown[]) =>
+        error ? reject(error) : resolve(values);
+      this.socket.timeout(timeoutMs).emit(event, ...args, acknowledged);
+    });
+  }
+
   /** Its transport: a client whose Socket.IO session is ended does not come back. */
   reconnect(): void {
     this.connection.close();

@@ -18,7 +18,7 @@ import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts'
  *
  * @typeParam Body what the hub's messages carry
  * @param url where the service answers, for example `https://realtime.example.com`
- * @param hub for example `chat`
+ * @param hub for example `chat`, or a namespace, such as `/`
  * @param options of the Socket.IO client; `auth: (give) => give({ token })` is asked at each connect
  * @throws Error if the URL is not valid
  */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
+import { openBridges } from './bridges/open-bridges.ts';
 import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
@@ -14,8 +15,8 @@ import { serveSession } from './http/session.ts';
 import type { OpenHub } from './hubs/open.ts';
 import { openAllHubs } from './hubs/shipped/all.ts';
 import { InstanceRegistry } from './instances/instance-registry.ts';
+import { shareDuty } from './leases/duty.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
-import { shareDuty } from './livekit/duty.ts';
 import { serveLivekit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Observability } from './observability.ts';
@@ -72,6 +73,7 @@ export async function startService(environment: Environment, log: Logger): Promi
     metrics: metrics.connections,
   });
   transports = clients;
+  const bridges = await openBridges({ environment, hubs, backplane, log });
   await observability.open({ connections: clients, backplane, hubs, readiness, relay: clients.relay });
   await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
@@ -92,6 +94,7 @@ export async function startService(environment: Environment, log: Logger): Promi
       endStallWatch();
       await clients.close();
       await http.close();
+      await bridges.close();
       await closeHubs();
       instances.close();
       denials.close();
@@ -160,6 +163,6 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     denials,
     limits,
     log,
-    watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
+    watch: { isOnDuty: shareDuty({ links, deployment, instance, name: 'calls', lastsMs: 40_000 }) },
   });
 }

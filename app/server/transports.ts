@@ -25,7 +25,7 @@ import { createBackplaneAdapter, SingleInstanceAdapter } from './socketio/adapte
 import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
 import { HubEntries } from './socketio/engine/hub-entries.ts';
 import { endPacketFloods } from './socketio/engine/packet-flood.ts';
-import { serveHub } from './socketio/serve-hub.ts';
+import { serveHubs } from './socketio/serve-hub.ts';
 import { createSocketServer } from './socketio/server.ts';
 
 export interface TransportsOptions {
@@ -92,7 +92,7 @@ export async function openTransports(http: FastifyInstance, options: TransportsO
       const closed = endConnections(server);
       await Promise.all([socketIo.io.close(), relay?.close()]);
       closed();
-      for (const end of socketIo.ends) end();
+      socketIo.endHubs();
     },
   };
 }
@@ -118,8 +118,8 @@ function openSocketIo(server: HttpServer, options: TransportsOptions, connection
     links ? createBackplaneAdapter({ links, deployment, log, foreignPayload }) : SingleInstanceAdapter,
   );
   const entries = new HubEntries(connectionLimit);
-  const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
-  return { io, connections, ends };
+  const endHubs = serveHubs(io, hubs, { authenticate, admit, entries, trustedProxyHops });
+  return { io, connections, endHubs };
 }
 
 interface Joined {

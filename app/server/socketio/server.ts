@@ -40,8 +40,6 @@ export function createSocketServer(
   });
   // Those that have entered no hub, too.
   io.engine.on('connection', (connection: Connection) => boundOutbox(connection, mostWaitingBytes));
-  // Every server has the namespace `/`, and nothing authenticates there.
-  io.use((_socket, next) => next(new Error('connect to a hub: /chat, for example')));
   return io;
 }
 

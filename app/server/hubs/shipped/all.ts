@@ -22,6 +22,7 @@ import { chat } from './chat.ts';
 import { backtests, bots } from './feeds.ts';
 import { defineFleet } from './fleet.ts';
 import { defineLlm } from './llm.ts';
+import { main } from './main.ts';
 
 export interface AllHubsOptions {
   readonly environment: Environment;
@@ -52,8 +53,9 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
     llm,
     ...[chat, bots, backtests].map((hub) => openHub(hub, context)),
     ...openFleet(options, context),
+    ...(environment.mainHub ? [openHub(main, context)] : []),
   ];
-  const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members]));
+  const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members.values()]));
   return {
     hubs,
     close: async () => {

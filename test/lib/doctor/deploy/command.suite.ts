@@ -123,7 +123,7 @@ describe('the command', () => {
   });
 
   test.each([
-    [[], 'Say what to look at: `npm run doctor -- --deploy`'],
+    [[], 'Say what to look at: `npm run doctor -- --url https://…`'],
     [['--deploi'], "Unknown option '--deploi'. Did you mean --deploy?"],
     [['--deploy', '-c', 'prod'], '`-c` must be knob=value, got: prod'],
     [['--deploy', '-c', 'minTasks=none'], '`minTasks` must be a whole number'],

@@ -17,7 +17,7 @@ import {
 import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
 import type { HubMember } from './member.ts';
-import { refuseWithin } from './member-rates.ts';
+import { assertWithinLimit } from './member-rates.ts';
 import type { UserEvents } from './user-events.ts';
 import type { UserSessions } from './user-sessions.ts';
 
@@ -106,7 +106,7 @@ export function callsOf(
     grantOf: async (room) => authorize(member, 'join', room),
     cache,
     limit: (name, { of = member.subject, tokens = 1 } = {}) =>
-      refuseWithin(limiterOf(name).consume(of, tokens)),
+      assertWithinLimit(limiterOf(name).consume(of, tokens)),
     session: sessions.of(member.subject),
     broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
       rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),

@@ -28,6 +28,14 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** With a text of six bytes for its argument. */
+const callOfEcho = Buffer.concat([
+  Buffer.from([19, 0x96, 1, 0x80, 0xa1, 0x31, 0xa4]),
+  Buffer.from('echo'),
+  Buffer.from([0x91, 0xa6]),
+  Buffer.from('ä😀'),
+  Buffer.from([0x90]),
+]);
 const ada = { authorization: 'Bearer user-ada' };
 const end = '\x1e';
 
@@ -275,6 +283,26 @@ describe('WebSockets', () => {
     for (let times = 0; times < 2; times += 1) socket.send(text);
     await closed;
     expect((await negotiate()).negotiateVersion).toBe(1);
+  });
+
+  test.each([
+    [
+      'json',
+      Buffer.from(`{"type":1,"invocationId":"1","target":"echo","arguments":["ä😀"]}${end}{"type":6}${end}`),
+    ],
+    ['messagepack', Buffer.concat([callOfEcho, Buffer.from([2, 0x91, 6])])],
+  ])('%s that comes byte by byte, behind its handshake, is the same', async (protocol, bytes) => {
+    const { socket, heard } = await open('');
+    const all = Buffer.concat([Buffer.from(`{"protocol":"${protocol}","version":1}${end}`), bytes]);
+    for (const byte of all) socket.send(Buffer.from([byte]));
+    await eventually('an answer', () => heard.length === 2);
+    expect(heard[1]).toContain('ä😀');
+    // And all of it at once.
+    const again = await open('');
+    again.socket.send(all);
+    await eventually('the same answer', () => again.heard.length === 2);
+    expect(again.heard).toEqual(heard);
+    for (const each of [socket, again.socket]) each.close();
   });
 
   test('answers to nothing that was asked, and cancels of nothing, are left out', async () => {

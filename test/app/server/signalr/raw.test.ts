@@ -77,6 +77,14 @@ describe('negotiation', () => {
       error: 'The client requested a non-integer protocol version.',
     });
     expect(await negotiate('?negotiateVersion=7')).toMatchObject({ negotiateVersion: 1 });
+    // Clients that ask for stateful reconnects do without where the answer does not say so.
+    const stateful = await negotiate('?negotiateVersion=1&useStatefulReconnect=true');
+    expect(Object.keys(stateful)).toEqual([
+      'negotiateVersion',
+      'connectionId',
+      'connectionToken',
+      'availableTransports',
+    ]);
   });
 
   test('is a POST of a user', async () => {
@@ -303,6 +311,48 @@ describe('WebSockets', () => {
     await eventually('the same answer', () => again.heard.length === 2);
     expect(again.heard).toEqual(heard);
     for (const each of [socket, again.socket]) each.close();
+  });
+
+  test('carry JSON as text and MessagePack as binary, and the answer to a handshake as text', async () => {
+    for (const [protocol, call] of [
+      ['json', `{"type":1,"invocationId":"1","target":"nothing","arguments":[]}${end}`],
+      ['messagepack', callOfEcho],
+    ] as const) {
+      const { socket } = await open('');
+      const kinds: string[] = [];
+      socket.on('message', (_data, isBinary) => kinds.push(isBinary ? 'binary' : 'text'));
+      socket.send(`{"protocol":"${protocol}","version":1}${end}`);
+      socket.send(call);
+      await eventually('an answer', () => kinds.length === 2);
+      expect(kinds).toEqual(['text', protocol === 'json' ? 'text' : 'binary']);
+      expect(socket.protocol).toBe('');
+      socket.close();
+    }
+  });
+
+  test('take no message by a POST', async () => {
+    const { connectionToken: id = '' } = await negotiate();
+    const { socket } = await open(`?id=${id}`);
+    expect((await post(id, `{"type":6}${end}`)).status).toBe(405);
+    expect((await send(`?id=${id}`)).status).toBe(400);
+    socket.close();
+  });
+
+  test('a stream that is cancelled ends with a completion, and sends nothing behind it', async () => {
+    const { socket, heard } = await open('');
+    socket.send(`{"protocol":"json","version":1}${end}`);
+    socket.send(`{"type":4,"invocationId":"s","target":"endless","arguments":[]}${end}`);
+    await eventually('some items', () => heard.length > 3);
+    socket.send(`{"type":5,"invocationId":"s"}${end}`);
+    const completion = `{"type":3,"invocationId":"s"}${end}`;
+    await eventually('its completion', () => heard.includes(completion));
+    socket.send(`{"type":1,"invocationId":"1","target":"nothing","arguments":[]}${end}`);
+    await eventually('what comes next', () => heard.at(-1) !== completion);
+    expect(heard.slice(heard.indexOf(completion))).toEqual([
+      completion,
+      `{"type":3,"invocationId":"1"}${end}`,
+    ]);
+    socket.close();
   });
 
   test('answers to nothing that was asked, and cancels of nothing, are left out', async () => {

@@ -441,7 +441,15 @@ describe('time', () => {
   });
 });
 
+test('a hub is found in any case, and with a slash behind its path', async () => {
+  const { connectionToken: id = '' } = await negotiate();
+  const polled = await fetch(`${one.url}/TestHub/?id=${id}`, { headers: ada });
+  expect([polled.status, await polled.text()]).toEqual([200, '']);
+});
+
 test('what is asked of no hub is answered by others', async () => {
+  expect((await fetch(`${one.url}/testhub//?id=x`)).status).toBe(404);
+  expect((await fetch(`${one.url}/`)).status).toBe(404);
   expect((await fetch(`${one.url}/otherhub/negotiate`, { method: 'POST' })).status).toBe(404);
 });
 

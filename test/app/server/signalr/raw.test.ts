@@ -441,6 +441,22 @@ describe('time', () => {
   });
 });
 
+test.each([
+  ['is counted until its client has read it', 30_000, 1],
+  ['is not, where its client polls no more', 0, 0],
+])('what was last said to a client that polls %s', async (_what, pauseMs, count) => {
+  const instance = await startInstance(`pause-${pauseMs}`, redis, { longPolling: { pauseMs } });
+  const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
+  await send(`?id=${id}`, {}, instance);
+  await post(id, `{"protocol":"json","version":1}${end}`, instance);
+  for (const connection of instance.signalr) connection.close();
+  await eventually('its end', () => [...instance.signalr].length === 0);
+  expect(instance.signalr.count).toBe(count);
+  expect((await send(`?id=${id}`, {}, instance)).text).toBe(`{}${end}{"type":7,"allowReconnect":true}${end}`);
+  expect(instance.signalr.count).toBe(0);
+  await instance.stop();
+});
+
 test('a hub is found in any case, and with a slash behind its path', async () => {
   const { connectionToken: id = '' } = await negotiate();
   const polled = await fetch(`${one.url}/TestHub/?id=${id}`, { headers: ada });

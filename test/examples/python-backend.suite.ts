@@ -96,6 +96,10 @@ test('with a domain it may have a host name of its own, and clients keep their p
   expect(variablesOf(withDomain.container)).not.toHaveProperty('ROOT_PATH');
 });
 
+test('its rule stays where it is when the stack gets calls: no two rules may have one priority, not even for a moment', () => {
+  expect([behindCloudFront, withDomain].map((each) => ruleOf(each).Priority)).toEqual([1_000, 1_000]);
+});
+
 test('behind CloudFront, which hides the name, a host name is refused', () => {
   expect(() => synthesize({}, { host: 'api.example.com' })).toThrow(
     '`hosts` must be left out behind CloudFront, which replaces the name that clients ask for, got: api.example.com',

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
@@ -152,6 +153,23 @@ describeWithPython('the Python backend', () => {
     for (const name of ['AUTH_SECRET', 'PORT', 'ROOT_PATH', 'LIVEKIT_API_KEY'])
       expect(backend.output()).toContain(`\`${name}`);
     expect(backend.output()).not.toContain('short-secret');
+  });
+
+  test('the page’s command starts it', async () => {
+    const page = readFileSync('docs/moving/python-socketio.md', 'utf8');
+    const [command = ''] = /^\(cd .* -m backend\)$/m.exec(page) ?? [];
+    const port = await freePort();
+    const here = command
+      .replace('redis://127.0.0.1:6399', redisUrl())
+      .replace('PORT=8000', `PORT=${port}`)
+      .replace('../../../.venv/bin/python', python);
+    const child = spawn('sh', ['-c', here], { stdio: 'ignore', detached: true });
+    const backend = { url: `http://127.0.0.1:${port}`, port, process: child, output: () => '' };
+    try {
+      await eventually('it to be ready', async () => (await stateOf(backend)) === '200 ready');
+    } finally {
+      process.kill(-(child.pid as number), 'SIGKILL');
+    }
   });
 
   test('a polling client keeps its instance where the load balancer is sticky, and only there', async () => {

@@ -218,9 +218,12 @@ describeWithPython('the Python backend', () => {
   test('a cache that goes and comes back takes nobody out, and events cross again by themselves', async () => {
     const [one, other] = [await startBackend(), await startBackend()];
     const [ada, bob] = [await joined('ada', one.url), await joined('bob', other.url)];
+    const neighbour = await joined('carol', one.url);
     await redis.stop();
     await eventually('it to say so', async () => (await stateOf(one)) === '200 degraded');
     expect([ada, bob].map(({ socket }) => socket.connected)).toEqual([true, true]);
+    await ada.say('alone');
+    await eventually('who is on the same instance to hear it', () => neighbour.heard.includes('alone'));
     const late = await spawnBackend();
     await eventually('a new one to wait', async () => (await stateOf(late)) === '503 starting');
     redis = await startCache();

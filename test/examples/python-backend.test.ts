@@ -215,6 +215,24 @@ describeWithPython('the Python backend', () => {
     }
   });
 
+  test('pages of other origins are refused, and those that are named are let in', async () => {
+    const { url } = await startBackend({
+      CORS_ORIGINS: 'https://app.example.com,https://realtime.example.com',
+    });
+    const handshake = (origin: string) =>
+      fetch(`${url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } }).then(
+        ({ status }) => status,
+      );
+    expect(await handshake('https://app.example.com')).toBe(200);
+    expect(await handshake('https://realtime.example.com')).toBe(200);
+    expect(await handshake('https://evil.example.com')).toBe(400);
+    const own = await startBackend();
+    const before = await fetch(`${own.url}/socket.io/?EIO=4&transport=polling`, {
+      headers: { origin: own.url },
+    });
+    expect(before.status).toBe(200);
+  });
+
   test('a cache that goes and comes back takes nobody out, and events cross again by themselves', async () => {
     const [one, other] = [await startBackend(), await startBackend()];
     const [ada, bob] = [await joined('ada', one.url), await joined('bob', other.url)];

@@ -1,17 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Message } from '../../../../app/protocol/hub.ts';
-import { skipSuite } from '../../../support/skipping.ts';
+import { describeWithPython, pythonWith } from '../../../support/python.ts';
 import { eventually } from '../../../support/wait.ts';
-import { Fleet, heardBy, isFull, tokenOf } from './fleet.ts';
+import { Fleet, heardBy, tokenOf } from './fleet.ts';
 
 /** The clients that Python has, as they are on PyPI, behind a proxy without cookies. */
 
-const python = process.env.PYTHON ?? 'python3';
 const scripts = join(import.meta.dirname, 'python');
 
 /** What each of them can do: the others are its own faults, which no server mends. */
@@ -24,25 +20,13 @@ const clients = [
   ['pysignalr', 'web_sockets', 'messagepack'],
 ] as const;
 
-function lack(): string | undefined {
-  if (!isFull) return '`npm run test:signalr` runs them';
-  if (spawnSync(python, ['-m', 'venv', '--help']).status !== 0)
-    return 'no Python with venv: install Python 3.10 or newer, or name it in PYTHON';
-  return undefined;
-}
-
-const reason = lack();
-const title = 'SignalR clients of Python';
-if (reason) skipSuite(title, reason, suite);
-else describe(title, suite);
-
-function suite(): void {
+describeWithPython('SignalR clients of Python', () => {
   let fleet: Fleet;
-  let environment: string;
+  let python: string;
   const running: PythonClient[] = [];
 
   beforeAll(async () => {
-    [fleet, environment] = await Promise.all([Fleet.start(), install()]);
+    [fleet, python] = await Promise.all([Fleet.start(), pythonWith(join(scripts, 'requirements.txt'))]);
   });
   afterEach(async () => {
     for (const client of running.splice(0)) client.process.kill('SIGKILL');
@@ -55,15 +39,11 @@ function suite(): void {
     const bystander = await fleet.connect();
     const heard = heardBy(bystander);
     await bystander.invoke('Join', room);
-    const client = new PythonClient(
-      join(environment, 'bin/python'),
-      [join(scripts, `${library}_client.py`), transport, encoding],
-      {
-        URL: fleet.proxy.url,
-        ROOM: room,
-        TOKEN: tokenOf('guido', { rooms: [`chat/${room}`, `llm/${room}`] }),
-      },
-    );
+    const client = new PythonClient(python, [join(scripts, `${library}_client.py`), transport, encoding], {
+      URL: fleet.proxy.url,
+      ROOM: room,
+      TOKEN: tokenOf('guido', { rooms: [`chat/${room}`, `llm/${room}`] }),
+    });
     running.push(client);
     await client.until('ready');
     expect(client.said('joined')).toMatchObject([{ ok: true, recovered: true }]);
@@ -86,26 +66,7 @@ function suite(): void {
     expect((client.said('message') as Message[])[1]).toMatchObject({ id: 'second', body: 'again' });
     await eventually('the others to hear it', () => heard.length === 2);
   });
-
-  /** As `python -m venv` and pip bring them, at the versions of `requirements.txt`. */
-  async function install(): Promise<string> {
-    const folder = mkdtempSync(join(tmpdir(), 'signalr-python-'));
-    await run(python, ['-m', 'venv', folder]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps'];
-    await run(join(folder, 'bin/python'), [...pip, '-r', join(scripts, 'requirements.txt')]);
-    return folder;
-  }
-}
-
-async function run(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', (data) => {
-    errors += data;
-  });
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${errors}`);
-}
+});
 
 /** A client's process, and what it said. */
 class PythonClient {

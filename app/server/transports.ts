@@ -122,12 +122,16 @@ function openSocketIo(server: HttpServer, options: TransportsOptions, connection
   return { io, connections, endHubs };
 }
 
-interface Joined {
+interface SharedByTransports {
   readonly connectionLimit: ConnectionLimit;
   readonly relay: Relay | undefined;
 }
 
-function openSignalR(server: HttpServer, options: TransportsOptions, { connectionLimit, relay }: Joined) {
+function openSignalR(
+  server: HttpServer,
+  options: TransportsOptions,
+  { connectionLimit, relay }: SharedByTransports,
+) {
   const { environment, hubs, instances, authenticate, admit, origins } = options;
   const { metrics, readiness, isDraining, log } = options;
   const { deployment, instanceId: instance, trustedProxyHops } = environment;

@@ -18,7 +18,7 @@ import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
 import type { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
-import { refuseWithin } from './member-rates.ts';
+import { assertWithinLimit } from './member-rates.ts';
 import type { HubObserver } from './observer.ts';
 import type { UserSessions } from './user-sessions.ts';
 
@@ -118,7 +118,7 @@ export function callsOf(
     grantOf: async (room) => authorize(member, 'join', room),
     cache,
     limit: (name, { of = member.subject, tokens = 1 } = {}) =>
-      refuseWithin(limiterOf(name).consume(of, tokens)),
+      assertWithinLimit(limiterOf(name).consume(of, tokens)),
     session: sessions.of(member.subject),
     broadcast: (room, event, payload, { exceptCaller = false } = {}) => {
       const except = exceptCaller ? member.id : undefined;

@@ -46,24 +46,24 @@ test('an owner without a lease registers nothing', async () => {
 });
 
 test('Redis came back empty: nobody is told, and nobody is answered, before all could register again', async () => {
-  const told: PresenceChange[] = [];
+  const changes: PresenceChange[] = [];
   const listener = await connectRedis(own.server.port);
-  listener.on('message', (_channel, text: string) => told.push(JSON.parse(text.slice(1)).payload));
+  listener.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
   await listener.subscribe(presenceKeys(deployment, 'chat', 'r').channel);
   await redis.hset(leaseKeys(deployment).beat, 'since', Date.now());
   await presence.change('r', ann);
   await expect(presence.members('r')).rejects.toThrow('came back empty');
   await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
   await presence.publishDue();
-  expect(told).toEqual([]);
+  expect(changes).toEqual([]);
   await delay(quietMs);
   await eventually('an empty difference', async () => {
     await presence.publishDue();
-    return told.length === 1;
+    return changes.length === 1;
   });
   listener.disconnect();
   const { epoch, version, members } = await presence.members('r');
-  expect(told).toEqual([{ room: 'r', epoch, version, joined: [], left: [] }]);
+  expect(changes).toEqual([{ room: 'r', epoch, version, joined: [], left: [] }]);
   expect([...(members ?? [])].sort()).toEqual(['ann', 'bob']);
 });
 

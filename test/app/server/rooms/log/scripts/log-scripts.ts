@@ -91,11 +91,11 @@ export async function append(room: string, options: Append = {}): Promise<Append
   return [name, ...rest];
 }
 
-export type Place = [epoch: string, offset: number];
+export type Point = [epoch: string, offset: number];
 
 interface Read {
-  since?: Place;
-  acked?: Place;
+  since?: Point;
+  acked?: Point;
   /** `10:E1 25:` */
   visible?: string;
   on?: Redis;
@@ -103,9 +103,9 @@ interface Read {
 
 export async function read(room: string, { since, acked, visible = '', on = redis }: Read = {}) {
   const { meta, log, dataSince } = keysOf(room);
-  const placeOf = (place: Place | undefined) => (place ? [epochOf(room, place[0]), place[1]] : ['', 0]);
+  const pointOf = (place: Point | undefined) => (place ? [epochOf(room, place[0]), place[1]] : ['', 0]);
   const cuts = visible.replace(/(\d+):(\w+)/g, (_, offset, name) => `${offset}:${epochOf(room, name)}`);
-  const args = [700_000, ...placeOf(since), ...placeOf(acked), cuts, 200, 256_000];
+  const args = [700_000, ...pointOf(since), ...pointOf(acked), cuts, 200, 256_000];
   const answer = await on.eval(readScript, 3, meta, log, dataSince, ...args);
   const [epoch, head, whole, lost, ackedKept, end, more, ...messages] = answer as [string, ...unknown[]];
   const now = withoutTimes(epoch) as string;

@@ -7,7 +7,7 @@ import {
   epochOf,
   keysOf,
   newRoom,
-  type Place,
+  type Point,
   read,
   redis,
 } from './log-scripts.ts';
@@ -111,7 +111,7 @@ describe('an earliest visible offset', () => {
   test('hides what a member would have heard live, and says so', async () => {
     const room = newRoom();
     for (let n = 0; n < 6; n += 1) await append(room, { epoch: 'E1' });
-    const since = (offset: number) => ({ since: ['E1', offset] as Place });
+    const since = (offset: number) => ({ since: ['E1', offset] as Point });
     expect(await read(room, { ...since(2), visible: '5:' })).toMatchObject({ lost: 2, offsets: [5, 6] });
     expect(await read(room, { ...since(4), visible: '5:' })).toMatchObject({ lost: 0, offsets: [5, 6] });
     expect(await read(room, { ...since(3), visible: '99:' })).toMatchObject({ lost: 3, offsets: [], end: 6 });

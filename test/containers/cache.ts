@@ -81,7 +81,7 @@ export async function startCache(host: string): Promise<Cache> {
       endpoint.cut();
       const server = await link.info('server');
       link.disconnect();
-      return /^(?:valkey|redis)_version:\S+/gm.exec(server)?.[0] ?? server;
+      return /^(?:valkey_version|redis_version):\S+/m.exec(server)?.[0] ?? server;
     },
     stop: async () => {
       admin.disconnect();

@@ -13,6 +13,7 @@ import { readArguments } from '../../lib/doctor/arguments.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
 import { checkNames } from '../../lib/verify/registry.ts';
 import { agentVariables } from '../../livekit/agent/agent-variables.ts';
+import { knownKeys } from '../livekit/config/known-keys.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startInstance } from '../support/servers/service.ts';
 import { skipSuite } from '../support/skipping.ts';
@@ -58,6 +59,8 @@ const kinds = {
   keys: /^redis-cli .*\bdone$/s,
   redis: /^redis-server /,
   example: /^PORT=\d+ REDIS_URL=\S+ node --import tsx /,
+  python: /^(python3 -m venv|\.venv\/bin\/pip install) /,
+  backend: /^\(cd \S+ && .* -m backend\)$/,
   service: /^AUTH=none PORT=\d+ REDIS_URL=/,
 } as const;
 
@@ -155,6 +158,27 @@ describe('configuration', () => {
   });
 });
 
+describe('livekit.yaml', () => {
+  const [, table = ''] = textOf('settings.md').split('## `livekit.yaml`');
+  const named = [...table.matchAll(/^\| ([^|]+)\|/gm)].flatMap(([, left = '']) =>
+    [...left.matchAll(/`([a-z_.*]+)`/g)].map(([, name = '']) => name),
+  );
+  const isNamed = (key: string) =>
+    named.some((name) => name === key || (name.endsWith('*') && key.startsWith(name.slice(0, -1))));
+  const isSection = (key: string) => [...knownKeys].some((each) => each.startsWith(`${key}.`));
+
+  test('every line that it may have is in the table', () => {
+    expect([...knownKeys].filter((key) => !isSection(key) && !isNamed(key))).toEqual([]);
+  });
+
+  test('the table names only lines that LiveKit knows, or knew', () => {
+    const former = ['redis.use_tls', 'redis.sentinel_*', 'prometheus_port'];
+    const isKnown = (name: string) =>
+      name.endsWith('*') ? isSection(name.slice(0, -2)) : knownKeys.has(name);
+    expect(named.filter((name) => !isKnown(name))).toEqual(former);
+  });
+});
+
 describe('commands', () => {
   test('npm knows its scripts', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -173,6 +197,13 @@ describe('commands', () => {
       expect([source, existsSync(join(root, source, 'Dockerfile'))]).toEqual([source, true]);
       expect(tests).toContain(source.split('/').at(-1));
     }
+  });
+
+  test('what Python is given is there', () => {
+    const [, requirements = ''] = /-r (\S+)/.exec(ofKind('python').join('\n')) ?? [];
+    expect(existsSync(join(root, requirements))).toBe(true);
+    // test/examples/python-backend.test.ts runs it.
+    expect(ofKind('backend')).toHaveLength(1);
   });
 
   test('a publish by curl is acknowledged', async () => {

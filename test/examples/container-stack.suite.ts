@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
 import { pubSubAcl } from '../../lib/aws/redis/pub-sub-acl.ts';
-import { newApp, resourcesOf } from '../lib/aws/synthesis.ts';
+import { newApp, resourcesOf, variablesOf } from '../lib/aws/synthesis.ts';
 import { ContainerStack } from './container-stack.ts';
 
 const examples = {
@@ -33,6 +33,7 @@ test.each(Object.entries(examples))('%s deploys on the same constructs', (name, 
     'REDIS_URL',
     'ConnectionStrings__Redis',
   ]);
+  expect(variablesOf(container).CORS_ORIGINS).toMatch(/^https:\/\/EdgeDistribution/);
   expect(resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup')).toEqual([
     expect.objectContaining({ Port: example.port, HealthCheckPath: example.readyPath }),
   ]);

@@ -50,6 +50,14 @@ export class ContainerStack extends Stack {
       maintenanceWindow: 'sun:04:00-sun:05:00',
       passwordVersion: 1,
     });
+    const edge = new CloudFrontEdge(this, 'Edge', {
+      ...retention,
+      network,
+      idleTimeout: Duration.minutes(2),
+      drainTime: Duration.seconds(30),
+      deletionProtection: false,
+      prefixListId: 'pl-3b927c52',
+    });
     const service = new ContainerService(this, 'Service', {
       ...retention,
       cluster,
@@ -62,18 +70,11 @@ export class ContainerStack extends Stack {
       minTasks: 2,
       maxTasks: 2,
       redis: redis.accessFor('hub', props.acl),
-      environment: props.environment,
+      // Behind CloudFront a container does not see the name of its own pages.
+      environment: { CORS_ORIGINS: edge.url, ...props.environment },
       secrets: { AUTH_SECRET: ecs.Secret.fromSecretsManager(this.createAuthSecret()) },
     });
     service.service.node.addDependency(redis);
-    const edge = new CloudFrontEdge(this, 'Edge', {
-      ...retention,
-      network,
-      idleTimeout: Duration.minutes(2),
-      drainTime: Duration.seconds(30),
-      deletionProtection: false,
-      prefixListId: 'pl-3b927c52',
-    });
     routeFrom(edge, service, { name: 'Default', port: props.port, readyPath: props.readyPath });
   }
 

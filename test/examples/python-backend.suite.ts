@@ -4,8 +4,16 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { type KnobInput, parseConfig } from '../../lib/config/config.ts';
 import { RealtimeStack } from '../../lib/realtime-stack.ts';
-import { containerOf, imageUri, type Json, newApp, resourcesOf, variablesOf } from '../lib/aws/synthesis.ts';
-import { openFindings, reportsOf, variants } from '../lib/stack/templates.ts';
+import {
+  containerOf,
+  imageUri,
+  type Json,
+  newApp,
+  resourcesOf,
+  variablesOf,
+  withoutHash,
+} from '../lib/aws/synthesis.ts';
+import { openFindings, reportsOf, templateOf, variants } from '../lib/stack/templates.ts';
 import { PythonBackend, type PythonBackendProps } from './python-backend.ts';
 
 const secretsManager = 'arn:aws:secretsmanager:us-east-1:123456789012:secret';
@@ -94,6 +102,20 @@ test('with a domain it may have a host name of its own, and clients keep their p
     CORS_ORIGINS: 'https://api.example.com,https://realtime.example.com',
   });
   expect(variablesOf(withDomain.container)).not.toHaveProperty('ROOT_PATH');
+});
+
+test('its rule stays where it is when the stack gets calls: no two rules may have one priority, not even for a moment', () => {
+  expect([behindCloudFront, withDomain].map((each) => ruleOf(each).Priority)).toEqual([1_000, 1_000]);
+});
+
+test('beside a service that runs, it changes nothing of it: only the cache’s users and the order of resources', () => {
+  const without: Record<string, Json> = templateOf(variants['LiveKit on Fargate']).toJSON().Resources;
+  const now: Record<string, Json> = behindCloudFront.template.toJSON().Resources;
+  const inAnyOrder = ({ DependsOn, ...resource }: Json) => JSON.stringify(resource);
+  const changed = Object.keys(without).filter(
+    (id) => !now[id] || inAnyOrder(without[id]) !== inAnyOrder(now[id]),
+  );
+  expect(changed.map(withoutHash)).toEqual(['RedisUsers']);
 });
 
 test('behind CloudFront, which hides the name, a host name is refused', () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
@@ -154,6 +155,23 @@ describeWithPython('the Python backend', () => {
     expect(backend.output()).not.toContain('short-secret');
   });
 
+  test('the page’s command starts it', async () => {
+    const page = readFileSync('docs/moving/python-socketio.md', 'utf8');
+    const [command = ''] = /^\(cd .* -m backend\)$/m.exec(page) ?? [];
+    const port = await freePort();
+    const here = command
+      .replace('redis://127.0.0.1:6399', redisUrl())
+      .replace('PORT=8000', `PORT=${port}`)
+      .replace('../../../.venv/bin/python', python);
+    const child = spawn('sh', ['-c', here], { stdio: 'ignore', detached: true });
+    const backend = { url: `http://127.0.0.1:${port}`, port, process: child, output: () => '' };
+    try {
+      await eventually('it to be ready', async () => (await stateOf(backend)) === '200 ready');
+    } finally {
+      process.kill(-(child.pid as number), 'SIGKILL');
+    }
+  });
+
   test('a polling client keeps its instance where the load balancer is sticky, and only there', async () => {
     const polling = await joined('ada', await balance(true), 'polling');
     for (let count = 0; count < 20; count += 1) expect(await polling.say(`${count}`)).toEqual({ ok: true });
@@ -197,12 +215,33 @@ describeWithPython('the Python backend', () => {
     }
   });
 
+  test('pages of other origins are refused, and those that are named are let in', async () => {
+    const { url } = await startBackend({
+      CORS_ORIGINS: 'https://app.example.com,https://realtime.example.com',
+    });
+    const handshake = (origin: string) =>
+      fetch(`${url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } }).then(
+        ({ status }) => status,
+      );
+    expect(await handshake('https://app.example.com')).toBe(200);
+    expect(await handshake('https://realtime.example.com')).toBe(200);
+    expect(await handshake('https://evil.example.com')).toBe(400);
+    const own = await startBackend();
+    const before = await fetch(`${own.url}/socket.io/?EIO=4&transport=polling`, {
+      headers: { origin: own.url },
+    });
+    expect(before.status).toBe(200);
+  });
+
   test('a cache that goes and comes back takes nobody out, and events cross again by themselves', async () => {
     const [one, other] = [await startBackend(), await startBackend()];
     const [ada, bob] = [await joined('ada', one.url), await joined('bob', other.url)];
+    const neighbour = await joined('carol', one.url);
     await redis.stop();
     await eventually('it to say so', async () => (await stateOf(one)) === '200 degraded');
     expect([ada, bob].map(({ socket }) => socket.connected)).toEqual([true, true]);
+    await ada.say('alone');
+    await eventually('who is on the same instance to hear it', () => neighbour.heard.includes('alone'));
     const late = await spawnBackend();
     await eventually('a new one to wait', async () => (await stateOf(late)) === '503 starting');
     redis = await startCache();

@@ -127,6 +127,7 @@ export class PythonBackend extends Construct {
       name: 'Backend',
       port,
       readyPath: '/health/ready',
+      priority: 1_000,
       ...(host ? { hosts: [host] } : { paths: [rootPath, `${rootPath}/*`] }),
     });
     this.addAlarms(stack, targets, count);

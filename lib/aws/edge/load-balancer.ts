@@ -39,6 +39,13 @@ export interface RouteProps {
    */
   readonly hosts?: readonly string[];
 
+  /**
+   * Place among the routes with `paths` or `hosts`, from 1 to 50,000; the lowest that matches counts. One of a service of
+   * your own is clear of those of the stack from 1,000 on, whatever else the stack gets.
+   * @default - behind the routes before it
+   */
+  readonly priority?: number;
+
   /** Port that the target listens on. */
   readonly port: number;
 
@@ -158,7 +165,7 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
       targetGroups: [group],
       ...(isRule(route) && {
         conditions: conditionsOf(route),
-        priority: priorityStep * this.groups.length,
+        priority: route.priority ?? priorityStep * this.groups.length,
       }),
     });
     return group;

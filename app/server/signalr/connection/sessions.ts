@@ -51,7 +51,7 @@ export class Sessions implements Iterable<ServedConnection> {
   readonly #sessions = new Map<string, Session>();
   readonly #connections = new Set<ServedConnection>();
   /** Of clients that poll: known for a while. */
-  readonly #ended = new Set<Session>();
+  readonly #ended = new Set<LongPollingTransport>();
   readonly #levels: InboundLevels<ServedConnection>;
   readonly #timer: NodeJS.Timeout;
 
@@ -68,9 +68,9 @@ export class Sessions implements Iterable<ServedConnection> {
     this.#timer = setInterval(() => this.#tick(), tickMs).unref();
   }
 
-  /** Those whose last words a poll has not fetched yet, too. */
+  /** Those whose last words a poll will fetch, too. */
   get count(): number {
-    const unread = [...this.#ended].filter(({ transport }) => transport.waitingBytes > 0);
+    const unread = [...this.#ended].filter(({ willBeRead }) => willBeRead);
     return this.#connections.size + unread.length;
   }
 
@@ -149,12 +149,12 @@ export class Sessions implements Iterable<ServedConnection> {
     this.#connections.delete(connection);
     this.#options.listener?.connectionEnded(reason, performance.now() - connection.openedAt);
     const forget = () => {
-      this.#ended.delete(session);
       if (this.#sessions.get(claims.connectionId) === session) this.#sessions.delete(claims.connectionId);
     };
     if (!(transport instanceof LongPollingTransport)) return void forget();
-    this.#ended.add(session);
+    this.#ended.add(transport);
     setTimeout(() => {
+      this.#ended.delete(transport);
       forget();
       transport.destroy();
     }, endedSessionMs).unref();

@@ -20,7 +20,8 @@ export function readRequest(
   hubs: ReadonlyMap<string, SignalRHub>,
 ): HubRequest | undefined {
   const [asked = '', search = ''] = (request.url ?? '').split('?', 2);
-  const path = asked.toLowerCase();
+  // With a slash at its end it is the same, as for ASP.NET: clients leave one that stands in their URL.
+  const path = asked.toLowerCase().replace(/\/$/, '');
   const isNegotiation = path.endsWith(negotiate);
   const hubPath = isNegotiation ? path.slice(0, -negotiate.length) : path;
   const hub = hubs.get(hubPath);

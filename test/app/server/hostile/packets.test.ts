@@ -16,6 +16,11 @@ afterAll(() => target.stop());
 
 const mine = () => tokenOf({ iss: 'us', aud: 'app' });
 const open = () => RawSocket.open(target, mine());
+/** What holds for whatever a WebSocket carries. */
+const overWebSockets = describe.each([
+  ['Socket.IO', open],
+  ['SignalR', () => RawSocket.openSignalR(target, mine())],
+]);
 
 /** It may have been cut off, or may go on: in both cases it is answered properly, or not at all. */
 async function settle(raw: RawSocket): Promise<void> {
@@ -86,54 +91,56 @@ test('JSON nested as deep as a packet allows is answered, and not stored as anyt
   raw.close();
 });
 
-test('a frame that is too large ends its own connection', async () => {
-  const raw = await open();
-  raw.send(`42/chat,["publish",{"room":"open","body":"${'x'.repeat(1_000_000)}"}]`);
-  await eventually('the end of it', () => !raw.isOpen);
-});
-
-test('text that is no UTF-8, and frames against the protocol, end their own connection', async () => {
-  for (const bytes of [
-    // A masked text frame of one byte, 0xff.
-    Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]),
-    // Not masked, as only servers may.
-    Buffer.from([0x81, 0x01, 0x78]),
-    // A reserved opcode, and reserved bits.
-    Buffer.from([0x83, 0x80, 0, 0, 0, 0]),
-    Buffer.from([0xf1, 0x80, 0, 0, 0, 0]),
-    // A ping that is longer than a ping may be.
-    Buffer.concat([Buffer.from([0x89, 0xfe, 0, 200, 0, 0, 0, 0]), Buffer.alloc(200)]),
-    // A continuation of nothing, and a length of 2^63 - 1.
-    Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
-    Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
-  ]) {
+overWebSockets('a WebSocket of %s', (_kind, open) => {
+  test('a frame that is too large ends its own connection', async () => {
     const raw = await open();
-    (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket.write(bytes);
+    raw.send('x'.repeat(1_000_000));
+    await eventually('the end of it', () => !raw.isOpen);
+  });
+
+  test('text that is no UTF-8, and frames against the protocol, end their own connection', async () => {
+    for (const bytes of [
+      // A masked text frame of one byte, 0xff.
+      Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]),
+      // Not masked, as only servers may.
+      Buffer.from([0x81, 0x01, 0x78]),
+      // A reserved opcode, and reserved bits.
+      Buffer.from([0x83, 0x80, 0, 0, 0, 0]),
+      Buffer.from([0xf1, 0x80, 0, 0, 0, 0]),
+      // A ping that is longer than a ping may be.
+      Buffer.concat([Buffer.from([0x89, 0xfe, 0, 200, 0, 0, 0, 0]), Buffer.alloc(200)]),
+      // A continuation of nothing, and a length of 2^63 - 1.
+      Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
+      Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
+    ]) {
+      const raw = await open();
+      (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket.write(bytes);
+      await eventually('the end of it', () => !raw.isOpen);
+      raw.close();
+    }
+  });
+
+  test('a message in a hundred thousand fragments', async () => {
+    const raw = await open();
+    const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
+    const first = Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]);
+    const next = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x32]);
+    socket.write(first);
+    for (let n = 0; n < 100; n += 1) socket.write(Buffer.concat(Array<Buffer>(1_000).fill(next)));
+    await target.expectSound();
     await eventually('the end of it', () => !raw.isOpen);
     raw.close();
-  }
-});
+  });
 
-test('a message in a hundred thousand fragments', async () => {
-  const raw = await open();
-  const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
-  const first = Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]);
-  const next = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x32]);
-  socket.write(first);
-  for (let n = 0; n < 100; n += 1) socket.write(Buffer.concat(Array<Buffer>(1_000).fill(next)));
-  await target.expectSound();
-  await eventually('the end of it', () => !raw.isOpen);
-  raw.close();
-});
-
-test('empty fragments without end', async () => {
-  const raw = await open();
-  const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
-  socket.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]));
-  const empty = Buffer.concat(Array<Buffer>(10_000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])));
-  for (let n = 0; n < 20; n += 1) socket.write(empty);
-  await target.expectSound();
-  raw.close();
+  test('empty fragments without end', async () => {
+    const raw = await open();
+    const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
+    socket.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]));
+    const empty = Buffer.concat(Array<Buffer>(10_000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])));
+    for (let n = 0; n < 20; n += 1) socket.write(empty);
+    await target.expectSound();
+    raw.close();
+  });
 });
 
 test('a stranger in the hub neither hears nor speaks in a room that its token does not name', async () => {

@@ -40,12 +40,18 @@ export const rooms: Cell = async (fleet, way, room) => {
   await eventually('everyone to have heard everything', () => bodies.every(({ length }) => length === 4));
   expect(bodies).toEqual([all, all, all]);
 
+  // Lines in a body are no lines of an event stream.
+  const response = await fleet.publishText(room, '{"body":\n\n{"lines":\r\n["\\n"]}}');
+  const { offset: fifth } = (await response.json()) as Position;
+  await eventually('it to have heard that, too', () => bodies[0]?.length === 5);
+  expect([fifth, bodies[0]?.[4]]).toEqual([5, { lines: ['\n'] }]);
+
   // A repeat is one message, and `since` brings what was missed.
   const first = await client.invoke('Publish', room, 'again', 'id');
   expect(await client.invoke('Publish', room, 'again', 'id')).toEqual(first);
   const late = await fleet.connect({ user: 'dan', ...way });
   const { messages } = await late.invoke('Join', room, { epoch: first.epoch, offset: 1 });
-  expect(messages.map(({ body }: Message) => body)).toEqual(['two', [3], null, 'again']);
+  expect(messages.map(({ body }: Message) => body)).toEqual(['two', [3], null, { lines: ['\n'] }, 'again']);
 
   await eventually('all four to be there', async () => {
     const { members } = await late.invoke('Presence', room);

@@ -154,17 +154,21 @@ export class Fleet {
     return socket;
   }
 
-  /** As a backend does. */
-  post(path: string, body: object): Promise<Response> {
+  /** As a backend does. @param body JSON */
+  post(path: string, body: string): Promise<Response> {
     return fetch(`${this.proxy.url}/api${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${serviceToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      body,
     });
   }
 
-  publish(room: string, body: unknown, hub = 'chat'): Promise<Response> {
-    return this.post(`/hubs/${hub}/rooms/${encodeURIComponent(room)}/messages`, { body });
+  publish(room: string, body: unknown): Promise<Response> {
+    return this.publishText(room, JSON.stringify({ body }));
+  }
+
+  publishText(room: string, text: string): Promise<Response> {
+    return this.post(`/hubs/chat/rooms/${encodeURIComponent(room)}/messages`, text);
   }
 
   /** A series of all instances together. @param series a pattern */

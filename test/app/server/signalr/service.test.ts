@@ -81,12 +81,15 @@ test('who is revoked or banned is sent away on every instance', async () => {
   const expelled: string[] = [];
   client.on('expelled', ({ room }) => expelled.push(room));
   await client.invoke('Join', 'r');
-  const ban = await fleet.post('/bans', { hub: 'chat', room: 'r', subject: 'mallory', forSeconds: 60 });
+  const ban = await fleet.post(
+    '/bans',
+    JSON.stringify({ hub: 'chat', room: 'r', subject: 'mallory', forSeconds: 60 }),
+  );
   expect(ban.status).toBeLessThan(300);
   await eventually('the ban', () => expelled.length === 1);
   expect(await messageOf(client.invoke('Join', 'r'))).toContain('HubException: forbidden');
   const closed = new Promise((resolve) => client.onclose(resolve));
-  const revocation = await fleet.post('/revocations', { subject: 'mallory', forSeconds: 60 });
+  const revocation = await fleet.post('/revocations', JSON.stringify({ subject: 'mallory', forSeconds: 60 }));
   expect(revocation.status).toBeLessThan(300);
   await closed;
   expect(await messageOf(fleet.connect({ user: 'mallory' }))).toContain('401');

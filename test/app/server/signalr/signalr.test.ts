@@ -225,3 +225,27 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
     for (const each of [one, two]) await each.stop();
   },
 );
+
+test.each<TransportName>(['serverSentEvents', 'longPolling'])(
+  'when an instance leaves through which a client by %s is served, it moves, and goes on',
+  async (transport) => {
+    const [home, entry] = (await Promise.all(
+      ['home', 'entry'].map((name) => startInstance(`${transport}-${name}`, redis)),
+    )) as [Instance, Instance];
+    // It negotiates at its home, and all else goes through the other one.
+    let requests = 0;
+    const own = await openCookielessProxy([home.url, entry.url], () => (requests++ === 0 ? 0 : 1));
+    const connection = clientOf(own.url, transport);
+    await connection.start();
+    expect(await connection.invoke('where')).toBe(home.name);
+    await eventually('something to be relayed', () => entry.relay.count > 0);
+    const back = new Promise((resolve) => connection.onreconnected(resolve));
+    own.targets = [home.url];
+    for (const exchange of [...entry.relay]) exchange.close();
+    await back;
+    expect(await connection.invoke('where')).toBe(home.name);
+    await connection.stop();
+    await own.close();
+    for (const each of [home, entry]) await each.stop();
+  },
+);

@@ -1,17 +1,18 @@
-import { Annotations, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct, type IDependable } from 'constructs';
 import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
-import { acknowledgeRotation, CacheUser } from './cache-user.ts';
+import { acknowledgeRotation, type CacheUser } from './cache-user.ts';
+import { CacheUsers } from './cache-users.ts';
 import { type NodeMetric, NodeMetrics } from './node-metrics.ts';
 import type { Redis, RedisAccess, RedisClient } from './redis.ts';
 import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
@@ -71,9 +72,6 @@ const snapshotsFor = (days: number) =>
 
 const failsOver = ({ replicas, failsOver = replicas > 0 }: ValkeyCacheProps) => failsOver;
 
-/** ElastiCache's limit for the ids of users and user groups. */
-const maxIdLength = 40;
-
 /**
  * The ElastiCache for Valkey replication group that connects the instances, and the SSM parameter with its address.
  *
@@ -91,7 +89,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   private readonly encryptionKey: kms.IKey | undefined;
   private readonly cache: elasticache.CfnReplicationGroup;
   private readonly nodes: NodeMetrics;
-  private readonly users: elasticache.CfnUser[] = [];
+  private readonly users: CacheUsers;
 
   constructor(scope: Construct, id: string, props: ValkeyCacheProps) {
     super(scope, id);
@@ -107,7 +105,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       securityGroups: [securityGroup],
       defaultPort: ec2.Port.tcp(port),
     });
-    this.createDisabledDefaultUser();
+    this.users = new CacheUsers(this, props);
     this.cache = this.createCache(props, securityGroup);
     this.nodes = new NodeMetrics(this.cache.ref, 1 + props.replicas);
     this.urlParameter = addUrlParameter(this, this.address);
@@ -116,7 +114,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
 
   /** Creates a user for the service. */
   accessFor(name: string, rules: AclRules): RedisAccess {
-    const user = this.createUser(name, renderAcl(rules));
+    const user = this.users.add(name, renderAcl(rules));
     const { host, tls } = this.address;
     let settings: secretsmanager.ISecret | undefined;
     return {
@@ -182,53 +180,6 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       client.grantPrincipal.addToPrincipalPolicy(decryptSecrets(this, this.encryptionKey.keyArn));
   }
 
-  private createUser(name: string, accessString: string): CacheUser {
-    const user = new CacheUser(this, `${name[0]?.toUpperCase()}${name.slice(1)}User`, {
-      userName: name,
-      userId: this.idFor(name),
-      accessString,
-      passwordVersion: this.passwordVersion,
-      encryptionKey: this.encryptionKey,
-    });
-    this.chain(user.resource);
-    return user;
-  }
-
-  /** Users change one after another: a user group refuses a change while one of its users is `modifying`. */
-  private chain(user: elasticache.CfnUser): void {
-    const previous = this.users.at(-1);
-    if (previous) user.addResourceDependency(previous);
-    this.users.push(user);
-  }
-
-  private idFor(name: string): string {
-    const id = `${Stack.of(this).stackName.toLowerCase()}-${name}`;
-    if (id.length > maxIdLength)
-      throw new Error(
-        `\`stackName\` and \`name\` must have ${maxIdLength - 1} characters at most together, got: ${id}; ElastiCache refuses a longer user id`,
-      );
-    return id;
-  }
-
-  /** The user `default` is off. It has a password too, so that turning it on would not open the cache. */
-  private createDisabledDefaultUser(): void {
-    const secret = new secretsmanager.Secret(this, 'DefaultPassword', {
-      description: 'Password of the cache’s user `default`, which is off',
-      encryptionKey: this.encryptionKey,
-      generateSecretString: { passwordLength: 64, excludePunctuation: true },
-    });
-    acknowledgeRotation(secret);
-    this.chain(
-      new elasticache.CfnUser(this, 'DefaultUser', {
-        engine: 'valkey',
-        userId: this.idFor('default'),
-        userName: 'default',
-        accessString: 'off -@all',
-        passwords: [secret.secretValue.unsafeUnwrap()],
-      }),
-    );
-  }
-
   private createSettingSecret(name: string, user: CacheUser) {
     const secret = addSettingSecret(user, `Settings${this.passwordVersion}`, {
       ...this.address,
@@ -263,7 +214,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       cacheParameterGroupName: this.createParameterGroup(props).ref,
       cacheSubnetGroupName: this.createSubnetGroup(props.network).ref,
       securityGroupIds: [securityGroup.securityGroupId],
-      userGroupIds: [this.createUserGroup().ref],
+      userGroupIds: [this.users.createGroup().ref],
     });
     if (props.notifications) cache.node.addDependency(admitElastiCache(props.notifications));
     cache.applyRemovalPolicy(props.snapshotOnDeletion ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY);
@@ -273,14 +224,6 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
         'The rule knows one token for all clients; here each service has its own user, and `default` is off.',
     });
     return cache;
-  }
-
-  private createUserGroup() {
-    return new elasticache.CfnUserGroup(this, 'Users', {
-      engine: 'valkey',
-      userGroupId: this.idFor('users'),
-      userIds: Lazy.list({ produce: () => this.users.map((user) => user.ref) }),
-    });
   }
 
   private createParameterGroup({ engineVersion, nodeType }: ValkeyCacheProps) {

@@ -99,14 +99,16 @@ export async function startService(environment: Environment, log: Logger): Promi
   const all = new AllConnections();
   all.add(connections);
   const own = () => ({ instance: instanceId, connections: all.count, draining: isDraining() });
-  const instances = new InstanceRegistry({ links, deployment, own });
+  let relay: Relay | undefined;
+  const relayed = () => relay?.count ?? 0;
+  const instances = new InstanceRegistry({ links, deployment, own, relayed });
   const { hubs, close: closeHubs } = await openAllHubs({ isDraining, instances, ...shared });
   opened.push(...hubs);
   const connectionLimit = new ConnectionLimit();
   const entries = new HubEntries(connectionLimit);
   const admit = (identity: Identity) => denials.revocations.admit(identity);
   const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
-  const relay = await openRelay(http, environment, backplane);
+  relay = await openRelay(http, environment, backplane);
   if (relay) relayEngine(io.engine, relay);
   const signalr = mountSignalR(http.server, {
     ...{ deployment, instance: instanceId, hubs, relay, authenticate, admit, origins, addressOf, log },
@@ -121,7 +123,7 @@ export async function startService(environment: Environment, log: Logger): Promi
     isServed: (request) => request.url?.startsWith(paths.socketIo) || signalr.server.serves(request),
     onRefused: () => metrics.connections.handshakeFailed('websocket', 'wrong_path'),
   });
-  await observability.open({ connections: all, backplane, hubs, readiness, relay });
+  await observability.open({ connections: all, backplane, hubs, readiness, relay, instances });
   await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
     if (drained) return drained;
@@ -142,6 +144,8 @@ export async function startService(environment: Environment, log: Logger): Promi
     drain: startDrain,
     stop: async () => {
       await startDrain();
+      // Whoever was sent away is not cut.
+      await instances.announce();
       endStallWatch();
       // Socket.IO waits for all connections of clients to end, and those that are relayed are the relay's to close.
       signalr.close();

@@ -1,8 +1,10 @@
 import { io, type Socket } from 'socket.io-client';
+import { redisName } from '../../../../app/server/redis/keys.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
-import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
+import { onRedis } from '../../../support/redis/redis-client.ts';
+import { startInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const opened: (() => Promise<unknown> | unknown)[] = [];
@@ -41,8 +43,10 @@ async function cluster() {
     opened.push(() => socket.close());
     return socket;
   };
-  return { instances, proxy, connect };
+  return { instances, redis, proxy, connect };
 }
+
+const endsTotal = 'realtime_instance_ends_total';
 
 async function sumOf(instances: readonly { metrics(): Promise<string> }[], series: string): Promise<number> {
   const texts = await Promise.all(instances.map(({ metrics }) => metrics()));
@@ -83,9 +87,37 @@ test('clients that poll and upgrade join rooms behind a proxy without cookies, a
   expect(await series('realtime_relayed_total\\{kind="connection"\\}')).toBe(relayed);
 });
 
+test('what the end of a killed instance cut is counted by one that goes on: what it held, and what it relayed', async () => {
+  const { instances, redis, proxy, connect } = await cluster();
+  const clients = Array.from({ length: 6 }, () => connect(['polling', 'websocket']));
+  await eventually('all to be upgraded', () =>
+    clients.every((socket) => socket.connected && socket.io.engine.transport.name === 'websocket'),
+  );
+  const [victim, other] = instances as [(typeof instances)[0], (typeof instances)[0]];
+  const served = await sumOf([victim], 'realtime_connections\\{transport="websocket"\\}');
+  const relayed = await sumOf([victim], 'realtime_relayed\\{kind="connection"\\}');
+  expect(served + relayed).toBeGreaterThan(0);
+  await onRedis(redis.port, async (connection) => {
+    const said = new Promise<void>((resolve) => {
+      connection.on('message', (_channel, text) => {
+        const { instance, ...now } = JSON.parse(text);
+        if (instance === 'one' && now.connections === served && now.relayed === relayed) resolve();
+      });
+    });
+    await connection.subscribe(redisName('realtime', 'census'));
+    await said;
+  });
+  await victim.kill('SIGKILL');
+  proxy.targets = [other.url];
+  const cut = (part: string) => sumOf([other], `realtime_sessions_cut_total\\{part="${part}"\\}`);
+  await eventually('its end to be counted', async () => (await sumOf([other], endsTotal)) === 1);
+  expect([await cut('served'), await cut('relayed')]).toEqual([served, relayed]);
+  await eventually('all to be back', () => clients.every((socket) => socket.connected));
+});
+
 test('an instance that leaves sends away what it relays, and everyone hears everyone again', async () => {
   const { instances, proxy, connect } = await cluster();
-  const leaving = instances[1] as TestInstance;
+  const [staying, leaving] = instances as [(typeof instances)[0], (typeof instances)[0]];
   const clients = Array.from({ length: 4 }, () => connect(['polling', 'websocket']));
   for (const socket of clients) {
     socket.on('connect', () => void socket.emit('join', { room: 'lobby' }, () => undefined));
@@ -105,4 +137,6 @@ test('an instance that leaves sends away what it relays, and everyone hears ever
   });
   await first.emitWithAck('publish', { room: 'lobby', body: 1 });
   await Promise.all(heard);
+  await eventually('its end to be counted', async () => (await sumOf([staying], endsTotal)) === 1);
+  expect(await sumOf([staying], 'realtime_sessions_cut_total\\{part="served"\\}')).toBe(0);
 });

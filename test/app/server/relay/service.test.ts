@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
-async function cluster() {
+async function cluster(more: NodeJS.ProcessEnv = {}) {
   const redis = await startRedis();
   opened.push(() => redis.stop());
   const start = async (id: string) => {
@@ -21,6 +21,7 @@ async function cluster() {
       REDIS_URL: redis.url,
       ADMIN_PORT: String(adminPort),
       DRAIN_SECONDS: '1',
+      ...more,
     };
     const instance = await startInstance(id, environment);
     opened.push(() => instance.kill('SIGKILL'));
@@ -139,4 +140,35 @@ test('an instance that leaves sends away what it relays, and everyone hears ever
   await Promise.all(heard);
   await eventually('its end to be counted', async () => (await sumOf([staying], endsTotal)) === 1);
   expect(await sumOf([staying], 'realtime_sessions_cut_total\\{part="served"\\}')).toBe(0);
+});
+
+describe('through a proxy and another instance', () => {
+  /** What the proxy in front makes of it: who the client says it is, and who it is. */
+  const from = (address: string) => ({ 'x-forwarded-for': `192.0.2.1, ${address}` });
+
+  test('who comes has its own address, by which it is limited, and not that of what lies between', async () => {
+    const { instances } = await cluster({ TRUSTED_PROXY_HOPS: '1', LOG_LEVEL: 'debug' });
+    const [entry, holder] = instances as [(typeof instances)[0], (typeof instances)[0]];
+    const negotiate = async (address: string) => {
+      const url = `${holder.url}/chathub/negotiate?negotiateVersion=1`;
+      const response = await fetch(url, { method: 'POST', headers: from(address) });
+      return response.ok ? ((await response.json()) as { connectionToken: string }).connectionToken : '';
+    };
+    const ask = async (address: string, token: string, body?: string) => {
+      const url = `${entry.url}/chathub?id=${token}`;
+      const response = await fetch(url, { method: body ? 'POST' : 'GET', body, headers: from(address) });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    const token = await negotiate('203.0.113.7');
+    expect(await ask('203.0.113.7', token)).toBe(200);
+    expect(await ask('203.0.113.7', token, '{"protocol":"json","version":1}\x1e')).toBe(200);
+    const connected = () =>
+      holder
+        .output()
+        .split('\n')
+        .find((line) => line.includes('"connected"')) ?? '{}';
+    await eventually('it to be connected', () => connected() !== '{}');
+    expect(JSON.parse(connected())).toMatchObject({ transport: 'polling', address: '203.0.113.7' });
+  });
 });

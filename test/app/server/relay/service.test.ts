@@ -118,7 +118,7 @@ test('what the end of a killed instance cut is counted by one that goes on: what
 
 test('an instance that leaves sends away what it relays, and everyone hears everyone again', async () => {
   const { instances, proxy, connect } = await cluster();
-  const [staying, leaving] = instances as [(typeof instances)[0], (typeof instances)[0]];
+  const leaving = instances[1] as (typeof instances)[0];
   const clients = Array.from({ length: 4 }, () => connect(['polling', 'websocket']));
   for (const socket of clients) {
     socket.on('connect', () => void socket.emit('join', { room: 'lobby' }, () => undefined));
@@ -138,8 +138,6 @@ test('an instance that leaves sends away what it relays, and everyone hears ever
   });
   await first.emitWithAck('publish', { room: 'lobby', body: 1 });
   await Promise.all(heard);
-  await eventually('its end to be counted', async () => (await sumOf([staying], endsTotal)) === 1);
-  expect(await sumOf([staying], 'realtime_sessions_cut_total\\{part="served"\\}')).toBe(0);
 });
 
 describe('through a proxy and another instance', () => {

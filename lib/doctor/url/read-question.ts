@@ -11,6 +11,7 @@ export interface UrlOptions {
   readonly plain?: string | undefined;
   readonly path?: string | undefined;
   readonly origin?: string | undefined;
+  readonly instance?: string | undefined;
   readonly token?: string | undefined;
   readonly broadcast?: string | undefined;
   readonly idle?: string | undefined;
@@ -42,6 +43,7 @@ export function readQuestion(
   const address = attempt(() => readAddress(options.url));
   const plain = attempt(() => readPlain(options.plain));
   const path = attempt(() => readPath(options.path)) ?? address?.path;
+  const instance = attempt(() => readInstance(options.instance));
   const pageOrigin = attempt(() => readOrigin(options.origin));
   const broadcast = attempt(() => readBroadcast(options.broadcast));
   const idleSeconds = attempt(() => readIdle(options.idle)) ?? defaultIdleSeconds;
@@ -53,6 +55,7 @@ export function readQuestion(
     signal,
     ...(plain && { plain }),
     ...(path === undefined ? {} : { path }),
+    ...(instance === undefined ? {} : { instanceUrl: instance }),
     ...(pageOrigin === undefined ? {} : { pageOrigin }),
     ...(options.token ? { token: options.token } : {}),
     ...(broadcast && { broadcast }),
@@ -60,14 +63,18 @@ export function readQuestion(
   };
 }
 
-function readAddress(text: string): { readonly origin: string; readonly path?: string } {
+function readAddress(text: string, option = '--url'): { readonly origin: string; readonly path?: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new CannotDiagnoseError(`--url must be http://… or https://…, got: ${text.slice(0, 60)}`);
+    throw new CannotDiagnoseError(`${option} must be http://… or https://…, got: ${text.slice(0, 60)}`);
   if (url.username !== '' || url.password !== '')
-    throw new CannotDiagnoseError(`--url must be without a user and a password; give ${url.origin}`);
+    throw new CannotDiagnoseError(`${option} must be without a user and a password; give ${url.origin}`);
   // What clients are given may end with the path of a hub.
   return url.pathname === '/' ? { origin: url.origin } : { origin: url.origin, path: url.pathname };
+}
+
+function readInstance(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : readAddress(text, '--instance').origin;
 }
 
 function readPlain(text: string | undefined): Question['plain'] {

@@ -97,6 +97,20 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
+  test('is tried past the proxy: what fails there, too, is the server itself', async () => {
+    const [one = '', two = ''] = await plainServers(2);
+    const proxy = await behindProxy([one, two]);
+    expect(await lookAt(proxy, ['--instance', one])).toMatchObject({
+      status: { polling: 'failed', 'one-instance': 'passed' },
+      conclusion: { name: 'polling' },
+    });
+    const [broken = ''] = await plainServers(1, { transports: ['polling'] });
+    const inFront = await behindProxy([broken]);
+    expect(await lookAt(inFront, ['--instance', broken])).toMatchObject({
+      conclusion: { name: 'one-instance', cause: expect.stringContaining('one instance fails by itself') },
+    });
+  });
+
   test('whose upgrade header the proxy drops is named, with the setting', async () => {
     const url = await behindProxy(await plainServers(1), { upgrades: false });
     expect(await lookAt(url)).toMatchObject({

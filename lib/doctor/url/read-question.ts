@@ -10,6 +10,7 @@ export interface UrlOptions {
   readonly url: string;
   readonly plain?: string | undefined;
   readonly path?: string | undefined;
+  readonly namespace?: string | undefined;
   readonly origin?: string | undefined;
   readonly instance?: string | undefined;
   readonly token?: string | undefined;
@@ -43,6 +44,7 @@ export function readQuestion(
   const address = attempt(() => readAddress(options.url));
   const plain = attempt(() => readPlain(options.plain));
   const path = attempt(() => readPath(options.path)) ?? address?.path;
+  const namespace = attempt(() => readPath(options.namespace, '--namespace'));
   const instance = attempt(() => readInstance(options.instance));
   const pageOrigin = attempt(() => readOrigin(options.origin));
   const broadcast = attempt(() => readBroadcast(options.broadcast));
@@ -55,6 +57,7 @@ export function readQuestion(
     signal,
     ...(plain && { plain }),
     ...(path === undefined ? {} : { path }),
+    ...(namespace === undefined ? {} : { namespace }),
     ...(instance === undefined ? {} : { instanceUrl: instance }),
     ...(pageOrigin === undefined ? {} : { pageOrigin }),
     ...(options.token ? { token: options.token } : {}),
@@ -82,9 +85,9 @@ function readPlain(text: string | undefined): Question['plain'] {
   throw new CannotDiagnoseError(`--plain must be socketio or signalr, got: ${text.slice(0, 40)}`);
 }
 
-function readPath(text: string | undefined): string | undefined {
+function readPath(text: string | undefined, option = '--path'): string | undefined {
   if (text === undefined || /^\/[\w./~%-]*$/.test(text)) return text;
-  throw new CannotDiagnoseError(`--path must begin with / and have no query, got: ${text.slice(0, 60)}`);
+  throw new CannotDiagnoseError(`${option} must begin with / and have no query, got: ${text.slice(0, 60)}`);
 }
 
 function readOrigin(text: string | undefined): string | undefined {

@@ -192,6 +192,23 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
+  test('is entered at the namespace that is named', async () => {
+    const server = await plainSocketServer();
+    closers.push(server.close);
+    const bots = server.io.of('/bots');
+    bots.use((socket, next) => next(socket.handshake.auth.token === 'key' ? undefined : new Error('who?')));
+    bots.on('connection', (socket) => socket.on('say', (words) => bots.emit('said', words)));
+    const words = ['--namespace', '/bots', '--token', 'key', '--broadcast', 'say=["hello"]'];
+    expect(await lookAt(server.url, words)).toMatchObject({
+      code: 0,
+      found: {
+        websocket: expect.stringContaining('lets it in'),
+        broadcast: expect.stringContaining('6 of 6'),
+      },
+    });
+    expect((await lookAt(server.url, ['--namespace', '/bots'])).found.websocket).toContain('who?');
+  });
+
   test('that does not know the page says so, and how to let it in', async () => {
     const [closed = ''] = await plainServers(1);
     const page = ['--origin', 'https://app.example.com'];

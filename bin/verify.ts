@@ -1,4 +1,5 @@
 import { environmentNames as names } from '../app/names.ts';
+import { redactor } from '../lib/verify/redaction.ts';
 import { verify } from '../lib/verify/verify.ts';
 
 /** Under npm one Ctrl-C arrives twice, from the terminal and from npm. */
@@ -30,6 +31,12 @@ const exitCode = await verify(process.argv.slice(2), {
     authIssuer: process.env[names.authIssuer],
     authAudience: process.env[names.authAudience],
     authSubjectClaim: process.env[names.authSubjectClaim],
+  },
+  examineOther: async (url, output) => {
+    const { diagnose } = await import('../lib/doctor/url/diagnose.ts');
+    const { readQuestion } = await import('../lib/doctor/url/read-question.ts');
+    // A stranger gets no token, and the Redis that is named here need not be its own.
+    return diagnose(readQuestion({ url }, {}, interrupted.signal), output, redactor([]));
   },
 });
 // A publish that was under way at Ctrl-C would go on trying.

@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 import { contextOf } from '../config/config.ts';
 import { optionSuggestion } from '../suggest.mjs';
 import type { Output } from '../verify/report.ts';
+import { CannotDiagnoseError } from './cannot-diagnose.ts';
+import { readQuestion } from './url/read-question.ts';
+import type { Question } from './url/survey.ts';
 
 export interface Arguments {
   /** Knobs, as `cdk deploy -c knob=value` takes them. */
@@ -12,6 +15,8 @@ export interface Arguments {
   readonly policy: boolean;
   readonly json: boolean;
   readonly help: boolean;
+  /** What to find out about a server. @default the account is looked at, not a server */
+  readonly question?: Question;
 }
 
 /** What the command runs in. */
@@ -21,26 +26,39 @@ export interface Surroundings {
   /** Gets the reason if nothing could be checked; with `--json` also the report. */
   readonly errors: Output;
   readonly environment: NodeJS.ProcessEnv;
+  /** Aborted on Ctrl-C. @default it is not interrupted */
+  readonly signal?: AbortSignal;
   /** Asks which servers the world takes to be those of a DNS zone. @default that of Node.js */
   readonly resolveNs?: (zone: string) => Promise<string[]>;
   /** Asks which authorities may issue certificates for a name. @default that of Node.js */
   readonly resolveCaa?: (name: string) => Promise<CaaRecord[]>;
 }
 
-/** Nothing can be checked; the message says why, and what to do. */
-export class CannotDiagnoseError extends Error {
-  override readonly name = 'CannotDiagnoseError';
-}
+export const help = `Says why the clients of a realtime server fail, whoever made it; and before a deployment to AWS, what
+the account lacks. It reads, and changes nothing.
 
-export const help = `Says before a deployment what the account lacks for it. It reads, and changes nothing.
+Usage: npm run doctor -- --url URL [options]
+       npm run doctor -- --deploy [-c knob=value …] [options]
 
-Usage: npm run doctor -- --deploy [-c knob=value …] [options]
+A server:
+  --url URL          the address that clients connect to, with a path if they have one
+  --plain KIND       socketio or signalr: what it is. Without it, both are looked for, and this project's
+                     service is known by its health check
+  --path PATH        where it is served: /socket.io/ by default, or the path of a hub (/llmhub)
+  --origin ORIGIN    the origin of a page whose scripts connect: https://app.example.com
+  --token T          a token that the server accepts, if it wants one
+  --broadcast EVENT  an event or a method that the server sends on to every client, with its values:
+                     SendMessage='["doctor","hello"]'. All its users get it; it proves the backplane
+  --idle SECONDS     the longest wait for a heartbeat, 1-600 (default 65)
+  REDIS_URL, ConnectionStrings__Redis in the environment: the Redis of the server, which is asked, too
 
+Before a deployment:
   --deploy           checks the account that the credentials of the environment belong to, in the
                      region that is configured, against what the knobs would deploy
   -c knob=value      sets a knob of the stack, as for \`npx cdk deploy\`; may be repeated
   --policy           prints the IAM policy that all the checks need, and checks nothing. Without a
                      permission, what needs it is not checked, and the finding names it
+
   --json             one JSON object on the standard output and nothing else, whatever happens. npm adds
                      lines of its own: \`npm run --silent doctor -- --deploy --json\`
   --help             this text
@@ -56,25 +74,49 @@ const options = {
   deploy: { type: 'boolean' },
   context: { type: 'string', short: 'c', multiple: true },
   policy: { type: 'boolean' },
+  url: { type: 'string' },
+  plain: { type: 'string' },
+  path: { type: 'string' },
+  origin: { type: 'string' },
+  token: { type: 'string' },
+  broadcast: { type: 'string' },
+  idle: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 const optionNames = Object.keys(options).map((name) => `--${name}`);
 
 /** @throws CannotDiagnoseError or ConfigError that names what is not valid */
-export function readArguments(words: readonly string[]): Arguments {
+export function readArguments(
+  words: readonly string[],
+  { environment, signal = new AbortController().signal }: Pick<Surroundings, 'environment' | 'signal'>,
+): Arguments {
   const {
     context = [],
     deploy = false,
     policy = false,
     json = false,
     help: wantsHelp = false,
+    url,
+    ...ofUrl
   } = parse(words);
-  if (!deploy && !policy && !wantsHelp)
+  if (!deploy && !policy && !wantsHelp && url === undefined)
     throw new CannotDiagnoseError(
-      'Say what to look at: `npm run doctor -- --deploy` checks the account before a deployment. `npm run verify` proves a deployment that runs.',
+      'Say what to look at: `npm run doctor -- --url https://…` looks at a server that runs, `npm run doctor -- --deploy` checks the account before a deployment.',
     );
-  return { context: contextOf(context), deploy, policy, json, help: wantsHelp };
+  if (deploy && url !== undefined)
+    throw new CannotDiagnoseError(
+      'Give --url or --deploy: a server and an account are looked at one by one.',
+    );
+  const question = url === undefined ? undefined : readQuestion({ url, ...ofUrl }, environment, signal);
+  return {
+    context: contextOf(context),
+    deploy,
+    policy,
+    json,
+    help: wantsHelp,
+    ...(question && { question }),
+  };
 }
 
 function parse(words: readonly string[]) {

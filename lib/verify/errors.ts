@@ -5,10 +5,13 @@ export type ErrorKind = 'usage' | 'unreachable' | 'not-ours' | 'token' | 'stack'
 export class CannotVerifyError extends Error {
   override readonly name = 'CannotVerifyError';
   readonly kind: ErrorKind;
+  /** Address of a server that is not this service. */
+  readonly otherServer: string | undefined;
 
-  constructor(kind: ErrorKind, message: string) {
+  constructor(kind: ErrorKind, message: string, otherServer?: string) {
     super(message);
     this.kind = kind;
+    this.otherServer = otherServer;
   }
 }
 

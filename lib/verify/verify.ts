@@ -28,6 +28,13 @@ export interface Surroundings {
   readonly stateFolder?: string;
   /** @default none */
   readonly secrets?: Secrets;
+  /**
+   * Looks closer at a server that is not this service.
+   * @param output gets its report
+   * @returns the report as JSON
+   * @default nobody does
+   */
+  readonly examineOther?: (url: string, output: Output) => Promise<object>;
 }
 
 /** Runs the command and resolves with its exit code, which `help` in arguments.ts explains. */
@@ -47,11 +54,21 @@ export async function verify(words: readonly string[], surroundings: Surrounding
       isExpected ? error.message : `a fault of verify itself: ${(error as Error).stack}`,
     );
     errors.write(`${message}\n`);
+    const url = isExpected ? error.otherServer : undefined;
+    const diagnosis = url === undefined ? undefined : await handOver(url, surroundings);
     if (isJson) {
-      output.write(json({ ok: false, error: { kind: isExpected ? error.kind : 'internal', message } }));
+      const kind = isExpected ? error.kind : 'internal';
+      output.write(json({ ok: false, error: { kind, message }, ...(diagnosis && { diagnosis }) }));
     }
     return 2;
   }
+}
+
+/** @returns what was found out, if anybody looked */
+async function handOver(url: string, { examineOther, errors }: Surroundings): Promise<object | undefined> {
+  if (!examineOther) return undefined;
+  errors.write('\nThe doctor looks at any server:\n');
+  return examineOther(url, errors);
 }
 
 async function followArguments(words: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -64,7 +64,7 @@ export class InstanceRegistry {
   }
 
   get #channel(): string {
-    return redisName(this.#options.deployment, 'census');
+    return redisName(this.#options.deployment, 'instances');
   }
 
   #hear(said: CountedInstance): void {

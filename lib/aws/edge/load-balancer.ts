@@ -27,10 +27,17 @@ export interface RouteProps {
   readonly name: string;
 
   /**
-   * Paths that are sent to this target, such as `/rtc*`.
+   * Paths that are sent to this target, such as `/rtc*`. A load balancer takes five paths and names in one route.
    * @default - every path that no other route takes
    */
   readonly paths?: readonly string[];
+
+  /**
+   * Host names that are sent to this target, such as `api.example.com`; with `paths`, only those paths of them. The
+   * certificate must cover them, and their DNS records lead to the load balancer. Behind CloudFront there is one name.
+   * @default - every name
+   */
+  readonly hosts?: readonly string[];
 
   /** Port that the target listens on. */
   readonly port: number;
@@ -87,6 +94,10 @@ const priorityStep = 10;
 export class LoadBalancer extends Construct implements ec2.IConnectable {
   readonly connections: ec2.Connections;
   readonly resource: elbv2.ApplicationLoadBalancer;
+
+  /** Time after which a connection without traffic is closed. Services keep theirs alive for longer. */
+  readonly idleTimeout: Duration;
+
   private readonly props: LoadBalancerProps;
   private readonly kind: 'Public' | 'Private';
   private readonly groups: elbv2.ApplicationTargetGroup[] = [];
@@ -96,6 +107,7 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
     super(scope, id);
     this.kind = kind;
     this.props = props;
+    this.idleTimeout = props.idleTimeout;
     const { network } = props;
     this.resource = new elbv2.ApplicationLoadBalancer(this, `${kind}LoadBalancer`, {
       vpc: network.vpc,
@@ -144,8 +156,8 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
     this.groups.push(group);
     this.listener.addTargetGroups(route.name, {
       targetGroups: [group],
-      ...(route.paths && {
-        conditions: [elbv2.ListenerCondition.pathPatterns([...route.paths])],
+      ...(isRule(route) && {
+        conditions: conditionsOf(route),
         priority: priorityStep * this.groups.length,
       }),
     });
@@ -174,4 +186,13 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
       },
     });
   }
+}
+
+const isRule = ({ paths, hosts }: RouteProps) => paths !== undefined || hosts !== undefined;
+
+function conditionsOf({ paths, hosts }: RouteProps): elbv2.ListenerCondition[] {
+  return [
+    ...(hosts ? [elbv2.ListenerCondition.hostHeaders([...hosts])] : []),
+    ...(paths ? [elbv2.ListenerCondition.pathPatterns([...paths])] : []),
+  ];
 }

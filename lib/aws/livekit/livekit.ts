@@ -16,6 +16,7 @@ import { renderLiveKit } from '../../../livekit/config/render.ts';
 import type { LiveKitSettings } from '../../../livekit/config/settings.ts';
 import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
 import { type CpuArchitecture, containerImage } from '../ecs/image.ts';
+import { logBytes } from '../ecs/log-bytes.ts';
 import {
   acknowledgeTaskDefinition,
   decryptAtStart,
@@ -208,7 +209,7 @@ export class LiveKit extends Construct implements TaskCount {
 
   /** Bytes of the log, which CloudWatch charges for. */
   metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.logGroup.metricIncomingBytes(props);
+    return logBytes(this.logGroup, props);
   }
 
   /** 1 while there are all nodes that there may be and more are needed. Undefined if they do not scale. */

@@ -6,8 +6,9 @@ import type { Edge } from '../edge/edge.ts';
 import type { LiveKit } from '../livekit/livekit.ts';
 import { Network } from '../network/network.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
+import type { NodeMetric } from '../redis/node-metrics.ts';
 import type { Redis } from '../redis/redis.ts';
-import { type CacheMetric, ValkeyCache } from '../redis/valkey-cache.ts';
+import { ValkeyCache } from '../redis/valkey-cache.ts';
 import type { RealtimeService } from '../service/realtime-service.ts';
 import { fiveMinutes, highest, lowest, oneMinute, total } from './alarm.ts';
 
@@ -224,7 +225,7 @@ function cacheLoad(cache: ValkeyCache): Graph[] {
 }
 
 function cacheFaults(cache: ValkeyCache): Graph[] {
-  const summed = (...names: CacheMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
+  const summed = (...names: NodeMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
   return [
     { title: 'Evictions', unit: 'keys', left: summed('Evictions') },
     {

@@ -1,5 +1,5 @@
 import { Annotations, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -12,6 +12,7 @@ import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
 import { acknowledgeRotation, CacheUser } from './cache-user.ts';
+import { type NodeMetric, NodeMetrics } from './node-metrics.ts';
 import type { Redis, RedisAccess, RedisClient } from './redis.ts';
 import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
 
@@ -89,6 +90,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   private readonly passwordVersion: number;
   private readonly encryptionKey: kms.IKey | undefined;
   private readonly cache: elasticache.CfnReplicationGroup;
+  private readonly nodes: NodeMetrics;
   private readonly users: elasticache.CfnUser[] = [];
 
   constructor(scope: Construct, id: string, props: ValkeyCacheProps) {
@@ -107,6 +109,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     });
     this.createDisabledDefaultUser();
     this.cache = this.createCache(props, securityGroup);
+    this.nodes = new NodeMetrics(this.cache.ref, 1 + props.replicas);
     this.urlParameter = addUrlParameter(this, this.address);
     if (!failsOver(props)) this.warnAboutOutages(props);
   }
@@ -133,88 +136,41 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
 
   /** The highest share of memory in use on any node, in percent. */
   metricMemoryUsage(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('DatabaseMemoryUsagePercentage', props);
+    return this.nodes.highest('DatabaseMemoryUsagePercentage', props);
   }
 
   /** The highest use of the thread that runs commands on any node, in percent. */
   metricEngineCpu(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('EngineCPUUtilization', props);
+    return this.nodes.highest('EngineCPUUtilization', props);
   }
 
   /** The most connections that any node has. */
   metricConnections(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('CurrConnections', props);
+    return this.nodes.highest('CurrConnections', props);
   }
 
   /** Seconds by which the slowest replica is behind. Undefined if there is none. */
   metricReplicationLag(props?: cloudwatch.MetricOptions): cloudwatch.IMetric | undefined {
-    if (this.replicas === 0) return undefined;
-    // The primary reports none.
-    const expression = (nodes: string[]) => `MAX([${nodes.map(orZero)}])`;
-    return this.ofNodes('ReplicationLag', expression, { statistic: 'Maximum', ...props });
+    return this.replicas === 0 ? undefined : this.nodes.highestOfReplicas('ReplicationLag', props);
   }
 
   /** Logins that any node refused. */
   metricAuthenticationFailures(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.sumOfNodes('AuthenticationFailures', props);
+    return this.nodes.sum('AuthenticationFailures', props);
   }
 
   /** Packets that AWS held back or dropped because a node had used up what its type may send or receive. */
   metricThrottledPackets(direction: 'In' | 'Out', props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.sumOfNodes(`NetworkBandwidth${direction}AllowanceExceeded`, props);
+    return this.nodes.sum(`NetworkBandwidth${direction}AllowanceExceeded`, props);
   }
 
   /** A metric of each node, the primary and its replicas. @param name as in CloudWatch's namespace AWS/ElastiCache */
-  metricsOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
-    return this.nodes.map((node) => this.nodeMetric(name, node, { label: `${name} ${node}`, ...props }));
+  metricsOfNodes(name: NodeMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
+    return this.nodes.each(name, props);
   }
 
   private get address() {
     return { host: this.cache.attrPrimaryEndPointAddress, port, tls: true };
-  }
-
-  private get nodeCount(): number {
-    return 1 + this.replicas;
-  }
-
-  private get nodes(): number[] {
-    return Array.from({ length: this.nodeCount }, (_, index) => index + 1);
-  }
-
-  private highestOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.ofNodes(name, (nodes) => `MAX([${nodes}])`, { statistic: 'Maximum', ...props });
-  }
-
-  private sumOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    const expression = (nodes: string[]) => nodes.map(orZero).join(' + ');
-    return this.ofNodes(name, expression, { statistic: 'Sum', ...props });
-  }
-
-  /** An alarm reads ten metrics at most, and there are six nodes at most: an expression is of one metric. */
-  private ofNodes(
-    name: CacheMetric,
-    expression: (nodes: string[]) => string,
-    props: cloudwatch.MetricOptions,
-  ): cloudwatch.IMetric {
-    const ids = this.nodes.map((node) => `node${node}`);
-    return new cloudwatch.MathExpression({
-      expression: expression(ids),
-      label: name,
-      period: props.period,
-      usingMetrics: Object.fromEntries(
-        this.nodes.map((node) => [`node${node}`, this.nodeMetric(name, node, props)]),
-      ),
-    });
-  }
-
-  private nodeMetric(name: CacheMetric, node: number, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return new cloudwatch.Metric({
-      namespace: 'AWS/ElastiCache',
-      metricName: name,
-      // ElastiCache numbers the nodes of a replication group with cluster mode disabled, replicas included.
-      dimensionsMap: { CacheClusterId: `${this.cache.ref}-${String(node).padStart(3, '0')}` },
-      ...props,
-    });
   }
 
   private grantConnect(client: RedisClient, user: CacheUser): void {
@@ -291,7 +247,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       engineVersion: props.engineVersion,
       cacheNodeType: props.nodeType,
       clusterMode: 'disabled',
-      numCacheClusters: this.nodeCount,
+      numCacheClusters: 1 + this.replicas,
       automaticFailoverEnabled: failsOver(props),
       multiAzEnabled: failsOver(props),
       port,
@@ -371,24 +327,6 @@ function admitElastiCache(topic: sns.ITopic): IDependable {
   );
   return policyDependable ?? topic;
 }
-
-/** Metrics of a node that alarms and the dashboard read. */
-export type CacheMetric =
-  | 'DatabaseMemoryUsagePercentage'
-  | 'EngineCPUUtilization'
-  | 'CPUUtilization'
-  | 'CurrConnections'
-  | 'NewConnections'
-  | 'Evictions'
-  | 'ReplicationLag'
-  | 'AuthenticationFailures'
-  | 'CommandAuthorizationFailures'
-  | 'KeyAuthorizationFailures'
-  | 'ChannelAuthorizationFailures'
-  | `NetworkBandwidth${'In' | 'Out'}AllowanceExceeded`
-  | 'NetworkPacketsPerSecondAllowanceExceeded';
-
-const orZero = (id: string) => `FILL(${id}, 0)`;
 
 const MiB = 1024 * 1024;
 

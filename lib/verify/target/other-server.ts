@@ -52,6 +52,7 @@ export async function describeOtherServer(
   return new CannotVerifyError(
     'not-ours',
     `It is not this service that answers at ${url}, but ${what}. ${advice}`,
+    url,
   );
 }
 

@@ -6,7 +6,7 @@ import { paths } from '../../../app/names.ts';
 
 export interface RequestOptions {
   /** @default GET */
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Time for the whole response, in milliseconds. @default 10000 */

@@ -33,7 +33,7 @@ export class LongPollingTransport implements Transport {
   #isEnding = false;
   #isAnswering = false;
 
-  /** @param onAbsent told when the client asks no more */
+  /** @param onAbsent called when the client asks no more */
   constructor(onAbsent: () => void, times: LongPollingTimes = longPollingTimes) {
     this.#onAbsent = onAbsent;
     this.#times = times;

@@ -28,12 +28,12 @@ export class RawSocket {
     });
   }
 
-  /** In the hub, as the one whose token this is. */
-  static async open(target: Pick<Target, 'url'>, token = ''): Promise<RawSocket> {
+  /** In the hub, as the one whose token this is. @param namespace as packets begin with it, `` for `/` */
+  static async open(target: Pick<Target, 'url'>, token = '', namespace = '/chat,'): Promise<RawSocket> {
     const raw = new RawSocket(target);
     await once(raw.ws, 'open');
-    raw.ws.send(`40/chat,${JSON.stringify({ token })}`);
-    await raw.until((frame) => frame.startsWith('40/chat,'));
+    raw.ws.send(`40${namespace}${JSON.stringify({ token })}`);
+    await raw.until((frame) => frame.startsWith(`40${namespace}`));
     return raw;
   }
 

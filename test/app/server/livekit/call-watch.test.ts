@@ -3,10 +3,10 @@ import type { CallEvent } from '../../../../app/protocol/calls.ts';
 import { hashOfToken, type Identity } from '../../../../app/server/auth/identity.ts';
 import { type Denials, openDenials } from '../../../../app/server/deny-list/open-denials.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
+import { shareDuty } from '../../../../app/server/leases/duty.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
 import { openLivekitApi } from '../../../../app/server/livekit/api.ts';
 import { CallWatch } from '../../../../app/server/livekit/call-watch.ts';
-import { shareDuty } from '../../../../app/server/livekit/duty.ts';
 import { serveLivekit } from '../../../../app/server/livekit/serve.ts';
 import { callToken } from '../../../../app/server/livekit/token.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
@@ -92,7 +92,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
       limits,
       log: silent,
       watch: {
-        isOnDuty: shareDuty({ links, deployment, instance: name, lastsMs: 10_000 }),
+        isOnDuty: shareDuty({ name: 'calls', links, deployment, instance: name, lastsMs: 10_000 }),
         everyMs: 500,
         comeBackSeconds: 1,
       },
@@ -303,7 +303,7 @@ test('one instance is on duty, another one when it does not ask again', async ()
   const open = async (instance: string) => {
     const backplane = await openBackplane({ sources: { url: redis.url }, deployment, instance, log: silent });
     await eventually('the backplane', () => backplane.status === 'joined');
-    const duty = shareDuty({ links: backplane.links, deployment, instance, lastsMs: 1_000 });
+    const duty = shareDuty({ name: 'calls', links: backplane.links, deployment, instance, lastsMs: 1_000 });
     return { duty, close: () => backplane.close() };
   };
   const [one, two] = [await open('one'), await open('two')];
@@ -314,5 +314,7 @@ test('one instance is on duty, another one when it does not ask again', async ()
   await redis.stop();
   await eventually('to be alone', () => one.duty());
   await two.close();
-  expect(await shareDuty({ links: undefined, deployment, instance: 'x', lastsMs: 1 })()).toBe(true);
+  expect(await shareDuty({ name: 'calls', links: undefined, deployment, instance: 'x', lastsMs: 1 })()).toBe(
+    true,
+  );
 });

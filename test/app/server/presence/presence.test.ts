@@ -70,7 +70,7 @@ async function startAlone(): Promise<Instance> {
   return { ...instance, kill: async () => undefined };
 }
 
-async function startJoined(port: number, id: string, settleMs = 100): Promise<Instance> {
+async function startJoined(port: number, id: string, quietMs = 100): Promise<Instance> {
   const sources = { url: `redis://127.0.0.1:${port}` };
   const backplane = await openBackplane({ sources, deployment, instance: id, log: silent });
   const { links } = backplane;
@@ -79,7 +79,7 @@ async function startJoined(port: number, id: string, settleMs = 100): Promise<In
   const times = { beatEveryMs: 100, leaseMs: 1_000, longestGapMs: 500, quietMs: 1_000 };
   const leases = openRedisLeases({ links, deployment, instance: id, log: silent, times });
   const store = openRedisStore({ links, deployment });
-  const presences = openRedisPresence({ links, deployment, settleMs });
+  const presences = openRedisPresence({ links, deployment, quietMs });
   const instance = await start(store, presences, leases);
   const kill = async () => {
     await backplane.close();

@@ -4,10 +4,8 @@ import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { HubPresence, PresenceStore } from '../../../../app/server/presence/store.ts';
-import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
-import { linkTo } from '../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
@@ -18,36 +16,25 @@ interface Stage {
 }
 
 const graceMs = 400;
-let server: TestRedis;
-let link: RedisLink;
+const own = useRedis();
 let count = 0;
 const ends: (() => void)[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  link = await linkTo(server.url);
-});
 
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-afterAll(async () => {
-  await link.close();
-  await server.stop();
-});
-
 async function inRedis(): Promise<Stage> {
   count += 1;
   const deployment = `d${count}`;
-  const redis = await connectRedis(server.port);
+  const redis = await connectRedis(own.server.port);
   for (const owner of ['a', 'b']) await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, owner);
   const told: PresenceChange[] = [];
   redis.on('message', (_channel, text: string) => told.push(JSON.parse(text.slice(1)).payload));
   await redis.subscribe(roomKeys(deployment, 'chat', 'r').channel);
   ends.push(() => redis.disconnect());
   const store: PresenceStore = openRedisPresence({
-    links: { commands: link, available: () => true },
+    links: { commands: own.link, available: () => true },
     deployment,
   });
   return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), told };

@@ -12,8 +12,12 @@ import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
 import type { Redis } from 'ioredis';
 import { AuthenticationError } from '../../../../app/server/auth/errors.ts';
 import { Relay } from '../../../../app/server/relay/relay.ts';
-import type { SignalRConnection } from '../../../../app/server/signalr/connection.ts';
-import { HubError, type SignalRHub, UnauthorizedError } from '../../../../app/server/signalr/hub.ts';
+import {
+  HubError,
+  type SignalRConnection,
+  type SignalRHub,
+  UnauthorizedError,
+} from '../../../../app/server/signalr/hub.ts';
 import { SignalRServer, type SignalRServerOptions } from '../../../../app/server/signalr/server.ts';
 
 /** One instance that serves a hub for tests. */

@@ -30,7 +30,7 @@ export async function stickyProxy(instances: readonly InProcessInstance[]): Prom
   return { url: `http://127.0.0.1:${port}`, close: () => balancer.close(), allHealthy };
 }
 
-interface SpreadingOptions {
+export interface SpreadingOptions {
   /** Pass `Upgrade` on. @default true */
   readonly upgrades?: boolean;
   /** Cut WebSockets on which nothing moved for so long. @default never */
@@ -39,12 +39,14 @@ interface SpreadingOptions {
   readonly closed?: RegExp;
   /** Paths whose query is dropped. @default none */
   readonly withoutQuery?: RegExp;
+  /** Of Server-Sent Events: hold back the whole response, or what follows its head. @default nothing */
+  readonly buffers?: 'responses' | 'bodies';
 }
 
 /** A proxy with a common mistake: each request goes to the next target, cookies or not. */
 export async function spreadingProxy(
   targets: readonly string[],
-  { upgrades = true, idleMs, closed, withoutQuery }: SpreadingOptions = {},
+  { upgrades = true, idleMs, closed, withoutQuery, buffers }: SpreadingOptions = {},
 ): Promise<TestProxy> {
   let turn = 0;
   const next = () => new URL(targets[turn++ % targets.length] as string);
@@ -55,8 +57,12 @@ export async function spreadingProxy(
     const { hostname, port } = next();
     const { connection: _hop, upgrade: _dropped, cookie: _cookie, ...headers } = request.headers;
     const onward = forward({ hostname, port, method, path, headers, agent: false }, (answer) => {
+      const isHeldBack = buffers !== undefined && answer.headers['content-type'] === 'text/event-stream';
+      if (isHeldBack && buffers === 'responses') return void answer.resume();
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      response.flushHeaders();
+      if (isHeldBack) answer.resume();
+      else answer.pipe(response);
     });
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());

@@ -1,0 +1,79 @@
+import type { RedisSetting } from '../../../app/server/redis/setting/setting.ts';
+import type { Probes } from './probes.ts';
+
+export type Protocol = 'socketio' | 'signalr';
+
+/** Where clients find a server: Socket.IO's path, or the path of a SignalR hub. */
+export interface Endpoint {
+  readonly protocol: Protocol;
+  /** `/socket.io/`, `/chathub` */
+  readonly path: string;
+}
+
+/** What is looked at. */
+export interface Subject {
+  /** Origin that clients connect to. */
+  readonly url: string;
+  /** Whether it is this project's service. */
+  readonly isOurs: boolean;
+  readonly endpoints: readonly Endpoint[];
+  /** A token that it accepts. @default none */
+  readonly token?: string;
+  /** Origin of the page whose scripts connect. @default pages of the server's own origin */
+  readonly pageOrigin?: string;
+  /** An event or a method that the server answers by a message to every client. @default none is known */
+  readonly broadcast?: Broadcast;
+  /** The Redis of the server. @default none is named */
+  readonly redis?: NamedRedis;
+  /** The longest wait for a heartbeat, in milliseconds. */
+  readonly longestSilenceMs: number;
+  /** Aborted when the time of the run is up, and on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface Broadcast {
+  readonly event: string;
+  readonly values: readonly unknown[];
+}
+
+export interface NamedRedis {
+  readonly setting: RedisSetting;
+  /** What named it: `REDIS_URL`. */
+  readonly source: string;
+}
+
+/** What one check saw. */
+export type Finding = Passed | Fault | NotChecked;
+
+export interface Passed {
+  readonly status: 'passed';
+  readonly found: string;
+}
+
+/** `failed` stops clients. `warned` stops some of them, or will some day. */
+export interface Fault {
+  readonly status: 'failed' | 'warned';
+  readonly found: string;
+  readonly cause: string;
+  readonly fix: string;
+}
+
+export interface NotChecked {
+  readonly status: 'not-checked';
+  readonly reason: string;
+}
+
+export type NamedFinding = Finding & { readonly name: string };
+
+export const passed = (found: string): Passed => ({ status: 'passed', found });
+export const failed = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'failed', ...fault });
+export const warned = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'warned', ...fault });
+export const notChecked = (reason: string): NotChecked => ({ status: 'not-checked', reason });
+
+/** One property of a server that its clients need. It changes nothing there. */
+export interface Check {
+  readonly name: string;
+  /** @default whatever the subject is */
+  applies?(subject: Subject): boolean;
+  run(subject: Subject, probes: Probes): Promise<Finding>;
+}

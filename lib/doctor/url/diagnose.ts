@@ -1,0 +1,151 @@
+import { hang, type Output, paint } from '../../verify/report.ts';
+import { count, duration } from '../../verify/wording.ts';
+import { type Check, type Endpoint, type NamedFinding, notChecked, type Subject } from './check.ts';
+import { backplane, broadcastReaches } from './checks/backplane.ts';
+import { eventsStream } from './checks/event-stream.ts';
+import { IdleWatch } from './checks/idle-timeout.ts';
+import { cookiesSuit, pagesMayConnect } from './checks/pages.ts';
+import { redisAnswers } from './checks/redis.ts';
+import { sessionsHold, sessionsHoldWithoutCookies } from './checks/sessions.ts';
+import { http2, transportSecurity } from './checks/tls.ts';
+import { sessionUpgrades, webSocketOpens } from './checks/web-socket.ts';
+import { type Conclusion, conclude } from './conclusion.ts';
+import { Probes } from './probes.ts';
+import { type Question, survey } from './survey.ts';
+
+export interface Diagnosis {
+  /** Whether nothing that was checked keeps clients away. */
+  readonly ok: boolean;
+  readonly url: string;
+  readonly findings: readonly NamedFinding[];
+  readonly conclusion?: Conclusion;
+}
+
+/** All that is not a wait for a heartbeat is over by then, in milliseconds. */
+const longestProbesMs = 60_000;
+
+/** @returns the longest time that a run takes, in milliseconds */
+export const longestRunMs = ({ longestSilenceMs }: Pick<Question, 'longestSilenceMs'>): number =>
+  longestSilenceMs + longestProbesMs;
+
+/**
+ * Looks at any Socket.IO or SignalR server as its clients do, and reports.
+ *
+ * @param output gets a row for each finding as it comes
+ * @param redact makes text safe to print
+ */
+export async function diagnose(
+  asked: Question,
+  output: Output,
+  redact: (words: string) => string,
+): Promise<Diagnosis> {
+  const most = longestRunMs(asked);
+  const question = { ...asked, signal: AbortSignal.any([asked.signal, AbortSignal.timeout(most)]) };
+  output.write(
+    `Looking at ${asked.url} as clients do: about as long as its heartbeat takes, ${duration(most)} at most\n\n`,
+  );
+  const findings: NamedFinding[] = [];
+  const report = (finding: NamedFinding) => {
+    const safe = redacted(finding, redact);
+    findings.push(safe);
+    writeRow(output, safe);
+  };
+  const { findings: first, subject, isOurs } = await survey(question);
+  for (const finding of first) report(finding);
+  const all = subject ?? { ...question, isOurs, endpoints: [] };
+  for (const check of checksOf(all, subject !== undefined)) report(await runCheck(check, all));
+  const conclusion = conclude(findings, isOurs);
+  const diagnosis = {
+    ok: !findings.some(({ status }) => status === 'failed'),
+    url: asked.url,
+    findings,
+    ...(conclusion && { conclusion }),
+  };
+  output.write(`\n${lastWords(output, diagnosis)}\n`);
+  return diagnosis;
+}
+
+function checksOf(subject: Subject, isServed: boolean): readonly Check[] {
+  // What answers nothing may yet have a Redis that says why.
+  const checks = isServed
+    ? [
+        transportSecurity,
+        http2,
+        redisAnswers,
+        backplane,
+        ...subject.endpoints.flatMap((endpoint) => checksAt(subject, endpoint)),
+        broadcastReaches,
+      ]
+    : [redisAnswers];
+  return checks.filter((check) => check.applies?.(subject) ?? true);
+}
+
+function checksAt(subject: Subject, endpoint: Endpoint): readonly Check[] {
+  // It takes the longest, so it begins now and comes last.
+  const idle = new IdleWatch(subject, endpoint);
+  const transport = endpoint.protocol === 'socketio' ? sessionUpgrades : eventsStream;
+  return [
+    sessionsHold(endpoint),
+    sessionsHoldWithoutCookies(endpoint),
+    webSocketOpens(endpoint),
+    transport(endpoint),
+    pagesMayConnect(endpoint),
+    cookiesSuit(endpoint),
+    idle.check,
+  ];
+}
+
+const probesOf = new WeakMap<Subject, Probes>();
+
+async function runCheck(check: Check, subject: Subject): Promise<NamedFinding> {
+  const { name } = check;
+  if (subject.signal.aborted) return { name, ...notChecked('the time of the run was up') };
+  const probes = probesOf.get(subject) ?? new Probes(subject);
+  probesOf.set(subject, probes);
+  try {
+    return { name, ...(await check.run(subject, probes)) };
+  } catch (error) {
+    return { name, ...notChecked((error as Error).message) };
+  }
+}
+
+function redacted(finding: NamedFinding, redact: (words: string) => string): NamedFinding {
+  return JSON.parse(JSON.stringify(finding), (_key, value) =>
+    typeof value === 'string' ? redact(value) : value,
+  );
+}
+
+const marks = {
+  passed: ['✓', 'green'],
+  failed: ['✗', 'red'],
+  warned: ['!', 'yellow'],
+  'not-checked': ['–', 'yellow'],
+} as const;
+/** Of the longest name. */
+const nameWidth = 'negotiate-no-cookies'.length;
+
+function writeRow(output: Output, finding: NamedFinding): void {
+  const [sign, color] = marks[finding.status];
+  const head = `${paint(output, color, sign)} ${finding.name.padEnd(nameWidth)}  `;
+  output.write(`${head}${hang(linesOf(finding), nameWidth + 4, output.columns)}\n`);
+}
+
+function linesOf(finding: NamedFinding): readonly string[] {
+  switch (finding.status) {
+    case 'passed':
+      return [finding.found];
+    case 'not-checked':
+      return [`not checked: ${finding.reason}`];
+    default:
+      return [`found:  ${finding.found}`, `likely: ${finding.cause}`, `fix:    ${finding.fix}`];
+  }
+}
+
+function lastWords(output: Output, { findings, conclusion }: Diagnosis): string {
+  const number = (status: NamedFinding['status']) => findings.filter((each) => each.status === status).length;
+  const numbers = `${count(findings.length, 'finding')}: ${number('passed')} good, ${number('failed')} in the way, ${count(number('warned'), 'warning')}, ${number('not-checked')} not checked.`;
+  if (!conclusion) return `${numbers}\nNothing that was checked is in the way of clients.`;
+  const begin =
+    conclusion.status === 'failed' ? 'Most likely' : 'Nothing is in the way of all clients. First of all';
+  return `${numbers}\n${begin} (${conclusion.name}): ${conclusion.cause}.\n${paint(output, 'bold', 'Fix')}: ${conclusion.fix}.`;
+}

@@ -48,14 +48,14 @@ export class BridgedService {
     return new BridgedService(redis, instances);
   }
 
-  /** A client of Socket.IO's own, and what it hears beside `welcome`. @param namespace such as `/bots` */
+  /** A client of Socket.IO's own, and what it hears beside `welcome` and `presence`. @param namespace such as `/bots` */
   connect(number = 0, namespace = '/'): PlainClient {
     const url = (this.instances[number] as TestInstance).url;
     const socket = io(url + namespace, { forceNew: true, transports: ['websocket'] });
     this.#sockets.push(socket);
     const heard: Heard = [];
     socket.onAny((event, ...args) => {
-      if (event !== 'welcome') heard.push([event, ...args]);
+      if (event !== 'welcome' && event !== 'presence') heard.push([event, ...args]);
     });
     const bodiesIn = async (room: string) => {
       const { epoch } = (await socket.emitWithAck('join', { room })) as { epoch: string };
@@ -81,7 +81,7 @@ export class BridgedService {
       headers: { authorization: `Bearer ${serviceToken}`, 'content-type': 'application/json' },
       body: JSON.stringify({ body }),
     });
-    expect(response.status).toBe(200);
+    expect(response.status).toBe(201);
   }
 
   output(): string {

@@ -14,7 +14,8 @@ import {
   type ServiceMetric,
 } from '../../../app/metric-names.ts';
 import { defaultPort, environmentNames as names, paths } from '../../../app/names.ts';
-import { serviceAcl } from '../../../app/server/redis/acl.ts';
+import { type BridgedChannels, bridgesAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
+import { serviceVariables } from '../../../app/server/service-variables.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
 import {
@@ -93,10 +94,46 @@ export interface RealtimeServiceProps
   readonly liveKit?: { readonly current: LiveKitCredentials; readonly previous: LiveKitCredentials };
 
   /**
+   * The hub `main` is served at Socket.IO's namespace `/`.
+   * @default false
+   */
+  readonly mainHub?: boolean;
+
+  /**
+   * Other programs' Socket.IO servers and emitters on the same Redis, to which hubs are joined.
+   * @default - none
+   */
+  readonly bridges?: BridgesConfig;
+
+  /**
    * How much of each room is kept, and for how long.
    * @default - as the service's own defaults (app/server/rooms/log/retention.ts)
    */
   readonly roomLog?: RoomLogRetention;
+}
+
+/** As the service's variables of these names (app/server/service-variables.ts); its defaults hold for what is undefined. */
+export interface BridgesConfig {
+  /**
+   * Namespaces joined to python-socketio: `/=emit,/bots=publish`.
+   * @default - none
+   */
+  readonly python?: string;
+
+  /** @default - socketio */
+  readonly pythonChannel?: string;
+
+  /** @default - 5.15.1 or newer */
+  readonly pythonVersion?: string;
+
+  /**
+   * Namespaces that hear emitters, in the same form.
+   * @default - none
+   */
+  readonly emitter?: string;
+
+  /** @default - socket.io */
+  readonly emitterPrefix?: string;
 }
 
 /** A version of LiveKit's API key and its secret. */
@@ -283,13 +320,17 @@ export class RealtimeService extends Construct implements TaskCount {
   private createContainer(props: RealtimeServiceProps): ContainerService {
     const access = props.redis?.accessFor('app', serviceAcl(props.deployment));
     const redis = isConnected(props) ? access : undefined;
+    // A user of their own, which sees the channels of other programs and no key.
+    const bridgesAccess =
+      props.bridges && props.redis?.accessFor('bridges', bridgesAcl(channelsOf(props.bridges)));
+    const bridges = isConnected(props) ? bridgesAccess : undefined;
     const container = new ContainerService(this, 'Container', {
       ...props,
       image: containerImage(this, 'app', props.cpuArchitecture, props.imageUri),
       port: defaultPort,
       redis,
       readsRedisItself: true,
-      environment: environmentOf(props, redis),
+      environment: environmentOf(props, redis, bridges),
       secrets: {
         [names.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
         [names.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
@@ -301,6 +342,7 @@ export class RealtimeService extends Construct implements TaskCount {
         }),
       },
     });
+    bridges?.grantConnect(container);
     if (props.redis && redis) container.service.node.addDependency(props.redis);
     // A task asks ECS for its own state: it drains while the load balancer still waits, before SIGTERM.
     grantOwnCluster(container.taskDefinition, { cluster: props.cluster, onTasks: ['ecs:DescribeTasks'] });
@@ -371,8 +413,26 @@ function allowApiCalls(service: ContainerService, { internalBalancer }: Edge): v
     service.connections.allowTo(internalBalancer, ec2.Port.tcp(internalPort), 'service to LiveKit’s API');
 }
 
+/** What the bridges may hear, as the service will read it. */
+function channelsOf({ python, pythonChannel, emitter, emitterPrefix }: BridgesConfig): BridgedChannels {
+  return {
+    python: python && (pythonChannel ?? serviceVariables.pythonSocketioChannel.otherwise),
+    emitter:
+      emitter === undefined
+        ? undefined
+        : {
+            prefix: emitterPrefix ?? serviceVariables.emitterPrefix.otherwise,
+            namespaces: serviceVariables.emitter.read(emitter).map(({ namespace }) => namespace),
+          },
+  };
+}
+
 /** Every environment variable of the service that is no secret. Variables that are undefined are left out. */
-function environmentOf(props: RealtimeServiceProps, redis: RedisAccess | undefined): Record<string, string> {
+function environmentOf(
+  props: RealtimeServiceProps,
+  redis: RedisAccess | undefined,
+  bridges: RedisAccess | undefined,
+): Record<string, string> {
   const { edge, identityProvider, model, liveKit, roomLog } = props;
   // Behind CloudFront the service does not see the name that the browser asked for, so it needs its own origin.
   const origins = [...(edge.passesHost ? [] : [edge.url]), ...(props.corsOrigins ?? [])];
@@ -396,6 +456,15 @@ function environmentOf(props: RealtimeServiceProps, redis: RedisAccess | undefin
     [names.authSubjectClaim]: identityProvider?.subjectClaim,
     [names.authNameClaim]: identityProvider?.nameClaim,
     [names.corsOrigins]: origins.length > 0 ? origins.join(',') : undefined,
+    [names.mainHub]: props.mainHub,
+    ...(bridges && {
+      [names.pythonSocketio]: props.bridges?.python,
+      [names.pythonSocketioChannel]: props.bridges?.pythonChannel,
+      [names.pythonSocketioVersion]: props.bridges?.pythonVersion,
+      [names.emitter]: props.bridges?.emitter,
+      [names.emitterPrefix]: props.bridges?.emitterPrefix,
+      [names.bridgesRedisSecretId]: bridges.secret?.secretArn,
+    }),
     [names.modelProvider]: model && 'bedrock',
     [names.modelId]: model?.id,
     [names.livekitUrl]: liveKit && edge.webSocketUrl,

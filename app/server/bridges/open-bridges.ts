@@ -12,7 +12,7 @@ import { HubBridge, type HubBridgeOptions } from './hub-bridge.ts';
 import { PythonBridge, pythonBridgeName } from './python-socketio/bridge.ts';
 
 export interface BridgesOptions {
-  readonly environment: Pick<Environment, 'bridges' | 'deployment' | 'instanceId'>;
+  readonly environment: Pick<Environment, 'backplane' | 'bridges' | 'deployment' | 'instanceId'>;
   readonly hubs: readonly OpenHub[];
   readonly backplane: Pick<Backplane, 'links'>;
   readonly log: Logger;
@@ -40,6 +40,7 @@ export async function openBridges({ environment, hubs, backplane, log }: Bridges
   }
   const duty = new HeldDuty({
     ...{ links: backplane.links, deployment, instance, name: 'bridges', lastsMs: dutyLastsMs },
+    servesAlone: environment.backplane === 'preferred',
   });
   const hubsOf = (name: string, variable: string, namespaces: readonly BridgedNamespace[]) =>
     bridgedHubs(namespaces, { name, variable, hubs, log, isOnDuty: () => duty.isMine });

@@ -348,6 +348,7 @@ export const redisAway: Cell = async (fleet, way, room) => {
   await eventually('all of them to be heard', () => [0, 1, 2].every((index) => heard.includes(index)));
   expect(heard.filter((body) => body !== 'lost')).toEqual([0, 1, 2]);
   expect(ended).toEqual([]);
+  await fleet.untilJoined();
 };
 
 /** What is no message ends the connection, which says so, and no other one. */

@@ -325,6 +325,8 @@ export const redisAway: Cell = async (fleet, way, room) => {
   const other = await joined(fleet, room);
   const ended: unknown[] = [];
   client.onreconnecting((error) => ended.push(error));
+  // Each instance asks Redis once where another one is: these have done so for all.
+  for (let count = 0; count < 6; count += 1) await (await fleet.connect(way)).invoke('Join', room);
   fleet.wayToRedis.refuse(true);
   let late: HubConnection;
   try {

@@ -183,7 +183,7 @@ export class Fleet {
   async untilJoined(): Promise<void> {
     await eventually('every instance to have its Redis', async () => {
       const all = await Promise.all(this.instances.map(readiness));
-      return all.every(({ status }) => status === 'ready');
+      return all.every(({ status }) => status === 'ok');
     });
   }
 

@@ -133,7 +133,7 @@ describeWithPython('the Python backend', () => {
     const balancer = new LoadBalancer({ sticky, healthChecks: { path: '/health/ready', intervalMs: 100 } });
     balancers.push(balancer);
     const port = await balancer.listen(0);
-    for (const { port: target } of [await startBackend(), await startBackend()])
+    for (const { port: target } of await Promise.all([startBackend(), startBackend()]))
       balancer.register({ id: String(target), host: '127.0.0.1', port: target });
     await eventually('two healthy targets', () =>
       balancer.status().every(({ health }) => health === 'healthy'),
@@ -185,7 +185,7 @@ describeWithPython('the Python backend', () => {
   });
 
   test('python-socketio’s own client talks with the JavaScript one', async () => {
-    const [one, other] = [await startBackend(), await startBackend()];
+    const [one, other] = await Promise.all([startBackend(), startBackend()]);
     const client = await joined('ada', one.url);
     const script = join(import.meta.dirname, 'backend-client.py');
     const talking = promisify(execFile)(python, [script, other.url, tokenOf('bob')]);
@@ -234,7 +234,7 @@ describeWithPython('the Python backend', () => {
   });
 
   test('a cache that goes and comes back takes nobody out, and events cross again by themselves', async () => {
-    const [one, other] = [await startBackend(), await startBackend()];
+    const [one, other] = await Promise.all([startBackend(), startBackend()]);
     const [ada, bob] = [await joined('ada', one.url), await joined('bob', other.url)];
     const neighbour = await joined('carol', one.url);
     await redis.stop();

@@ -202,7 +202,7 @@ describe('commands', () => {
   test('what Python is given is there', () => {
     const [, requirements = ''] = /-r (\S+)/.exec(ofKind('python').join('\n')) ?? [];
     expect(existsSync(join(root, requirements))).toBe(true);
-    // test/examples/python-backend.test.ts runs it.
+    // test/python/backend.test.ts runs it.
     expect(ofKind('backend')).toHaveLength(1);
   });
 

@@ -1,46 +1,54 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { skipSuite } from './skipping.ts';
 
 const run = promisify(execFile);
+const python = process.env.PYTHON_BINARY ?? 'python3';
 
-/** Python 3.11 or newer, the first that is found. */
-const python = [process.env.PYTHON_BIN, 'python3', 'python'].find(
-  (command) =>
-    command !== undefined &&
-    spawnSync(command, ['-c', 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)']).status ===
-      0,
-);
+/** Shared by all runs: a set of packages takes half a minute to bring. */
+const venvs = process.env.PYTHON_VENVS ?? join(import.meta.dirname, '../../node_modules/.cache/python');
 
-/** A suite that needs Python, and packages of PyPI: `npm run test:python` runs it. */
+/** A suite with processes of Python, if this run is for that and the machine has it. */
 export function describeWithPython(title: string, suite: () => void): void {
-  if (process.env.PYTHON !== 'run') skipSuite(title, '`npm run test:python` runs it', suite);
-  else if (!python) skipSuite(title, 'no Python 3.11 or newer: install it, or name one in PYTHON_BIN', suite);
+  const lacking = lack();
+  if (lacking) skipSuite(title, lacking, suite);
   else describe(title, suite);
 }
 
-const cache = join(import.meta.dirname, '../../node_modules/.cache/python');
+function lack(): string | undefined {
+  if (process.env.PYTHON !== 'run') return '`npm run test:python` runs them';
+  const { status } = spawnSync(python, [
+    '-c',
+    'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)',
+  ]);
+  return status === 0
+    ? undefined
+    : 'no Python 3.11 or newer with venv: install python3-venv, or name one in PYTHON_BINARY';
+}
 
-/**
- * An environment with the packages of a file of requirements, which is made once and kept.
- *
- * @returns the path of its Python
- */
-export async function pythonWith(requirements: string): Promise<string> {
-  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 16);
-  const folder = join(cache, hash);
-  if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true });
-    const incomplete = `${folder}-${process.pid}`;
-    rmSync(incomplete, { recursive: true, force: true });
-    await run(python as string, ['-m', 'venv', incomplete]);
-    await run(join(incomplete, 'bin/python'), ['-m', 'pip', 'install', '-q', '-r', requirements], {
-      maxBuffer: 16 * 1024 * 1024,
-    });
-    renameSync(incomplete, folder);
-  }
+/** The interpreter of an environment with the packages of a file, which names each of them with its version. */
+export async function openVenv(requirements: string): Promise<string> {
+  const { stdout: version } = await run(python, ['--version']);
+  const hash = createHash('sha256').update(readFileSync(requirements)).update(version).digest('hex');
+  const name = `${basename(dirname(requirements))}-${basename(requirements, '.txt')}-${hash.slice(0, 12)}`;
+  const folder = join(venvs, name);
+  if (!existsSync(folder)) await createVenv(folder, requirements);
   return join(folder, 'bin/python');
+}
+
+/** One that is not complete is never taken for one. */
+async function createVenv(folder: string, requirements: string): Promise<void> {
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(venvs, { recursive: true });
+  try {
+    await run(python, ['-m', 'venv', unfinished]);
+    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps'];
+    await run(join(unfinished, 'bin/python'), [...install, '-r', requirements]);
+    renameSync(unfinished, folder);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Message } from '../../../../app/protocol/hub.ts';
-import { describeWithPython, pythonWith } from '../../../support/python.ts';
+import { describeWithPython, openVenv } from '../../../support/python.ts';
 import { eventually } from '../../../support/wait.ts';
 import { Fleet, heardBy, tokenOf } from './fleet.ts';
 
@@ -26,7 +26,7 @@ describeWithPython('SignalR clients of Python', () => {
   const running: PythonClient[] = [];
 
   beforeAll(async () => {
-    [fleet, python] = await Promise.all([Fleet.start(), pythonWith(join(scripts, 'requirements.txt'))]);
+    [fleet, python] = await Promise.all([Fleet.start(), openVenv(join(scripts, 'requirements.txt'))]);
   });
   afterEach(async () => {
     for (const client of running.splice(0)) client.process.kill('SIGKILL');

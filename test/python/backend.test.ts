@@ -10,14 +10,14 @@ import { renderAcl } from '../../app/server/redis/acl.ts';
 import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
 import { LoadBalancer } from '../../lib/local/proxy/load-balancer.ts';
-import { describeWithPython, pythonWith } from '../support/python.ts';
+import { describeWithPython, openVenv } from '../support/python.ts';
 import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 
 // Its packages are brought once, which takes a minute or two.
 jest.setTimeout(600_000);
 
-const folder = join(import.meta.dirname, 'python-backend');
+const folder = join(import.meta.dirname, '../examples/python-backend');
 const secret = 'a secret of users, 32 characters or more'.replace(',', '');
 const tokenOf = (sub: string, claims = {}) =>
   signToken({ sub, exp: Math.floor(Date.now() / 1_000) + 3_600, ...claims }, secret);
@@ -55,7 +55,7 @@ describeWithPython('the Python backend', () => {
   const redisUrl = () => `redis://backend:x@127.0.0.1:${redisPort}`;
 
   beforeAll(async () => {
-    python = await pythonWith(join(folder, 'requirements.txt'));
+    python = await openVenv(join(folder, 'requirements.txt'));
     redisPort = await freePort();
     redis = await startCache();
   });
@@ -133,7 +133,7 @@ describeWithPython('the Python backend', () => {
     const balancer = new LoadBalancer({ sticky, healthChecks: { path: '/health/ready', intervalMs: 100 } });
     balancers.push(balancer);
     const port = await balancer.listen(0);
-    for (const { port: target } of [await startBackend(), await startBackend()])
+    for (const { port: target } of await Promise.all([startBackend(), startBackend()]))
       balancer.register({ id: String(target), host: '127.0.0.1', port: target });
     await eventually('two healthy targets', () =>
       balancer.status().every(({ health }) => health === 'healthy'),
@@ -180,14 +180,14 @@ describeWithPython('the Python backend', () => {
     const astray = connect('ada', await balance(false), 'polling');
     const failures: string[] = [];
     astray.socket.io.on('error', ({ message }) => failures.push(message));
-    astray.socket.on('disconnect', (reason) => failures.push(reason));
+    astray.socket.io.on('close', (reason) => failures.push(reason));
     await eventually('it to lose its instance', () => failures.length > 0);
   });
 
   test('python-socketio’s own client talks with the JavaScript one', async () => {
-    const [one, other] = [await startBackend(), await startBackend()];
+    const [one, other] = await Promise.all([startBackend(), startBackend()]);
     const client = await joined('ada', one.url);
-    const script = join(import.meta.dirname, 'python-backend-client.py');
+    const script = join(import.meta.dirname, 'backend-client.py');
     const talking = promisify(execFile)(python, [script, other.url, tokenOf('bob')]);
     await eventually('Python to speak', () => client.heard.includes('hello from Python'));
     await client.say('hello from JavaScript');
@@ -234,7 +234,7 @@ describeWithPython('the Python backend', () => {
   });
 
   test('a cache that goes and comes back takes nobody out, and events cross again by themselves', async () => {
-    const [one, other] = [await startBackend(), await startBackend()];
+    const [one, other] = await Promise.all([startBackend(), startBackend()]);
     const [ada, bob] = [await joined('ada', one.url), await joined('bob', other.url)];
     const neighbour = await joined('carol', one.url);
     await redis.stop();

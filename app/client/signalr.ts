@@ -1,6 +1,7 @@
-import type { ErrorCode, Welcome } from '../protocol/hub.ts';
+import type { ErrorCode, PresenceChange, Welcome } from '../protocol/hub.ts';
 import { Notifier, type OnError } from './connection/notify.ts';
 import { OneAtATime } from './connection/one-at-a-time.ts';
+import { type OnPresence, PresenceList } from './presence.ts';
 import { type Caller, isRightBehind, NoReplyError, replyTimeoutMs, sendingMs } from './requests/call.ts';
 import { HubError } from './requests/errors.ts';
 import { measureRequest } from './requests/request-size.ts';
@@ -50,6 +51,7 @@ const startingMs = 20;
 export class SignalRHub<Body = unknown> {
   readonly connection: SignalRConnection;
   readonly #rooms = new Map<string, ClientRoom<Body>>();
+  readonly #presences = new Map<string, PresenceList>();
   readonly #notifier: Notifier;
   readonly #caller: SignalRCaller;
   readonly #handlers: Readonly<Record<string, (payload: never) => void>> = {
@@ -59,6 +61,7 @@ export class SignalRHub<Body = unknown> {
     },
     gap: (gap: { room: string } | null) => gap && this.#rooms.get(gap.room)?.rejoin(),
     expelled: (said: { room: string } | null) => said && this.#rooms.get(said.room)?.expelled(),
+    presence: (change: PresenceChange | null) => change && this.#presences.get(change.room)?.heard(change),
   };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -84,6 +87,14 @@ export class SignalRHub<Body = unknown> {
     return joined;
   }
 
+  /** Follows who is in a room that this connection has joined, as `ClientHub.presence`. */
+  presence(room: string, onChange: OnPresence): PresenceList {
+    this.#presences.get(room)?.close();
+    const list = new PresenceList(room, this.#caller, onChange, this.#notifier);
+    this.#presences.set(room, list);
+    return list;
+  }
+
   /** Calls a method of the hub once. @throws HubError as `ClientHub.call` */
   call<Answer>(method: string, request: object): Promise<Answer> {
     return this.#caller.call<Answer>(method, request);
@@ -91,6 +102,8 @@ export class SignalRHub<Body = unknown> {
 
   leave(room: string): void {
     this.#rooms.get(room)?.leave();
+    this.#presences.get(room)?.close();
+    this.#presences.delete(room);
     if (this.#rooms.delete(room) && this.#caller.connected) {
       this.connection.invoke('leave', { room }).catch(() => undefined);
     }
@@ -102,6 +115,7 @@ export class SignalRHub<Body = unknown> {
     clearTimeout(this.#timer);
     for (const [event, handler] of Object.entries(this.#handlers)) this.connection.off(event, handler);
     for (const room of this.#rooms.values()) room.close();
+    for (const list of this.#presences.values()) list.close();
   }
 
   /** Nothing else tells of a first start. The welcome may come before the connection itself knows that it stands. */
@@ -121,6 +135,7 @@ export class SignalRHub<Body = unknown> {
   #rejoin(): void {
     if (this.#closed) return;
     for (const room of this.#rooms.values()) room.rejoin();
+    for (const list of this.#presences.values()) list.ask();
   }
 }
 

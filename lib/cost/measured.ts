@@ -28,6 +28,25 @@ export interface Measured {
   };
   /** CPU of Redis for a publish with the delivery contract. */
   readonly redis: { readonly publishMicroseconds: number };
+  readonly signalr: SignalRCosts;
+}
+
+/** What SignalR costs in the same hub as Socket.IO, as ratios to it: the busyness of a machine meets both alike. */
+export interface SignalRCosts {
+  /** ISO date. */
+  readonly date: string;
+  /** CPU of the servers. */
+  readonly delivery: number;
+  readonly connect: number;
+  /** Memory (RSS) of an idle connection. */
+  readonly memory: number;
+  /** A call by long polling that one instance relays to another, to one that goes there directly. */
+  readonly relayed: {
+    /** CPU of both instances. */
+    readonly cpu: number;
+    /** Time at the median. */
+    readonly time: number;
+  };
 }
 
 /** Deliveries of acknowledged messages over all rounds. */
@@ -110,8 +129,15 @@ export function renderMeasured(results: Measured): string {
     }),
     '',
     `One Redis with a replica takes ${grouped(perSecond)} publishes a second with the contract, by its CPU (${results.redis.publishMicroseconds} µs each).`,
+    '',
+    signalRSentence(results.signalr),
     '<!-- end of the bench -->',
   ].join('\n');
+}
+
+function signalRSentence({ date, delivery, connect, memory, relayed }: SignalRCosts): string {
+  const [first, second, third] = [delivery, connect, memory].map((value) => value.toFixed(2));
+  return `In the same hub (${date}), SignalR by WebSockets takes ${first} times Socket.IO's server CPU for a delivery, ${second} times for a connect, and ${third} times its memory for an idle connection. A call by long polling that one instance relays to another takes ${relayed.cpu.toFixed(2)} times the CPU of a direct one, and ${relayed.time.toFixed(2)} times its time.`;
 }
 
 const columns: readonly Column[] = ['floor', 'classic', 'streams', 'ours'];

@@ -39,6 +39,17 @@ const results = {
   redis: [{ cpuPerAppend: 28.24, cpuPerPublish: 3, appends: 10 }],
   sigterm: new Map([['ours', [losses, losses]]] as const),
   sigkill: new Map([['ours', [losses]]] as const),
+  signalr: {
+    room: new Map([
+      ['socketio', [{ ...delivery, cpuPerDelivery: 10 }]],
+      ['signalr', [{ ...delivery, cpuPerDelivery: 13 }]],
+    ] as const),
+    connections: new Map([
+      ['socketio', [{ ...connection, rss: 13_000, handshakeCpu: 400 }]],
+      ['signalr', [{ ...connection, rss: 11_700, handshakeCpu: 300 }]],
+    ] as const),
+    polls: [{ direct: { cpu: 400, p50: 2 }, relayed: { cpu: 900, p50: 3 } }],
+  },
 };
 
 test('a complete bench becomes the figures that are kept, in the form of those that are kept now', () => {
@@ -51,6 +62,13 @@ test('a complete bench becomes the figures that are kept, in the form of those t
     },
     connections: { count: 6_000, variants: { ours: { kilobytes: 13.1, ratio: 1.96, handshakeMs: 0.34 } } },
     redis: { publishMicroseconds: 28.2 },
+    signalr: {
+      date: '2026-11-27',
+      delivery: 1.3,
+      connect: 0.75,
+      memory: 0.9,
+      relayed: { cpu: 2.25, time: 1.5 },
+    },
   });
   expect(Object.keys(kept).sort()).toEqual(Object.keys(measured).sort());
   expect(kept.oneRoom).toMatchObject({ instances: 2, rooms: 1, membersPerRoom: 500 });

@@ -3,6 +3,7 @@ import {
   type Deliveries,
   type Losses,
   type Measured,
+  type SignalRCosts,
   writeMeasured,
 } from '../../lib/cost/measured.ts';
 import type { LossFigures } from './load/loss.ts';
@@ -11,6 +12,7 @@ import { oneRoomLoad } from './measures/cpu-room.ts';
 import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
 import type { ConnectionFigures } from './measures/memory.ts';
+import type { SignalRResults } from './measures/signalr.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, spreadOf } from './rounds.ts';
 
@@ -20,10 +22,10 @@ export function keepResults(results: BenchResults, run: { machine: Machine; roun
 }
 
 export function measuredOf(
-  { oneRoom, smallRooms, connections, redis, sigterm, sigkill }: BenchResults,
+  { oneRoom, smallRooms, connections, redis, sigterm, sigkill, signalr }: BenchResults,
   { machine, rounds }: { machine: Machine; rounds: number },
 ): Measured {
-  if (!oneRoom || !smallRooms || !connections || !redis || !sigterm || !sigkill)
+  if (!oneRoom || !smallRooms || !connections || !redis || !sigterm || !sigkill || !signalr)
     throw new Error('only a complete bench can be kept: run it without --only');
   const server = `${machine.redis[0]?.toUpperCase()}${machine.redis.slice(1)}`;
   return {
@@ -39,8 +41,30 @@ export function measuredOf(
       variants: columns(connections, (column) => connectionOf(connections, column)),
     },
     redis: { publishMicroseconds: round(spreadOf(redis.map(({ cpuPerAppend }) => cpuPerAppend)).median, 1) },
+    signalr: { date: machine.date, ...signalRCosts(signalr) },
   };
 }
+
+function signalRCosts({ room, connections, polls }: SignalRResults): Omit<SignalRCosts, 'date'> {
+  return {
+    delivery: beside(room, ({ cpuPerDelivery }) => cpuPerDelivery),
+    connect: beside(connections, ({ handshakeCpu }) => handshakeCpu),
+    memory: beside(connections, ({ rss }) => rss),
+    relayed: {
+      cpu: medianOf(polls.map(({ direct, relayed }) => relayed.cpu / direct.cpu)),
+      time: medianOf(polls.map(({ direct, relayed }) => relayed.p50 / direct.p50)),
+    },
+  };
+}
+
+/** SignalR's figure as a ratio to Socket.IO's of the same round. */
+function beside<T>(rounds: Rounds<T>, figure: (figures: T) => number): number {
+  const socketIO = rounds.get('socketio') ?? [];
+  const signalR = rounds.get('signalr') ?? [];
+  return medianOf(signalR.map((figures, round) => figure(figures) / figure(socketIO[round] as T)));
+}
+
+const medianOf = (values: readonly number[]) => round(spreadOf(values).median, 2);
 
 function columns<T, R>(rounds: Rounds<T>, cell: (column: Column, figures: readonly T[]) => R) {
   return Object.fromEntries(

@@ -156,6 +156,30 @@ test('an instance is killed under its clients while they publish: nothing is los
   expect([one.heard, one.lost, other.lost]).toEqual([other.heard, [], []]);
 });
 
+test('who is in a room is followed, over reconnects, until the room is left', async () => {
+  const [hal, ivy] = [await started('hal'), await started('ivy')];
+  await Promise.all([join(hal.hub, 'people').room.joined, join(ivy.hub, 'people').room.joined]);
+  let members: readonly string[] = [];
+  let changes = 0;
+  hal.hub.presence('people', (now) => {
+    members = now;
+    changes += 1;
+  });
+  await eventually('both', () => members.length === 2);
+  await ivy.connection.stop();
+  await eventually('one to be gone', () => members.length === 1);
+  await hal.connection.stop();
+  await ivy.connection.start();
+  await hal.connection.start();
+  await eventually('both again', () => members.length === 2);
+  hal.hub.leave('people');
+  const seen = changes;
+  await ivy.connection.stop();
+  const other = await started('joe');
+  await join(other.hub, 'people').room.joined;
+  expect(changes).toBe(seen);
+});
+
 test('what can not be delivered any more is told', async () => {
   const { hub, connection } = await started('fay');
   const { room, heard, lost } = join(hub, 'lossy');

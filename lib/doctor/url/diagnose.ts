@@ -1,4 +1,5 @@
 import { hang, type Output, paint } from '../../verify/report.ts';
+import { orAborted } from '../../verify/wait.ts';
 import { count, duration } from '../../verify/wording.ts';
 import { type Check, type Endpoint, type NamedFinding, notChecked, type Subject } from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
@@ -97,16 +98,18 @@ function checksAt(subject: Subject, endpoint: Endpoint): readonly Check[] {
   ];
 }
 
+const timeIsUp = notChecked('the time of the run was up');
 const probesOf = new WeakMap<Subject, Probes>();
 
 async function runCheck(check: Check, subject: Subject): Promise<NamedFinding> {
   const { name } = check;
-  if (subject.signal.aborted) return { name, ...notChecked('the time of the run was up') };
+  if (subject.signal.aborted) return { name, ...timeIsUp };
   const probes = probesOf.get(subject) ?? new Probes(subject);
   probesOf.set(subject, probes);
   try {
-    return { name, ...(await check.run(subject, probes)) };
+    return { name, ...(await orAborted(check.run(subject, probes), subject.signal)) };
   } catch (error) {
+    if (subject.signal.aborted) return { name, ...timeIsUp };
     return { name, ...notChecked((error as Error).message) };
   }
 }

@@ -55,7 +55,8 @@ export async function diagnose(
   const { findings: first, subject, isOurs } = await survey(question);
   for (const finding of first) report(finding);
   const all = subject ?? { ...question, isOurs, endpoints: [] };
-  for (const check of checksOf(all, subject !== undefined)) report(await runCheck(check, all));
+  const probes = new Probes(all);
+  for (const check of checksOf(all, subject !== undefined)) report(await runCheck(check, all, probes));
   const conclusion = conclude(findings, isOurs);
   const diagnosis = {
     ok: !findings.some(({ status }) => status === 'failed'),
@@ -99,13 +100,10 @@ function checksAt(subject: Subject, endpoint: Endpoint): readonly Check[] {
 }
 
 const timeIsUp = notChecked('the time of the run was up');
-const probesOf = new WeakMap<Subject, Probes>();
 
-async function runCheck(check: Check, subject: Subject): Promise<NamedFinding> {
+async function runCheck(check: Check, subject: Subject, probes: Probes): Promise<NamedFinding> {
   const { name } = check;
   if (subject.signal.aborted) return { name, ...timeIsUp };
-  const probes = probesOf.get(subject) ?? new Probes(subject);
-  probesOf.set(subject, probes);
   try {
     return { name, ...(await orAborted(check.run(subject, probes), subject.signal)) };
   } catch (error) {

@@ -9,6 +9,7 @@ import {
   Stack,
   Tags,
 } from 'aws-cdk-lib';
+import type { ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -33,8 +34,26 @@ import { ValkeyCache } from './aws/redis/valkey-cache.ts';
 import { RealtimeService } from './aws/service/realtime-service.ts';
 import type { RealtimeConfig } from './config/groups.ts';
 
-/** The deployment: a realtime service that runs as many instances and behaves as one, and calls beside it. */
+/**
+ * The deployment: a realtime service that runs as many instances and behaves as one, and calls beside it. Its parts are
+ * public, so that services of your own can stand beside them.
+ */
 export class RealtimeStack extends Stack {
+  readonly network: NetworkPlacement;
+  readonly cluster: ICluster;
+
+  /** Where alarms report to. */
+  readonly alarmTopic: ITopic;
+
+  /** Undefined: the service runs alone (`backplane` none). */
+  readonly redis: Redis | undefined;
+
+  readonly edge: Edge;
+  readonly service: RealtimeService;
+
+  /** LiveKit's API key. Undefined: there are no calls. */
+  readonly liveKitKey: LiveKitKey | undefined;
+
   private readonly config: RealtimeConfig;
   private readonly encryptionKey: IKey | undefined;
 
@@ -59,19 +78,25 @@ export class RealtimeStack extends Stack {
       email: config.alarmEmail,
       encryptionKey: this.encryptionKey,
     });
+    this.alarmTopic = topic;
     const network = this.createNetwork();
+    this.network = network;
     const { cluster } = new Cluster(this, 'Cluster', {
       vpc: network.vpc,
       containerInsights: config.containerInsights,
     });
+    this.cluster = cluster;
     const redis = this.createRedis(network, topic);
+    this.redis = redis;
     const zone = this.importZone();
     const edge = this.createEdge(network, zone);
+    this.edge = edge;
     const shared = { cluster, network, redis, edge, deployment: stackName, ...this.storage };
 
     const apiKey =
       config.liveKit &&
       new LiveKitKey(this, 'LiveKitKey', { ...this.storage, version: config.liveKit.keyVersion });
+    this.liveKitKey = apiKey;
     const service = new RealtimeService(this, 'Service', {
       ...shared,
       ...config.service,
@@ -79,6 +104,7 @@ export class RealtimeStack extends Stack {
       drainTime: Duration.seconds(config.service.drainSeconds),
       liveKit: apiKey,
     });
+    this.service = service;
 
     const turn = this.createTurn(network, zone);
     const liveKit =
@@ -136,7 +162,7 @@ export class RealtimeStack extends Stack {
   }
 
   /** How logs and secrets are stored: with which key, for how long, and what happens to them with the stack. */
-  private get storage() {
+  get storage() {
     const { logRetentionDays, removalPolicy } = this.config;
     return {
       encryptionKey: this.encryptionKey,

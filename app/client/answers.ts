@@ -11,7 +11,7 @@ import {
 import type { Message } from '../protocol/hub.ts';
 import type { HubSocket } from './connection/connect.ts';
 import { randomId } from './connection/random-id.ts';
-import { callUntilAvailable } from './requests/call.ts';
+import { type Caller, callUntilAvailable } from './requests/call.ts';
 import { callerOf } from './requests/socket-caller.ts';
 
 /** A question, and the part of its answer that has arrived. */
@@ -99,6 +99,9 @@ function isAnswerBody(body: unknown): body is AnswerBody {
   return typeof turn === 'string' && typeof seq === 'number' && typeof (prompt ?? text) === 'string';
 }
 
+/** What asks: a hub of either protocol, or the socket of one over Socket.IO. */
+export type Asker = HubSocket | { readonly caller: Caller };
+
 /** In milliseconds; the same as for a publish. */
 const tryForMs = 60_000;
 /** In milliseconds. The service remembers the id of a turn for half an hour. */
@@ -115,12 +118,12 @@ const longestTryMs = 1_200_000;
  *   `too_large`, `bad_request`: the prompt is not valid
  */
 export async function ask(
-  socket: HubSocket,
+  asker: Asker,
   request: AskRequest,
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<string> {
   const named = { ...request, id: request.id ?? randomId() };
-  const { turn } = await callUntilAvailable<AskReply>(callerOf(socket), 'ask', () => named, {
+  const { turn } = await callUntilAvailable<AskReply>(callerFor(asker), 'ask', () => named, {
     forMs,
     longestMs: longestTryMs,
   });
@@ -132,9 +135,13 @@ export async function ask(
  * @throws HubError if the turn is unknown, or another user's
  */
 export async function cancel(
-  socket: HubSocket,
+  asker: Asker,
   turn: string,
   { forMs = tryForMs }: { forMs?: number } = {},
 ): Promise<void> {
-  await callUntilAvailable(callerOf(socket), 'cancel', () => ({ turn }), { forMs, longestMs: longestTryMs });
+  await callUntilAvailable(callerFor(asker), 'cancel', () => ({ turn }), { forMs, longestMs: longestTryMs });
+}
+
+function callerFor(asker: Asker): Caller {
+  return 'caller' in asker ? asker.caller : callerOf(asker);
 }

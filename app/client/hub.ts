@@ -18,7 +18,7 @@ import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts'
  *
  * @typeParam Body what the hub's messages carry
  * @param url where the service answers, for example `https://realtime.example.com`
- * @param hub for example `chat`
+ * @param hub for example `chat`, or a namespace, such as `/`
  * @param options of the Socket.IO client; `auth: (give) => give({ token })` is asked at each connect
  * @throws Error if the URL is not valid
  */
@@ -68,7 +68,8 @@ export type ConnectionState =
 export class ClientHub<Body = unknown> {
   /** The underlying Socket.IO client, for events that are not guaranteed. */
   readonly socket: HubSocket;
-  readonly #caller: Caller;
+  /** Its requests, for `ask` and `cancel` of `answers.ts`. */
+  readonly caller: Caller;
   readonly #rooms = new Map<string, ClientRoom<Body>>();
   readonly #presences = new Map<string, PresenceList>();
   readonly #watchers = new Set<(state: ConnectionState) => void>();
@@ -92,7 +93,7 @@ export class ClientHub<Body = unknown> {
 
   constructor(socket: HubSocket, notifier: Notifier) {
     this.socket = socket;
-    this.#caller = callerOf(socket);
+    this.caller = callerOf(socket);
     this.#notifier = notifier;
     // It must see the connection from its beginning.
     HubConnection.of(socket);
@@ -136,13 +137,13 @@ export class ClientHub<Body = unknown> {
    *   expired: the client is getting a new one
    */
   call<Answer>(method: string, request: object): Promise<Answer> {
-    return this.#caller.call<Answer>(method, request);
+    return this.caller.call<Answer>(method, request);
   }
 
   /** Joins a room and stays in it through reconnects, until `leave`. Joining it again replaces the handlers. */
   join(room: string, handlers: RoomHandlers<Body>, options: JoinOptions = {}): ClientRoom<Body> {
     this.#rooms.get(room)?.leave();
-    const joined = new ClientRoom<Body>(room, this.#caller, handlers, options, this.#notifier);
+    const joined = new ClientRoom<Body>(room, this.caller, handlers, options, this.#notifier);
     this.#rooms.set(room, joined);
     return joined;
   }
@@ -153,7 +154,7 @@ export class ClientHub<Body = unknown> {
    */
   presence(room: string, onChange: OnPresence): PresenceList {
     this.#presences.get(room)?.close();
-    const list = new PresenceList(room, this.#caller, onChange, this.#notifier);
+    const list = new PresenceList(room, this.caller, onChange, this.#notifier);
     this.#presences.set(room, list);
     return list;
   }

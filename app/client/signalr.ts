@@ -21,6 +21,11 @@ export interface SignalRConnection {
 export interface SignalROptions {
   /** Gets the errors that the application's callbacks throw. @default as for `openHub` */
   readonly onError?: OnError;
+  /**
+   * The token has expired, and the service refuses what is called with it: the application stops the connection, and
+   * starts it with a new token. Calls are repeated until then. @default nothing
+   */
+  readonly onExpired?: () => void;
 }
 
 /**
@@ -33,9 +38,9 @@ export interface SignalROptions {
  */
 export function openSignalRHub<Body = unknown>(
   connection: SignalRConnection,
-  { onError }: SignalROptions = {},
+  { onError, onExpired }: SignalROptions = {},
 ): SignalRHub<Body> {
-  return new SignalRHub<Body>(connection, new Notifier(onError));
+  return new SignalRHub<Body>(connection, new Notifier(onError), onExpired);
 }
 
 /** How often to look whether a connection that was welcomed has started, in milliseconds. */
@@ -56,12 +61,17 @@ export class SignalRHub<Body = unknown> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(connection: SignalRConnection, notifier: Notifier) {
+  constructor(connection: SignalRConnection, notifier: Notifier, onExpired?: () => void) {
     this.connection = connection;
     this.#notifier = notifier;
-    this.#caller = new SignalRCaller(connection);
+    this.#caller = new SignalRCaller(connection, () => notifier.notify(onExpired));
     for (const [event, handler] of Object.entries(this.#handlers)) connection.on(event, handler);
     connection.onreconnected(() => this.#rejoin());
+  }
+
+  /** Its requests, for `ask` and `cancel` of `answers.ts`. */
+  get caller(): Caller {
+    return this.#caller;
   }
 
   /** Joins a room and stays in it through reconnects, until `leave`. Joining it again replaces the handlers. */
@@ -115,13 +125,15 @@ export class SignalRHub<Body = unknown> {
 /** Requests over a SignalR connection: one argument each, an object. */
 class SignalRCaller implements Caller {
   readonly #connection: SignalRConnection;
+  readonly #onExpired: () => void;
   readonly #tasks = new OneAtATime();
   /** Connections that the service or the network has ended so far. */
   #ends = 0;
   bodyBytes: number | undefined;
 
-  constructor(connection: SignalRConnection) {
+  constructor(connection: SignalRConnection, onExpired: () => void) {
     this.#connection = connection;
+    this.#onExpired = onExpired;
     const ended = () => {
       this.#ends += 1;
     };
@@ -145,7 +157,7 @@ class SignalRCaller implements Caller {
     } catch (error) {
       if (error instanceof HubError) throw error;
       const { message } = error as Error;
-      if (isReply(message)) throw refusalIn(message);
+      if (isReply(message)) throw this.#refusalIn(message);
       const hasEnded = isRightBehind(sentAt, extraMs) && this.#ends > before;
       throw new NoReplyError('uncertain', `${method}: ${message}`, hasEnded);
     }
@@ -153,6 +165,12 @@ class SignalRCaller implements Caller {
 
   alone<T>(task: () => Promise<T>): Promise<T> {
     return this.#tasks.run(task);
+  }
+
+  #refusalIn(message: string): HubError {
+    const refusal = refusalIn(message);
+    if (refusal.code === 'expired') this.#onExpired();
+    return refusal;
   }
 }
 

@@ -80,6 +80,8 @@ export function readEnvironment(variables: NodeJS.ProcessEnv) {
     instanceId: instanceId ?? `${hostname().slice(0, 40)}-${randomBytes(3).toString('hex')}`,
     redis: redisOf(values),
     auth: authOf(values),
+    mainHub: values.mainHub,
+    bridges: bridgesOf(values),
     /** Any of these opens the HTTP API; none: it is closed. */
     serviceTokens: values.serviceToken,
     roomLog: roomLogOf(values),
@@ -97,6 +99,24 @@ function redisOf(values: ServiceValues): RedisSources {
     ...(redisUrl === undefined ? {} : { url: redisUrl }),
     ...(redisUrlParameter === undefined ? {} : { parameterName: redisUrlParameter }),
     ...(redisSecretId === undefined ? {} : { secretId: redisSecretId }),
+  };
+}
+
+/** How other programs' Socket.IO servers and emitters are joined. */
+function bridgesOf(values: ServiceValues) {
+  const { pythonSocketio, emitter, bridgesRedisUrl, bridgesRedisSecretId } = values;
+  const redis: RedisSources = {
+    ...(bridgesRedisUrl === undefined ? redisOf(values) : { url: bridgesRedisUrl }),
+    ...(bridgesRedisSecretId === undefined ? {} : { secretId: bridgesRedisSecretId }),
+  };
+  return {
+    redis,
+    python: pythonSocketio && {
+      namespaces: pythonSocketio,
+      channel: values.pythonSocketioChannel,
+      version: values.pythonSocketioVersion,
+    },
+    emitter: emitter && { namespaces: emitter, prefix: values.emitterPrefix },
   };
 }
 

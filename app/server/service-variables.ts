@@ -40,6 +40,29 @@ function origins(text: string): readonly string[] {
 
 const none: readonly string[] = [];
 
+/** Such as `/=emit,/bots=publish`. */
+function bridgedNamespaces(text: string) {
+  const all = text.split(',').map((each) => /^(\/[^=,\s]*)=(emit|publish)$/.exec(each.trim()));
+  const namespaces = all.map((match) => ({
+    namespace: match?.[1] ?? '',
+    mode: match?.[2] === 'publish' ? ('publish' as const) : ('emit' as const),
+  }));
+  if (all.includes(null) || new Set(namespaces.map(({ namespace }) => namespace)).size < all.length) {
+    throw new RuleError('must list namespaces, each once and with `emit` or `publish`: /=emit,/bots=publish');
+  }
+  return namespaces;
+}
+
+function versionOf(text: string): readonly [number, number, number] {
+  const [, major, minor, patch = '0'] = /^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?$/.exec(text) ?? [];
+  if (major === undefined) throw new RuleError('must be a version such as 5.10.0');
+  return [Number(major), Number(minor), Number(patch)];
+}
+
+/** Channels of Redis that no pattern of an ACL takes for others. */
+const channelName = matching(/^[A-Za-z0-9_.:-]{1,64}$/, '1–64 of A–Z a–z 0–9 _ . : -');
+const newest: readonly [number, number, number] = [9_999, 0, 0];
+
 /** The environment of the service: every variable that it reads. */
 export const serviceVariables = {
   port: {
@@ -164,6 +187,55 @@ export const serviceVariables = {
     read: secrets,
     otherwise: none,
     about: 'opens the HTTP API to backends; two with a comma while one replaces the other',
+    isSecret: true,
+  },
+  mainHub: {
+    name: 'MAIN_HUB',
+    read: trueOrFalse,
+    otherwise: false,
+    about:
+      '`true`: the hub `main` is served at Socket.IO’s namespace `/`, for clients that know of no hubs; else `/` lets nobody in',
+  },
+  pythonSocketio: {
+    name: 'PYTHON_SOCKETIO',
+    read: bridgedNamespaces,
+    about:
+      'namespaces that are [joined to python-socketio](app/server/bridges/README.md), each with how: `/=emit,/bots=publish`; else none is',
+  },
+  pythonSocketioChannel: {
+    name: 'PYTHON_SOCKETIO_CHANNEL',
+    read: channelName,
+    otherwise: 'socketio',
+    about: '`channel` of its `AsyncRedisManager`',
+  },
+  pythonSocketioVersion: {
+    name: 'PYTHON_SOCKETIO_VERSION',
+    read: versionOf,
+    otherwise: newest,
+    about: 'the oldest version of it that is joined; without it, 5.15.1 or newer is expected',
+  },
+  emitter: {
+    name: 'EMITTER',
+    read: bridgedNamespaces,
+    about:
+      'namespaces that hear [`@socket.io/redis-emitter`](app/server/bridges/README.md) and its like, each with how: `/=emit,/bots=publish`; else none does',
+  },
+  emitterPrefix: {
+    name: 'EMITTER_PREFIX',
+    read: channelName,
+    otherwise: 'socket.io',
+    about: '`key` of the emitters, with which their channels begin',
+  },
+  bridgesRedisUrl: {
+    name: 'BRIDGES_REDIS_URL',
+    read: anyText,
+    about: "where python-socketio's and the emitters' Redis is, in either shape; else it is the service's",
+    isSecret: true,
+  },
+  bridgesRedisSecretId: {
+    name: 'BRIDGES_REDIS_SECRET_ID',
+    read: anyText,
+    about: 'a secret of Secrets Manager with the Redis user and password of the bridges',
     isSecret: true,
   },
   trustedProxyHops: {

@@ -1,47 +1,31 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { paths } from '../names.ts';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
-import type { Identity } from './auth/identity.ts';
-import { ConnectionLimit } from './connections/connection-limit.ts';
+import { openBridges } from './bridges/open-bridges.ts';
 import { type Denials, openDenials } from './deny-list/open-denials.ts';
 import { testDenyListPermissions } from './deny-list/self-test.ts';
 import type { Environment } from './environment.ts';
 import { serveBans } from './http/bans.ts';
-import { createHttp, endConnections, largestBody } from './http/create.ts';
-import { originGate, proxyGate, rateGate, readinessGate } from './http/gates.ts';
-import { type Readiness, readinessOf, serveHealth, statusCodeOf } from './http/health.ts';
+import { createHttp, servePage } from './http/create.ts';
+import { type Readiness, readinessOf, serveHealth } from './http/health.ts';
 import { serveMessages } from './http/messages.ts';
 import type { OriginRules } from './http/origin.ts';
-import { servePage } from './http/page.ts';
 import { ProxyWatch } from './http/proxy-watch.ts';
 import { serveSession } from './http/session.ts';
-import { refuseOtherUpgrades } from './http/upgrades.ts';
-import { openAllHubs } from './hubs/all.ts';
 import type { OpenHub } from './hubs/open.ts';
+import { openAllHubs } from './hubs/shipped/all.ts';
 import { InstanceRegistry } from './instances/instance-registry.ts';
+import { shareDuty } from './leases/duty.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
-import { shareDuty } from './livekit/duty.ts';
 import { serveLivekit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
-import { clientAddress } from './net/client-address.ts';
 import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
-import { type DrainedConnection, drain } from './process/drain.ts';
-import { endStalledConnections } from './process/stalled-connections.ts';
+import { endStalledConnections } from './process/stall-watch.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
-import { Relay } from './relay/relay.ts';
-import { relayEngine } from './relay/relay-engine.ts';
 import { testRoomPermissions } from './rooms/store/self-test.ts';
-import { mountSignalR } from './signalr/mount.ts';
-import { createBackplaneAdapter, SingleInstanceAdapter } from './socketio/adapter/adapter.ts';
 import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
-import { Connections, watchHandshakes } from './socketio/engine/connections.ts';
-import { HubEntries } from './socketio/engine/hub-entries.ts';
-import { endPacketFloods } from './socketio/engine/packet-flood.ts';
-import { serveHub } from './socketio/serve-hub.ts';
-import { createSocketServer } from './socketio/server.ts';
+import { openTransports, type Transports } from './transports.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
 export interface Service {
@@ -55,11 +39,12 @@ export interface Service {
 }
 
 export async function startService(environment: Environment, log: Logger): Promise<Service> {
-  const { deployment, instanceId, trustedProxyHops, drainSeconds } = environment;
+  const { deployment, instanceId: instance, trustedProxyHops, drainSeconds, port, host } = environment;
   const observability = new Observability(environment, log);
   const { metrics } = observability;
   const backplane = await openOwnBackplane(environment, log, metrics);
   const { links } = backplane;
+  let transports: Transports | undefined;
   let drained: Promise<void> | undefined;
   const isDraining = () => drained !== undefined;
   const servesAlone = environment.backplane === 'preferred';
@@ -74,82 +59,52 @@ export async function startService(environment: Environment, log: Logger): Promi
   const limits = openLimits({ links, deployment });
   const proxies = new ProxyWatch({ trustedProxyHops, log });
   const origins: OriginRules = { ...environment, onRefused: (request) => proxies.originRefused(request) };
-  const gates = [proxyGate(proxies), rateGate(limits.handshake, trustedProxyHops)];
-  const isReady = () => statusCodeOf(readiness()) === 200;
-  const io = createSocketServer(http.server, environment, [
-    readinessGate(isReady, readiness),
-    originGate(origins),
-    ...gates,
-  ]);
-  const addressOf = (request: IncomingMessage) => clientAddress(request, trustedProxyHops);
-  const isTooMuch = (address: string, bytes: number) => limits.received(address, bytes) !== undefined;
-  endPacketFloods(io, {
-    onFlood: (request) => log.warn({ address: addressOf(request) }, 'ended a connection that floods'),
-    isTooMuch: (request, bytes) => isTooMuch(addressOf(request), bytes),
-  });
-  const connections = new Connections(io, metrics.connections);
-  watchHandshakes(io, metrics.connections);
-  const { foreignPayload } = backplane;
-  io.adapter(
-    links ? createBackplaneAdapter({ links, deployment, log, foreignPayload }) : SingleInstanceAdapter,
-  );
   // One for hubs and calls: the keys of an identity provider are fetched once.
   const authenticate = createAuthenticator(environment.auth, log);
-  const shared = { environment, backplane, denials, limits, metrics, log };
-  const all = new AllConnections();
-  all.add(connections);
-  const own = () => ({ instance: instanceId, connections: all.count, draining: isDraining() });
-  const instances = new InstanceRegistry({ links, deployment, own });
-  const { hubs, close: closeHubs } = await openAllHubs({ isDraining, instances, ...shared });
+  const own = () => ({ instance, connections: transports?.count ?? 0, draining: isDraining() });
+  const relayed = () => transports?.relay?.count ?? 0;
+  const instances = new InstanceRegistry({ links, deployment, own, relayed });
+  const shared = { environment, backplane, limits, isDraining, instances, log };
+  const { hubs, close: closeHubs } = await openAllHubs({ ...shared, denials, metrics });
   opened.push(...hubs);
-  const connectionLimit = new ConnectionLimit();
-  const entries = new HubEntries(connectionLimit);
-  const admit = (identity: Identity) => denials.revocations.admit(identity);
-  const ends = hubs.map((hub) => serveHub(io, hub, { authenticate, admit, entries, trustedProxyHops }));
-  const relay = await openRelay(http, environment, backplane);
-  if (relay) relayEngine(io.engine, relay);
-  const signalr = mountSignalR(http.server, {
-    ...{ deployment, instance: instanceId, hubs, relay, authenticate, admit, origins, addressOf, log },
-    ...{ isDraining, connectionLimit, isTooMuch },
-    // One that leaves goes on negotiating, for those that stay.
-    gates: [readinessGate(() => isReady() || isDraining(), readiness), ...gates],
-    elsewhere: () => instances.another(),
-    listener: metrics.connections,
+  const clients = await openTransports(http, {
+    ...shared,
+    ...{ hubs, authenticate, origins, proxies, readiness },
+    admit: (identity) => denials.revocations.admit(identity),
+    metrics: metrics.connections,
   });
-  all.add(signalr.server);
-  refuseOtherUpgrades(http.server, {
-    isServed: (request) => request.url?.startsWith(paths.socketIo) || signalr.server.serves(request),
-    onRefused: () => metrics.connections.handshakeFailed('websocket', 'wrong_path'),
+  transports = clients;
+  const bridges = await openBridges({ environment, hubs, backplane, log });
+  await observability.open({
+    connections: clients,
+    backplane,
+    hubs,
+    readiness,
+    relay: clients.relay,
+    instances,
   });
-  await observability.open({ connections: all, backplane, hubs, readiness, relay });
   await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
     if (drained) return drained;
-    const seconds = drainSeconds;
-    const drains = [connections, signalr.server, ...(relay ? [relay] : [])].map((each) =>
-      drain<DrainedConnection>({ connections: each, seconds }),
-    );
-    drained = Promise.all(drains).then(() => undefined);
+    drained = clients.drain(drainSeconds);
     observability.drainStarted();
     return drained;
   };
   // WebSockets are ended by the rooms.
   const endStallWatch = endStalledConnections(http.server);
-  const url = await http.listen({ port: environment.port, host: environment.host });
+  const url = await http.listen({ port, host });
   return {
     url,
     readiness,
     drain: startDrain,
     stop: async () => {
       await startDrain();
+      // Whoever was sent away is not cut.
+      await instances.announce();
       endStallWatch();
-      // Socket.IO waits for all connections of clients to end, and those that are relayed are the relay's to close.
-      signalr.close();
-      const closed = endConnections(http.server);
-      await Promise.all([io.close(), relay?.close()]);
-      closed();
+      await clients.close();
       await http.close();
-      for (const end of ends) end();
+      await bridges.close();
       await closeHubs();
       instances.close();
       denials.close();
@@ -179,50 +134,6 @@ function openOwnBackplane(
     },
     subscriptionSelfTest: (connection) => testSubscriptionPermissions(connection, deployment),
   });
-}
-
-type CountedConnections = Iterable<{ readonly transport: { readonly name: string } }> & {
-  readonly count: number;
-};
-
-/** Clients' connections to this instance, by every transport. */
-class AllConnections {
-  readonly #all: CountedConnections[] = [];
-
-  add(connections: CountedConnections): void {
-    this.#all.push(connections);
-  }
-
-  get count(): number {
-    return this.#all.reduce((sum, { count }) => sum + count, 0);
-  }
-
-  *[Symbol.iterator]() {
-    for (const connections of this.#all) yield* connections;
-  }
-}
-
-/** Undefined in single-instance mode: there is nobody to relay to. */
-async function openRelay(
-  http: FastifyInstance,
-  { deployment, instanceId, host, relay: { host: ownHost, port } }: Environment,
-  { links }: Backplane,
-): Promise<Relay | undefined> {
-  if (!links) return undefined;
-  const { commands } = links;
-  const relay = new Relay({
-    deployment,
-    instance: instanceId,
-    redis: () => commands.connection,
-    server: http.server,
-    // Instances share the network by which they reach Redis, whatever else this machine is in.
-    host: () => ownHost ?? commands.connection?.stream.localAddress,
-    listen: { host, port },
-    largestBody,
-  });
-  await relay.open();
-  commands.on('up', () => void relay.announce());
-  return relay;
 }
 
 interface Shared {
@@ -262,6 +173,6 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     denials,
     limits,
     log,
-    watch: { isOnDuty: shareDuty({ links, deployment, instance, lastsMs: 40_000 }) },
+    watch: { isOnDuty: shareDuty({ links, deployment, instance, name: 'calls', lastsMs: 40_000 }) },
   });
 }

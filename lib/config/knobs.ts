@@ -203,8 +203,8 @@ export const knobs = z.object({
   ),
   redisTls: flag('take false only inside a network that you trust').describe('The existing Redis uses TLS.'),
 
-  minTasks: whole(1, 100, 'take at least 2 to survive the loss of one').describe(
-    'Tasks of the service at least.',
+  minTasks: whole(0, 100, 'take at least 2 to survive the loss of one').describe(
+    'Tasks of the service at least. 0 stops the service, and everything else stays: see "Stop everything for a while" in RUNBOOK.md.',
   ),
   maxTasks: whole(1, 200, 'take more than `minTasks` to scale, the same to stay')
     .optional()

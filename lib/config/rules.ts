@@ -32,6 +32,13 @@ export const rules: readonly Rule[] = [
       `\`maxTasks\` must be \`minTasks\` (${minTasks}) or more, got: ${maxTasks}; raise it, or remove it`,
   ),
   rule(
+    ['minTasks', 'maxTasks'],
+    ({ minTasks, maxTasks }) =>
+      minTasks === 0 &&
+      maxTasks !== undefined &&
+      `\`maxTasks\` must be left out while \`minTasks\` is 0, got: ${maxTasks}; without a task there is no load to scale on: remove it, or take -c minTasks=1`,
+  ),
+  rule(
     ['idleTimeoutSeconds'],
     ({ idleTimeoutSeconds }) =>
       idleTimeoutSeconds <= heartbeatSeconds &&

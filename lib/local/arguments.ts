@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { optionSuggestion } from '../suggest.mjs';
 import { maxInstances } from './processes/instances.ts';
+import type { DeadTargets } from './proxy/targets.ts';
 
 export interface LocalOptions {
   /** Instances of the service. @default 2 */
@@ -11,6 +12,8 @@ export interface LocalOptions {
   readonly drainSeconds: number;
   /** No stickiness: each request goes to any instance. @default false */
   readonly roundRobin: boolean;
+  /** What the load balancer without stickiness does with an instance that died. @default 'skip' */
+  readonly dead: DeadTargets;
   /** LiveKit nodes, where there is a LiveKit server. @default 2 */
   readonly liveKitNodes: number;
   /** Run a voice agent, where its packages are installed. @default true */
@@ -38,6 +41,8 @@ Starts the whole topology on this machine: Redis, the service's instances, LiveK
   --port <n>       port of the load balancer (default 8080, or the next free one)
   --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
   --round-robin    no stickiness: the load balancer gives each request to any instance, by chance
+  --dead <skip|502>  with --round-robin, what becomes of the requests for an instance that died: others get them, or
+                   they get 502 until it is back, as behind a proxy that checks nothing (default skip)
   --livekit <n>    LiveKit nodes, 0 to ${maxLiveKitNodes}, where there is a LiveKit server (default ${defaultLiveKitNodes})
   --no-agent       no voice agent; without it one runs where livekit/agent is installed
   --watch          build each saved change of the service and its page, and replace the instances one by one
@@ -56,12 +61,14 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
       '--watch builds the service of app/, so it can’t go with --entry: leave one of them out.',
     );
   }
+  const roundRobin = values['round-robin'] ?? false;
   return {
     instances: wholeNumber('--instances', values.instances ?? '2', 1, maxInstances),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
     drainSeconds: wholeNumber('--drain', values.drain ?? String(defaultDrainSeconds), 0, 60),
     liveKitNodes: wholeNumber('--livekit', values.livekit ?? String(defaultLiveKitNodes), 0, maxLiveKitNodes),
-    roundRobin: values['round-robin'] ?? false,
+    roundRobin,
+    dead: deadTargets(values.dead, roundRobin),
     agent: !values['no-agent'],
     verbose: values.verbose ?? false,
     watch: values.watch ?? false,
@@ -75,6 +82,7 @@ const options = {
   drain: { type: 'string' },
   livekit: { type: 'string' },
   'round-robin': { type: 'boolean' },
+  dead: { type: 'string' },
   'no-agent': { type: 'boolean' },
   watch: { type: 'boolean' },
   entry: { type: 'string' },
@@ -99,6 +107,15 @@ function wholeNumber(flag: string, text: string, lowest: number, highest: number
   throw new UsageError(
     `${flag} must be a whole number from ${lowest} to ${highest}, got: "${text}". For example: ${flag} ${Math.max(lowest, flag === '--port' ? 8080 : 2)}`,
   );
+}
+
+function deadTargets(text: string | undefined, roundRobin: boolean): DeadTargets {
+  if (text === undefined || (text === 'skip' && roundRobin)) return 'skip';
+  if (text !== 'skip' && text !== '502') {
+    throw new UsageError(`--dead must be skip or 502, got: "${text}". For example: --round-robin --dead 502`);
+  }
+  if (roundRobin) return 'answer 502';
+  throw new UsageError('--dead is for the load balancer without stickiness: add --round-robin.');
 }
 
 function firstSentence(text: string): string {

@@ -18,6 +18,7 @@ import { firstFree } from './processes/ports.ts';
 import { cannotListen, noEntry, StartError, untilReady } from './processes/start.ts';
 import { PrivateFolder, Watchdog } from './processes/watchdog.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
+import type { DeadTargets } from './proxy/targets.ts';
 import { Redis } from './redis/redis.ts';
 import type { RedisServer } from './redis/server.ts';
 import { loadClient, smokeTest } from './smoke-test.ts';
@@ -35,6 +36,8 @@ export interface TopologyOptions {
   readonly liveKit?: { readonly binary: string; readonly nodes: number; readonly agent: boolean } | undefined;
   /** The load balancer sets no cookies, and gives each request to any instance. @default false */
   readonly roundRobin?: boolean;
+  /** What the load balancer does with an instance that died. @default 'skip' */
+  readonly dead?: DeadTargets;
   /** The service's entry. @default app/dist/server/main.js */
   readonly entry?: string;
   /** Seconds over which an instance that leaves sends its clients elsewhere. @default 2 */
@@ -82,6 +85,7 @@ export class Topology {
       ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
       rules: liveKit ? [liveKitRule] : [],
       sticky: options.roundRobin !== true,
+      dead: options.dead,
     });
     const watched = {
       watchdog: this.#watchdog,

@@ -15,6 +15,7 @@ import { eachAlone } from './checks/topology/each-alone.ts';
 import { joiningInstance } from './checks/topology/joining-instance.ts';
 import { killedInstance } from './checks/topology/killed-instance.ts';
 import { readiness } from './checks/topology/readiness.ts';
+import { signalrRecovery } from './checks/topology/signalr-recovery.ts';
 import { liveKitKilledNode } from './livekit/killed-node.ts';
 import { liveKitNodes } from './livekit/nodes.ts';
 import { liveKitRoom } from './livekit/room.ts';
@@ -46,6 +47,7 @@ export const serviceChecks: readonly Check[] = [
   idleTimeout,
   eachAlone,
   killedInstance,
+  signalrRecovery,
   joiningInstance,
   presence,
 ];

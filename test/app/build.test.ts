@@ -145,14 +145,14 @@ test.each([
 
 describe('a build that fails leaves the last one in place', () => {
   const copy = join(folder, 'copy');
-  const hub = join(copy, 'server/hubs/chat.ts');
-  const source = readFileSync(join(app, 'server/hubs/chat.ts'), 'utf8');
+  const hub = join(copy, 'server/hubs/shipped/chat.ts');
+  const source = readFileSync(join(app, 'server/hubs/shipped/chat.ts'), 'utf8');
   const tools = {
     // A compiler that does not like TYPE_ERROR, and a page that is quick.
     'typescript/bin/tsc': `
       import { readFileSync, mkdirSync } from 'node:fs';
       mkdirSync(process.argv.at(-1) + '/client', { recursive: true });
-      if (readFileSync('server/hubs/chat.ts', 'utf8').includes('TYPE_ERROR')) {
+      if (readFileSync('server/hubs/shipped/chat.ts', 'utf8').includes('TYPE_ERROR')) {
         console.log('chat.ts(1,1): error TS2322');
         process.exit(2);
       }`,
@@ -204,7 +204,7 @@ describe('a build that fails leaves the last one in place', () => {
     writeFileSync(hub, `${source}const = 3;\n`);
     const { status, stderr } = build();
     expect(status).toBe(1);
-    expect(stderr).toContain(`server/hubs/chat.ts:${source.split('\n').length}:7`);
+    expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
   });
 
   test('by its types says so too', () => {
@@ -224,7 +224,7 @@ describe('a build that fails leaves the last one in place', () => {
     writeFileSync(hub, `import 'no-such-package';\n${source}`);
     const { status, stderr } = build('server');
     expect(status).toBe(1);
-    expect(stderr).toContain('server/hubs/chat.ts:1:8: Could not resolve "no-such-package"');
+    expect(stderr).toContain('server/hubs/shipped/chat.ts:1:8: Could not resolve "no-such-package"');
   });
 });
 
@@ -232,19 +232,19 @@ test('a package above the service is none of its own: its image would lack it', 
   const copy = join(folder, 'copy');
   mkdirSync(join(folder, 'node_modules/above'), { recursive: true });
   writeFileSync(join(folder, 'node_modules/above/index.js'), 'export default 1;');
-  const hub = join(copy, 'server/hubs/chat.ts');
+  const hub = join(copy, 'server/hubs/shipped/chat.ts');
   writeFileSync(hub, `import above from 'above';\nconsole.log(above);\n${readFileSync(hub, 'utf8')}`);
   const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
     encoding: 'utf8',
   });
   expect(status).toBe(1);
-  expect(stderr).toContain('server/hubs/chat.ts: "above" is no dependency of the service');
+  expect(stderr).toContain('server/hubs/shipped/chat.ts: "above" is no dependency of the service');
 });
 
 test('a module that throws while it is loaded is named by its source and line', () => {
   const copy = join(folder, 'copy');
-  const hub = join(copy, 'server/hubs/chat.ts');
-  const source = readFileSync(join(app, 'server/hubs/chat.ts'), 'utf8');
+  const hub = join(copy, 'server/hubs/shipped/chat.ts');
+  const source = readFileSync(join(app, 'server/hubs/shipped/chat.ts'), 'utf8');
   writeFileSync(hub, `${source}throw new Error('at load');\n`);
   spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server']);
   const { status, stderr } = spawnSync(process.execPath, [join(copy, 'dist/server/main.js')], {
@@ -252,18 +252,20 @@ test('a module that throws while it is loaded is named by its source and line', 
   });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^Error: at load\n/);
-  expect(stderr).toContain(`server/hubs/chat.ts:${source.split('\n').length}:7`);
+  expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
 });
 
 test('a package that is CommonJS is not imported lazily by itself: none of its names would be there', () => {
   const copy = join(folder, 'copy');
-  const hub = join(copy, 'server/hubs/chat.ts');
+  const hub = join(copy, 'server/hubs/shipped/chat.ts');
   writeFileSync(hub, `const { ECSClient } = await import('@aws-sdk/client-ecs');\nconsole.log(ECSClient);\n`);
   const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
     encoding: 'utf8',
   });
   expect(status).toBe(1);
-  expect(stderr).toContain('server/hubs/chat.ts: import("@aws-sdk/client-ecs") gets none of its exports');
+  expect(stderr).toContain(
+    'server/hubs/shipped/chat.ts: import("@aws-sdk/client-ecs") gets none of its exports',
+  );
 });
 
 test('a page that is open finds the files of the build before', () => {

@@ -58,6 +58,14 @@ export class CallDeployment {
     return node;
   }
 
+  /** The load balancer sends new callers to a new node; the one before goes on. */
+  async replaceNode(): Promise<void> {
+    const old = this.node;
+    this.node = await this.#startNode();
+    old.control.lastStatus = 'DEACTIVATING';
+    void this.deployment.balancer.deregister(old.id, 80_000);
+  }
+
   async #inService(task: RunningTask, container: string): Promise<void> {
     try {
       await eventually(`${task.id} to be in service`, () =>

@@ -107,6 +107,22 @@ ${await agent.logs('agent')}`);
       await caller.leave();
     });
 
+    test('a newer image of LiveKit is rolled out: a call stays on its node until it is over', async () => {
+      const { deployment, node: old } = calls;
+      const liveKitImageUri = await deployment.buildNewerImage('livekit');
+      const caller = await calls.join(false);
+      await caller.speak();
+      await eventually('the old node to be protected', () => old.control.protection.at(-1) === true);
+      await deployment.deploy({ ...knobs, liveKitKeyVersion: 2, liveKitImageUri });
+      await calls.replaceNode();
+      // ECS stops a task that was protected only when its calls are over.
+      const listener = await calls.join(false);
+      await eventually('the call to go on', () => listener.audio.audible >= 50);
+      await Promise.all([caller.leave(), listener.leave()]);
+      await eventually('the old node to be released', () => old.control.protection.at(-1) === false);
+      expect(await old.stop()).toEqual({ livekit: 0, sidecar: 0 });
+    });
+
     test('nothing is missing in the permissions of a Redis user', async () => {
       expect(await calls.deployment.cache.admin.call('ACL', 'LOG')).toEqual([]);
     });
@@ -114,9 +130,8 @@ ${await agent.logs('agent')}`);
     test('they end by themselves when ECS stops them', async () => {
       const { node, agent } = calls;
       expect(await agent.stop()).toEqual({ agent: 0, sidecar: 0 });
-      await eventually('the call to be empty', () =>
-        node.logs('sidecar').then(() => node.control.protection.at(-1) === false),
-      );
+      // A new node that had no call was never protected.
+      await eventually('the call to be empty', () => node.control.protection.at(-1) !== true);
       expect(await node.stop()).toEqual({ livekit: 0, sidecar: 0 });
     });
   },

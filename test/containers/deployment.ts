@@ -8,10 +8,10 @@ import { LoadBalancer, type LoadBalancerOptions } from '../../lib/local/proxy/lo
 import type { Json } from '../lib/aws/synthesis.ts';
 import { type Cache, startCache } from './cache.ts';
 import { type EcsControl, startEcsControl } from './ecs-control.ts';
-import { buildImage, engineCommand } from './engine.ts';
+import { buildImage, deriveImage, engineCommand } from './engine.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { type RunningTask, startTask } from './task.ts';
-import { DeployedTemplate } from './template.ts';
+import { type AddServices, DeployedTemplate } from './template.ts';
 
 /** Where containers find this machine: by these names, at the gateway of their network. */
 export const hosts = { cache: 'cache.internal', edge: 'edge.internal', aws: 'aws.internal' } as const;
@@ -24,6 +24,9 @@ const attributes: Readonly<Record<string, string>> = {
 
 /** Images that this run has built, or that are named by the environment, by container. */
 const images = new Map<string, Promise<string>>();
+
+/** Names of images that were made of those. */
+const derived = new Set<string>();
 
 /**
  * A template of the stack, deployed to containers on this machine: its secrets are in Secrets Manager, its parameter in
@@ -43,9 +46,12 @@ export class Deployment {
   readonly #secrets = new Map<string, { readonly arn: string; readonly value: string }>();
   readonly #tasks: RunningTask[] = [];
 
+  readonly #addServices: AddServices | undefined;
+
   private constructor(
     parts: Pick<Deployment, 'balancer' | 'cache' | 'ecs' | 'network' | 'gateway' | 'port'>,
     moto: Moto,
+    addServices: AddServices | undefined,
   ) {
     this.balancer = parts.balancer;
     this.cache = parts.cache;
@@ -54,9 +60,14 @@ export class Deployment {
     this.gateway = parts.gateway;
     this.port = parts.port;
     this.#moto = moto;
+    this.#addServices = addServices;
   }
 
-  static async start(knobs: KnobInput, options: LoadBalancerOptions = {}): Promise<Deployment> {
+  static async start(
+    knobs: KnobInput,
+    options: LoadBalancerOptions = {},
+    addServices?: AddServices,
+  ): Promise<Deployment> {
     const network = `realtime-${randomBytes(4).toString('hex')}`;
     await engineCommand('network', 'create', network);
     const gateway = await gatewayOf(network);
@@ -64,7 +75,7 @@ export class Deployment {
     const port = await freePort();
     const balancer = new LoadBalancer(options);
     await balancer.listen(port, '0.0.0.0');
-    const deployment = new Deployment({ balancer, cache, ecs, network, gateway, port }, moto);
+    const deployment = new Deployment({ balancer, cache, ecs, network, gateway, port }, moto, addServices);
     writeFileSync(deployment.caFile, cache.certificate, { mode: 0o644 });
     await deployment.deploy(knobs);
     return deployment;
@@ -95,12 +106,14 @@ export class Deployment {
           return host === hosts.edge ? `${host}:${this.port}` : host;
         },
       },
+      this.#addServices,
     );
-    for (const [id, properties] of this.template.ofType('AWS::SecretsManager::Secret'))
-      if (!this.#secrets.has(id)) {
-        const value = generated(properties);
-        this.#secrets.set(id, { value, arn: await this.#moto.createSecret(id, value) });
-      }
+    const secrets = this.template.ofType('AWS::SecretsManager::Secret');
+    for (const [id, { GenerateSecretString }] of secrets)
+      if (GenerateSecretString) await this.#createSecret(id, () => generated(GenerateSecretString));
+    // These are composed from those above.
+    for (const [id, { SecretString }] of secrets)
+      if (SecretString) await this.#createSecret(id, () => this.#dynamic(SecretString));
     for (const [, { Name, Value }] of this.template.ofType('AWS::SSM::Parameter'))
       await this.#moto.putParameter(this.template.resolve(Name), this.resolve(Value));
     await this.cache.setUsers(this.#users());
@@ -138,6 +151,7 @@ export class Deployment {
   /** The image of a container: built once a run, or named by `REALTIME_IMAGE_…` where no registry gives its base. */
   imageOf(definition: Json): Promise<string> {
     const name = definition.Name as string;
+    if (derived.has(definition.Image)) return Promise.resolve(definition.Image);
     const given = process.env[`REALTIME_IMAGE_${name.toUpperCase()}`];
     if (given) return Promise.resolve(given);
     // An image by name, which a pipeline has built.
@@ -145,6 +159,16 @@ export class Deployment {
     const known = images.get(name) ?? this.#build(name, definition.Image);
     images.set(name, known);
     return known;
+  }
+
+  /** An image of the same source as that of a container, which differs in its id alone. @returns its name */
+  async buildNewerImage(container: string): Promise<string> {
+    const { ContainerDefinitions } = this.template.taskOf(container);
+    const definition = ContainerDefinitions.find(({ Name }: Json) => Name === container);
+    const tag = `localhost/realtime-test-newer-${container}`;
+    await deriveImage(tag, await this.imageOf(definition));
+    derived.add(tag);
+    return tag;
   }
 
   async stop(): Promise<void> {
@@ -155,9 +179,9 @@ export class Deployment {
   }
 
   async #build(name: string, image: Json): Promise<string> {
-    const { folder, dockerfile } = this.template.sourceOf(image);
+    const { folder, ...source } = this.template.sourceOf(image);
     const tag = `localhost/realtime-test-${name}`;
-    await buildImage(tag, folder, dockerfile);
+    await buildImage(tag, folder, source);
     return tag;
   }
 
@@ -165,6 +189,12 @@ export class Deployment {
     const secret = this.#secrets.get(id);
     if (!secret) throw new Error(`there is no secret ${id}`);
     return secret;
+  }
+
+  async #createSecret(id: string, create: () => string): Promise<void> {
+    if (this.#secrets.has(id)) return;
+    const value = create();
+    this.#secrets.set(id, { value, arn: await this.#moto.createSecret(id, value) });
   }
 
   #users() {
@@ -177,18 +207,17 @@ export class Deployment {
       }));
   }
 
-  /** `{{resolve:secretsmanager:ARN:SecretString:field::}}` */
-  #dynamic(reference: Json): string {
-    const text = this.template.resolve(reference);
-    const [, arn, field] = /^\{\{resolve:secretsmanager:(.+):SecretString:([^:]*)::\}\}$/.exec(text) ?? [];
-    if (!arn) throw new Error(`no reference to a secret: ${text}`);
-    return this.secretOf(field ? `${arn}:${field}::` : arn);
+  /** A text with its references to secrets resolved: `{{resolve:secretsmanager:ARN:SecretString:field::}}` */
+  #dynamic(text: Json): string {
+    return this.resolve(text).replace(
+      /\{\{resolve:secretsmanager:([^{}]+):SecretString:([^:{}]*)::\}\}/g,
+      (_, arn: string, field: string) => this.secretOf(field ? `${arn}:${field}::` : arn),
+    );
   }
 }
 
 /** A value as Secrets Manager generates it. */
-function generated({ GenerateSecretString: wanted, SecretString }: Json): string {
-  if (!wanted) throw new Error(`no test resolves ${JSON.stringify(SecretString)}`);
+function generated(wanted: Json): string {
   const random = randomBytes(wanted.PasswordLength)
     .toString('hex')
     .slice(0, wanted.PasswordLength ?? 32);

@@ -1,7 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { skipSuite } from '../support/skipping.ts';
+import type { ImageSource } from './template.ts';
 
 const run = promisify(execFile);
 
@@ -91,8 +95,20 @@ export async function engineCommand(...words: readonly string[]): Promise<string
 /** What this machine's builds need besides, such as a volume with the certificate of its proxy. */
 const buildFlags = process.env.CONTAINER_BUILD_FLAGS?.split(' ') ?? [];
 
-export async function buildImage(tag: string, folder: string, dockerfile = 'Dockerfile'): Promise<void> {
-  await engineCommand('build', ...buildFlags, '-t', tag, '-f', join(folder, dockerfile), folder);
+export async function buildImage(
+  tag: string,
+  folder: string,
+  { dockerfile = 'Dockerfile', buildArgs = {} }: Partial<Omit<ImageSource, 'folder'>> = {},
+): Promise<void> {
+  const given = Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+  await engineCommand('build', ...buildFlags, ...given, '-t', tag, '-f', join(folder, dockerfile), folder);
+}
+
+/** An image with one more label than another. */
+export async function deriveImage(tag: string, from: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'realtime-image-'));
+  writeFileSync(join(folder, 'Dockerfile'), `FROM ${from}\nLABEL revision=${randomUUID()}\n`);
+  await buildImage(tag, folder).finally(() => rmSync(folder, { recursive: true }));
 }
 
 /** What a container has written so far, on both outputs. */

@@ -83,38 +83,82 @@ describeWithContainers('the service’s containers, as the template has them', (
     });
   });
 
-  test('the password is rotated under load, and nothing is lost', async () => {
-    const audience = new Audience();
-    for (let number = 0; number < 6; number += 1) {
-      const options = {
-        auth: { token: tokenOf(`user-${number}`) },
-        forceNew: true,
-        reconnectionDelay: 50,
-        reconnectionDelayMax: 500,
-      };
-      const hub = openHub<number>(deployment.url, 'chat', options);
-      clients.push(hub);
-      await audience.join(hub, `room ${number % 2}`);
+  describe('under load, nothing is lost', () => {
+    let audience: Audience;
+    let rounds = 0;
+    let traffic: Traffic;
+
+    beforeEach(async () => {
+      audience = new Audience();
+      rounds += 1;
+      for (let number = 0; number < 12; number += 1) {
+        const options = {
+          auth: { token: tokenOf(`user-${number}`) },
+          forceNew: true,
+          reconnectionDelay: 50,
+          reconnectionDelayMax: 500,
+        };
+        const hub = openHub<number>(deployment.url, 'chat', options);
+        clients.push(hub);
+        // Many rooms: each log keeps the last 1,000 messages, and the audit reads all of them.
+        await audience.join(hub, `room ${number % 6} of round ${rounds}`);
+      }
+      traffic = await Traffic.start(audience);
+      await traffic.reaches(60);
+    });
+    afterEach(async () => {
+      await traffic.stop();
+      for (const client of clients.splice(0)) client.close();
+    });
+
+    /** Every message that was acknowledged is in the log, and every client has it once and in order. */
+    async function expectNothingLost(): Promise<void> {
+      await traffic.end();
+      await audience.level();
+      const audit = audience.audit(
+        await historiesFrom(deployment.cache.admin, audience.rooms, { deployment: 'realtime-dev' }),
+      );
+      expect(audit).toMatchObject(nothingLost(audit.acknowledged, audit.client.expected, 0));
+      expect(await deployment.cache.admin.call('ACL', 'LOG')).toEqual([]);
     }
-    const traffic = await Traffic.start(audience);
-    await traffic.reaches(60);
 
-    const old = [...tasks];
-    await deployment.deploy({ ...knobs, passwordVersion: 2 });
-    // The old tasks lose their connections in the midst of the deployment: their password is still one of the two.
-    await deployment.cache.disconnect('app');
-    for (let count = 0; count < 2; count += 1) tasks.push(await startRegistered());
-    const codes = await Promise.all(old.map(replace));
-    expect(codes).toEqual([0, 0]);
+    async function replaceAll(): Promise<void> {
+      const old = [...tasks];
+      for (let count = 0; count < 2; count += 1) tasks.push(await startRegistered());
+      expect(await Promise.all(old.map(replace))).toEqual([0, 0]);
+    }
 
-    const published = await traffic.end();
-    await audience.level();
-    const audit = audience.audit(
-      await historiesFrom(deployment.cache.admin, audience.rooms, { deployment: 'realtime-dev' }),
-    );
-    expect(audit).toMatchObject(nothingLost(audit.acknowledged, audit.client.expected, 0));
-    expect(audit.acknowledged).toBe(published + 2);
-    expect(await deployment.cache.admin.call('ACL', 'LOG')).toEqual([]);
+    test('the password is rotated', async () => {
+      await deployment.deploy({ ...knobs, passwordVersion: 2 });
+      // The old tasks lose their connections in the midst of the deployment: their password is still one of the two.
+      await deployment.cache.disconnect('app');
+      await replaceAll();
+      await expectNothingLost();
+    });
+
+    test('a newer image is rolled out, and the one before again', async () => {
+      const imageUri = await deployment.buildNewerImage('app');
+      await deployment.deploy({ ...knobs, passwordVersion: 2, imageUri });
+      await replaceAll();
+      await deployment.deploy({ ...knobs, passwordVersion: 2 });
+      await replaceAll();
+      await expectNothingLost();
+    });
+
+    test('the cache gets a newer engine', async () => {
+      console.log(`the cache's engine now: ${await deployment.cache.upgrade()}`);
+      await traffic.reaches(200);
+      await expectNothingLost();
+    });
+
+    test('all tasks are stopped, and started again', async () => {
+      await deployment.deploy({ ...knobs, passwordVersion: 2, minTasks: 0 });
+      expect(await Promise.all([...tasks].map(replace))).toEqual([0, 0]);
+      expect((await fetch(deployment.url + paths.ready)).status).toBe(503);
+      await deployment.deploy({ ...knobs, passwordVersion: 2 });
+      for (let count = 0; count < 2; count += 1) tasks.push(await startRegistered());
+      await expectNothingLost();
+    });
   });
 
   test('a task that ECS deactivates sends its clients away before it is stopped, and takes no new ones', async () => {

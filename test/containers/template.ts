@@ -3,6 +3,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import type { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { KnobInput } from '../../lib/config/config.ts';
+import type { RealtimeStack } from '../../lib/realtime-stack.ts';
 import type { Json } from '../lib/aws/synthesis.ts';
 import { createStack } from '../lib/stack/templates.ts';
 
@@ -14,6 +15,16 @@ export interface Names {
   attribute(type: string, attribute: string): string;
 }
 
+/** Adds services beside those of the stack, as an app of someone else's would. */
+export type AddServices = (stack: RealtimeStack) => unknown;
+
+/** What an image is built from. */
+export interface ImageSource {
+  readonly folder: string;
+  readonly dockerfile: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+}
+
 /** A synthesized template, and the images that it is built with. */
 export class DeployedTemplate {
   readonly resources: Readonly<Record<string, Json>>;
@@ -21,8 +32,9 @@ export class DeployedTemplate {
   readonly #outdir: string;
   readonly #names: Names;
 
-  constructor(knobs: KnobInput, names: Names) {
+  constructor(knobs: KnobInput, names: Names, addServices: AddServices = () => undefined) {
     const stack = createStack(knobs);
+    addServices(stack);
     this.resources = Template.fromStack(stack).toJSON().Resources;
     this.#outdir = (stack.node.root as App).outdir;
     const manifest = join(this.#outdir, `${stack.artifactId}.assets.json`);
@@ -46,13 +58,17 @@ export class DeployedTemplate {
     return task;
   }
 
-  /** The folder and the Dockerfile from which a container's image is built. */
-  sourceOf(image: Json): { readonly folder: string; readonly dockerfile: string } {
+  /** What a container's image is built from. */
+  sourceOf(image: Json): ImageSource {
     const text = JSON.stringify(image);
     const [, asset] = Object.entries(this.#images).find(([hash]) => text.includes(hash)) ?? [];
     if (!asset) throw new Error(`the image is none that the stack builds: ${text}`);
-    const { directory, dockerFile = 'Dockerfile' } = asset.source;
-    return { folder: resolvePath(this.#outdir, directory), dockerfile: dockerFile };
+    const { directory, dockerFile = 'Dockerfile', dockerBuildArgs = {} } = asset.source;
+    return {
+      folder: resolvePath(this.#outdir, directory),
+      dockerfile: dockerFile,
+      buildArgs: dockerBuildArgs,
+    };
   }
 
   /** A value as CloudFormation would resolve it. */

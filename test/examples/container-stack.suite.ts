@@ -1,11 +1,17 @@
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
-import { newApp, resourcesOf } from '../lib/aws/synthesis.ts';
+import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
+import { pubSubAcl } from '../../lib/aws/redis/pub-sub-acl.ts';
+import { newApp, resourcesOf, variablesOf } from '../lib/aws/synthesis.ts';
 import { ContainerStack } from './container-stack.ts';
 
 const examples = {
-  signalr: { port: 8080, readyPath: '/healthz' },
-  'python-socketio': { port: 8000, readyPath: '/' },
+  signalr: { port: 8080, readyPath: '/healthz', acl: pubSubAcl('hub:') },
+  'python-backend': {
+    port: 8000,
+    readyPath: '/health/ready',
+    acl: backendAcl({ channels: ['socketio'], keyPrefix: 'backend:' }),
+  },
 };
 
 test.each(Object.entries(examples))('%s deploys on the same constructs', (name, example) => {
@@ -23,12 +29,14 @@ test.each(Object.entries(examples))('%s deploys on the same constructs', (name, 
   ] = resourcesOf(template, 'AWS::ECS::TaskDefinition');
   expect(container.PortMappings[0].ContainerPort).toBe(example.port);
   expect(container.Secrets.map(({ Name }: { Name: string }) => Name)).toEqual([
+    'AUTH_SECRET',
     'REDIS_URL',
     'ConnectionStrings__Redis',
   ]);
+  expect(variablesOf(container).CORS_ORIGINS).toMatch(/^https:\/\/EdgeDistribution/);
   expect(resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup')).toEqual([
     expect.objectContaining({ Port: example.port, HealthCheckPath: example.readyPath }),
   ]);
   const hub = resourcesOf(template, 'AWS::ElastiCache::User').find(({ UserName }) => UserName === 'hub');
-  expect(hub.AccessString).toContain('&hub:* ');
+  expect(hub.AccessString).toContain(`&${example.acl.channels[0]} `);
 });

@@ -1,12 +1,13 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import type { AclRules } from '../../app/server/redis/acl.ts';
 import { Cluster } from '../../lib/aws/ecs/cluster.ts';
 import { ContainerService } from '../../lib/aws/ecs/container-service.ts';
 import { CloudFrontEdge } from '../../lib/aws/edge/cloudfront-edge.ts';
 import { routeFrom } from '../../lib/aws/edge/edge.ts';
 import { Network } from '../../lib/aws/network/network.ts';
-import { pubSubAcl } from '../../lib/aws/redis/pub-sub-acl.ts';
 import { ValkeyCache } from '../../lib/aws/redis/valkey-cache.ts';
 
 export interface ContainerStackProps extends StackProps {
@@ -18,6 +19,15 @@ export interface ContainerStackProps extends StackProps {
 
   /** Path that responds with 200 while the container accepts clients. */
   readonly readyPath: string;
+
+  /** What its user may do in Redis. */
+  readonly acl: AclRules;
+
+  /**
+   * Environment variables that are no secrets.
+   * @default - none
+   */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A realtime backend of any kind, on two tasks behind CloudFront, connected by a cache. */
@@ -40,6 +50,14 @@ export class ContainerStack extends Stack {
       maintenanceWindow: 'sun:04:00-sun:05:00',
       passwordVersion: 1,
     });
+    const edge = new CloudFrontEdge(this, 'Edge', {
+      ...retention,
+      network,
+      idleTimeout: Duration.minutes(2),
+      drainTime: Duration.seconds(30),
+      deletionProtection: false,
+      prefixListId: 'pl-3b927c52',
+    });
     const service = new ContainerService(this, 'Service', {
       ...retention,
       cluster,
@@ -51,17 +69,24 @@ export class ContainerStack extends Stack {
       port: props.port,
       minTasks: 2,
       maxTasks: 2,
-      redis: redis.accessFor('hub', pubSubAcl('hub:')),
+      redis: redis.accessFor('hub', props.acl),
+      // Behind CloudFront a container does not see the name of its own pages.
+      environment: { CORS_ORIGINS: edge.url, ...props.environment },
+      secrets: { AUTH_SECRET: ecs.Secret.fromSecretsManager(this.createAuthSecret()) },
     });
     service.service.node.addDependency(redis);
-    const edge = new CloudFrontEdge(this, 'Edge', {
-      ...retention,
-      network,
-      idleTimeout: Duration.minutes(2),
-      drainTime: Duration.seconds(30),
-      deletionProtection: false,
-      prefixListId: 'pl-3b927c52',
-    });
     routeFrom(edge, service, { name: 'Default', port: props.port, readyPath: props.readyPath });
+  }
+
+  private createAuthSecret() {
+    const secret = new secretsmanager.Secret(this, 'AuthSecret', {
+      description: 'Key of users’ tokens (HS256)',
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-SMG4',
+      reason: 'Tasks read it when they start: it is rotated by a deployment.',
+    });
+    return secret;
   }
 }

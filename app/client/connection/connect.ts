@@ -24,6 +24,7 @@ const longestAuthPauseMs = 10_000;
  * WebSockets and long polling takes over.
  *
  * @param url where the service answers: its scheme, host and port are used
+ * @param hub for example `chat`, or a namespace, such as `/`
  * @throws Error if the URL is not valid
  */
 export function connectHub(
@@ -41,7 +42,7 @@ export function connectHub(
     onGiven: () => socket && TransportOrder.of(socket.io).expectReply(),
     isOver: () => socket?.active === false,
   });
-  socket = io(`${originOf(url)}/${hub}`, {
+  socket = io(`${originOf(url)}${hub.startsWith('/') ? hub : `/${hub}`}`, {
     tryAllTransports: true,
     reconnectionDelay: 200,
     reconnectionDelayMax: 5_000,

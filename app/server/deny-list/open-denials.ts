@@ -15,7 +15,7 @@ export interface DenialsOptions {
   /** The hubs of this instance, asked each time. */
   readonly hubs: () => Iterable<{
     readonly name: string;
-    readonly members: Iterable<RevocableClient>;
+    readonly members: ReadonlyMap<string, RevocableClient>;
     readonly rooms: BanningRooms;
   }>;
 }
@@ -32,7 +32,7 @@ export interface Denials {
 export function openDenials({ links, deployment, servesAlone, log, hubs }: DenialsOptions): Denials {
   const list = links ? new RedisDenyList({ links, deployment, servesAlone, log }) : new MemoryDenyList();
   return {
-    revocations: new Revocations(list, () => [...hubs()].flatMap(({ members }) => [...members])),
+    revocations: new Revocations(list, () => [...hubs()].flatMap(({ members }) => [...members.values()])),
     bans: new Bans(list, () => new Map([...hubs()].map(({ name, rooms }) => [name, rooms]))),
     isKnown: () => list.isKnown,
     close: () => list.close(),

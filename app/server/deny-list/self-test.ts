@@ -1,8 +1,6 @@
 import type { Redis } from 'ioredis';
+import { assertCommandsAllowed, type Command, selfTestKeyMs } from '../redis/permissions.ts';
 import { denyListKeys } from './keys.ts';
-
-/** Keys of a self-test go away by themselves, in milliseconds. */
-const keptMs = 60_000;
 
 /**
  * Tries each command of the deny list by itself, on keys of its own: a list that can't be read lets nobody in, and the
@@ -16,7 +14,7 @@ export async function testDenyListPermissions(
   instance: string,
 ): Promise<void> {
   const { states, ends, version } = denyListKeys(deployment, `deny-list-self-test/${instance}`);
-  const tries: [command: string, ...args: (string | number)[]][] = [
+  await assertCommandsAllowed(redis, [
     ['hset', states, 'tried', 1],
     ['hget', states, 'tried'],
     ['hlen', states],
@@ -28,14 +26,7 @@ export async function testDenyListPermissions(
     ['set', version, 1, 'KEEPTTL'],
     ['get', version],
     ['pttl', version],
-    ...[states, ends, version].map((key): [string, string, number] => ['pexpire', key, keptMs]),
+    ...[states, ends, version].map((key): Command => ['pexpire', key, selfTestKeyMs]),
     ['publish', denyListKeys(deployment, 'deny-list-self-test').channel, ''],
-  ];
-  const denials: string[] = [];
-  for (const [command, ...args] of tries) {
-    await redis.call(command, ...args).catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) denials.push(`${command}: ${message.slice('NOPERM '.length)}`);
-    });
-  }
-  if (denials.length > 0) throw new Error(`NOPERM ${denials.join('; ')}`);
+  ]);
 }

@@ -1,5 +1,10 @@
-import type { Server } from 'node:http';
+import { existsSync } from 'node:fs';
+import type { IncomingMessage, Server } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import helmet from '@fastify/helmet';
+import staticFiles from '@fastify/static';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { isSecure, trustProxy } from '../net/client-address.ts';
@@ -105,4 +110,37 @@ export function endConnections(server: Server): () => void {
     clearInterval(idle);
     clearTimeout(all);
   };
+}
+
+/** Where `npm run build` puts the page, beside the built service. */
+const builtPage = fileURLToPath(new URL('../../page', import.meta.url));
+
+/** Serves the built page at `/`; a service built without it has none. */
+export async function servePage(http: FastifyInstance): Promise<void> {
+  if (!existsSync(join(builtPage, 'index.html'))) return;
+  await http.register(staticFiles, {
+    root: builtPage,
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      const hashed = path.includes('/assets/');
+      reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
+}
+
+interface UpgradesOptions {
+  /** Whether someone takes an upgrade of this path. */
+  readonly isServed: (request: IncomingMessage) => boolean;
+  /** Notified of each that nobody takes. */
+  readonly onRefused: (request: IncomingMessage) => void;
+}
+
+/** Answers upgrades of paths that nobody serves: Node would keep their connections open. */
+export function refuseOtherUpgrades(server: Server, { isServed, onRefused }: UpgradesOptions): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    if (isServed(request)) return;
+    onRefused(request);
+    socket.on('error', () => socket.destroy());
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
 }

@@ -12,16 +12,29 @@ import type { UserSession } from './user-sessions.ts';
 
 /** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
 export interface HubDefinition {
-  /** Its namespace is `/name`. */
+  /** Names it in tokens, bans, metrics, Redis, and HTTP. */
   readonly name: string;
+  /** Where Socket.IO's clients find it; `/` is where those look that were told nothing. @default `/name` */
+  readonly namespace?: string;
   /** Where SignalR's clients find it, in lower case. @default `/name` with `hub` behind it, such as `/chathub` */
   readonly path?: string;
   /** What clients may call beside `join`, `leave`, `publish` and `presence`. @default nothing */
   readonly methods?: Readonly<Record<string, HubMethod>>;
   /** What clients of SignalR may stream beside `follow`. @default nothing */
   readonly streams?: Readonly<Record<string, HubStream>>;
-  /** What members hear beside `message`: not kept, not guaranteed. @default nothing */
-  readonly events?: Readonly<Record<string, z.ZodType>>;
+  /**
+   * Clients may call `join`, `leave`, `publish` and `presence`, and hear `welcome` and `degraded`. False for clients that
+   * were written for another server: all names of events are the hub's own. @default true
+   */
+  readonly roomMethods?: boolean;
+  /**
+   * A client has emitted an event that is no method: any name, any arguments. What it returns acknowledges the event; a
+   * `RpcError` is acknowledged as that of a method. One event of a client does not wait for another.
+   * @default such events are left out
+   */
+  readonly onEvent?: (call: HubCall, event: string, args: readonly unknown[]) => unknown;
+  /** What members hear beside `message`: not kept, not guaranteed. `any`: whatever its code says. @default nothing */
+  readonly events?: Readonly<Record<string, z.ZodType>> | 'any';
   /**
    * A client has connected. What it calls meanwhile is not held up. Where it throws, the client is disconnected; a
    * `RpcError` is its doing, and anything else stands in the log. @default nothing
@@ -38,7 +51,7 @@ export interface HubDefinition {
   readonly session?: Readonly<Record<string, z.ZodType>>;
   /** Who publishes: whoever is authorized, or backends alone, over HTTP. @default 'clients' */
   readonly publishers?: 'clients' | 'backends';
-  /** Members see who else is in the room. @default true */
+  /** Members see who else is in the room. @default true, with `roomMethods` */
   readonly presence?: boolean;
 }
 
@@ -67,6 +80,11 @@ export interface BroadcastOptions {
   readonly exceptCaller?: boolean;
 }
 
+export interface EmitOptions extends BroadcastOptions {
+  /** @default every connection to the hub */
+  readonly room?: string;
+}
+
 export interface LimitOptions {
   /** Whose bucket it is, such as a room's. @default the caller's subject */
   readonly of?: string;
@@ -93,7 +111,7 @@ export interface HubCall {
   join(room: string): Promise<void>;
   leave(room: string): Promise<void>;
   /** Sends one of the hub's events to the caller alone. @throws Error when it does not fit its schema */
-  send(event: string, payload: unknown): void;
+  send(event: string, ...args: readonly unknown[]): void;
   /**
    * Sends one of the hub's events to every connection of a user to this hub, on all instances: at most once, and while
    * Redis is away to those of this instance. @throws Error when it does not fit its schema
@@ -101,6 +119,15 @@ export interface HubCall {
   sendToUser(subject: string, event: string, payload: unknown): void;
   /** Sends one of the hub's events to the room's members on all instances. @throws Error when it does not fit its schema */
   broadcast(room: string, event: string, payload: unknown, options?: BroadcastOptions): void;
+  /**
+   * Emits any event with any arguments, binary too, as Socket.IO's `emit` does: to a room's members or to every
+   * connection to this hub, on all instances, at most once; while Redis is away to those of this instance. What must
+   * arrive is published.
+   *
+   * @throws Error when it is one of the hub's events and does not fit its schema, or is none; TypeError for a name that
+   * belongs to the transports, BodyError for arguments that are nested too deep
+   */
+  emit(event: string, args: readonly unknown[], options?: EmitOptions): void;
   /** Values that this hub's code keeps for a time, shared by all instances. */
   readonly cache: Cache<unknown>;
   /**
@@ -166,13 +193,22 @@ export function pathOf({ name, path = `/${name}hub` }: Pick<HubDefinition, 'name
   return path;
 }
 
+/** Where Socket.IO's clients find a hub. */
+export function namespaceOf({
+  name,
+  namespace = `/${name}`,
+}: Pick<HubDefinition, 'name' | 'namespace'>): string {
+  return namespace;
+}
+
 function isTaken(path: string): boolean {
   return (
     takenPaths.some((taken) => path === taken || path.startsWith(`${taken}/`)) || path.endsWith('/negotiate')
   );
 }
 
-const reserved = ['join', 'leave', 'publish', 'presence', 'follow'];
+const reservedMethods = ['join', 'leave', 'publish', 'presence'];
+const reservedStreams = ['follow'];
 
 /** @throws Error when a name is taken, or is no name */
 export function defineHub(definition: HubDefinition): HubDefinition {
@@ -184,9 +220,16 @@ export function defineHub(definition: HubDefinition): HubDefinition {
   const twice = names.filter((each, index) => names.indexOf(each) < index);
   if (twice.length > 0)
     throw new Error(`hub ${name}: ${twice.join(', ')} is a method and a stream: rename one`);
+  const reserved = [...(definition.roomMethods === false ? [] : reservedMethods), ...reservedStreams];
   const taken = names.filter((each) => reserved.includes(each));
   if (taken.length > 0) throw new Error(`hub ${name}: every hub has ${taken.join(', ')} already`);
   assertRateLimits(definition);
+  const namespace = namespaceOf(definition);
+  if (!/^\/([A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*)?$/.test(namespace)) {
+    throw new Error(
+      `hub ${name}: its namespace must be / or parts of A–Z a–z 0–9 . _ ~ - behind a slash each, got: ${namespace}`,
+    );
+  }
   const { path = pathOf(definition) } = definition;
   if (!/^(\/[a-z0-9][a-z0-9._-]*)+$/.test(path) || isTaken(path)) {
     throw new Error(

@@ -184,6 +184,10 @@ class Follower implements HubMember {
     this.#wake();
   }
 
+  async request(): Promise<never> {
+    throw new Error('who reads a stream acknowledges nothing');
+  }
+
   terminate(): void {
     this.#member.terminate();
   }

@@ -12,12 +12,12 @@ export function memberRates(limits: RoomLimits, hub: string): MemberRates<HubMem
   // Rooms of one name in two hubs are two.
   const qualified = (room: string) => `/${hub}/${room}`;
   return {
-    join: ({ identity, address }) => refuseWithin(limits.join(identity, address)),
+    join: ({ identity, address }) => assertWithinLimit(limits.join(identity, address)),
     joinUnused: ({ identity, address }, room, isUnused) =>
-      refuseWithin(limits.joinUnused(identity, address, qualified(room), isUnused)),
+      assertWithinLimit(limits.joinUnused(identity, address, qualified(room), isUnused)),
     leaveUnused: ({ identity, address }, room) => limits.leaveUnused(identity, address, qualified(room)),
-    publish: ({ identity, address }, bytes) => refuseWithin(limits.publish(identity, address, bytes)),
-    call: ({ identity, address }) => refuseWithin(limits.call(identity, address)),
+    publish: ({ identity, address }, bytes) => assertWithinLimit(limits.publish(identity, address, bytes)),
+    call: ({ identity, address }) => assertWithinLimit(limits.call(identity, address)),
     read: ({ identity, address }, bytes) => limits.read(identity, address, bytes),
     newRoom: ({ identity, address }) => ({
       untilMs: limits.untilNewRoom(identity, address),
@@ -28,10 +28,10 @@ export function memberRates(limits: RoomLimits, hub: string): MemberRates<HubMem
 
 /** Counts a prompt to a model. @throws RpcError `rate_limited` */
 export function consumeAsk(limits: Pick<Limits, 'ask'>, { identity, address }: LimitedMember): void {
-  refuseWithin(limits.ask(identity, address));
+  assertWithinLimit(limits.ask(identity, address));
 }
 
 /** @param waitMs undefined: it may go on. @throws RpcError `rate_limited` */
-export function refuseWithin(waitMs: number | undefined): void {
+export function assertWithinLimit(waitMs: number | undefined): void {
   if (waitMs !== undefined) throw new RpcError('rate_limited', `try again in ${waitMs} ms`);
 }

@@ -2,7 +2,7 @@ import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
 import type { Cache } from '../cache/open-cache.ts';
 import type { RateLimiters } from '../limits/rate-limiters.ts';
-import type { ServedRooms } from '../rooms/hub-rooms.ts';
+import { assertEventName, type ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import {
@@ -16,9 +16,10 @@ import {
 } from '../rooms/rpc.ts';
 import { type HubCall, type HubDefinition, stream } from './define.ts';
 import { followRoom } from './follow.ts';
+import type { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
-import { refuseWithin } from './member-rates.ts';
-import type { UserEvents } from './user-events.ts';
+import { assertWithinLimit } from './member-rates.ts';
+import type { HubObserver } from './observer.ts';
 import type { UserSessions } from './user-sessions.ts';
 
 export interface MethodsOptions {
@@ -26,8 +27,10 @@ export interface MethodsOptions {
   readonly authorize: Authorize<HubMember>;
   readonly onFault: OnFault<HubMember>;
   readonly rates: MemberRates<HubMember> | undefined;
-  /** Reaches a user's connections on all instances. */
-  readonly users: UserEvents;
+  /** Reaches connections on all instances. */
+  readonly hubEvents: HubEvents;
+  /** Notified of what the hub's code emits to rooms, or to all. */
+  readonly onEmit: HubObserver['emitted'];
   /** Of the hub's own code. */
   readonly cache: Cache<unknown>;
   /** By the names of the hub's rate limits. */
@@ -86,12 +89,21 @@ export function streamHandlers(
 /** What a hub's code is given of its caller. */
 export function callsOf(
   { events = {} }: HubDefinition,
-  { rooms, authorize, rates, users, cache, limiters, sessions }: MethodsOptions,
+  { rooms, authorize, rates, hubEvents, onEmit, cache, limiters, sessions }: MethodsOptions,
 ): (member: HubMember) => HubCall {
   const checked = (event: string, payload: unknown) => {
+    if (events === 'any') return payload;
     const schema = Object.hasOwn(events, event) ? events[event] : undefined;
     if (!schema) throw new Error(`the hub defines no event ${event}`);
     return schema.parse(payload);
+  };
+  const allChecked = (event: string, args: readonly unknown[]) => {
+    if (events !== 'any') {
+      if (args.length > 1) throw new Error(`the hub's event ${event} has one argument, got: ${args.length}`);
+      return [checked(event, args[0])];
+    }
+    assertEventName(event);
+    return args;
   };
   const limiterOf = (name: string) => {
     const limiter = Object.hasOwn(limiters.of, name) ? limiters.of[name] : undefined;
@@ -106,10 +118,14 @@ export function callsOf(
     grantOf: async (room) => authorize(member, 'join', room),
     cache,
     limit: (name, { of = member.subject, tokens = 1 } = {}) =>
-      refuseWithin(limiterOf(name).consume(of, tokens)),
+      assertWithinLimit(limiterOf(name).consume(of, tokens)),
     session: sessions.of(member.subject),
-    broadcast: (room, event, payload, { exceptCaller = false } = {}) =>
-      rooms.broadcast(room, event, checked(event, payload), exceptCaller ? member.id : undefined),
+    broadcast: (room, event, payload, { exceptCaller = false } = {}) => {
+      const except = exceptCaller ? member.id : undefined;
+      const said = checked(event, payload);
+      rooms.broadcast(room, event, said, except);
+      onEmit(event, [said], room, except);
+    },
     publish: (room, body, options) => rooms.publish(room, body, { ...options, from: member.subject }),
     join: async (room) => {
       // The room can run ahead of what was read: it is joined when nothing is left to read.
@@ -117,7 +133,14 @@ export function callsOf(
         page = await rooms.read(member, { room });
     },
     leave: (room) => rooms.leave(member, room),
-    send: (event, payload) => member.send(event, checked(event, payload)),
-    sendToUser: (subject, event, payload) => users.send(subject, event, checked(event, payload)),
+    send: (event, ...args) => member.send(event, ...allChecked(event, args)),
+    sendToUser: (subject, event, payload) => hubEvents.sendToUser(subject, event, checked(event, payload)),
+    emit: (event, args, { room, exceptCaller = false } = {}) => {
+      const except = exceptCaller ? member.id : undefined;
+      const said = allChecked(event, args);
+      if (room === undefined) hubEvents.emit(event, said, except);
+      else rooms.emit(room, event, said, except);
+      onEmit(event, said, room, except);
+    },
   });
 }

@@ -14,25 +14,31 @@ import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rp
 import { authorizeBy } from './authorize.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
-import { defaultLimits, type HubCall, type HubDefinition, pathOf } from './define.ts';
+import { defaultLimits, type HubCall, type HubDefinition, namespaceOf, pathOf } from './define.ts';
+import { createEventHandler, type EventHandler } from './event-handler.ts';
+import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
-import { UserEvents } from './user-events.ts';
+import type { HubObserver } from './observer.ts';
 import { UserSessions } from './user-sessions.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {
   readonly name: string;
+  /** Where Socket.IO's clients find it. */
+  readonly namespace: string;
   /** Where SignalR's clients find it. */
   readonly path: string;
   readonly rooms: HubRooms<HubMember>;
-  /** All that are connected to it here. */
-  readonly members: ReadonlySet<HubMember>;
+  /** All that are connected to it here, by their ids. */
+  readonly members: ReadonlyMap<string, HubMember>;
   /** What members may ask, by name. */
   readonly handlers: ReadonlyMap<string, Handler<HubMember>>;
   /** What members may stream, by name, over transports that have streams. */
   readonly streams: ReadonlyMap<string, StreamHandler>;
-  /** Reports a fault of which a client is told nothing. */
+  /** What serves all other events; undefined: they are left out. */
+  readonly events: EventHandler | undefined;
+  /** Reports a fault to the log; its client hears nothing of it. */
   readonly onFault: OnFault<HubMember>;
   readonly counters: RoomCounters;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
@@ -43,6 +49,10 @@ export interface OpenHub {
   left(member: HubMember, reason: string): void;
   /** A client was not let in, with the code that it gets. @param connection for the log */
   refused(error: Error, code: string, connection: string): void;
+  /** What the hub's code is given of a member, for others who act for it. */
+  callOf(member: HubMember): HubCall;
+  /** Notified, from now on, of what this instance says in the hub. @returns ends it */
+  watch(observer: HubObserver): () => void;
   /** Says what is left to say to the other instances. */
   close(): Promise<void>;
 }
@@ -50,7 +60,7 @@ export interface OpenHub {
 /** Opens a hub on this instance. */
 export function openHub(definition: HubDefinition, context: HubContext): OpenHub {
   const { store, log, backplane } = context;
-  const { name } = definition;
+  const { name, roomMethods = true, onEvent } = definition;
   const rates = context.ratesOf?.(name);
   const limits = { ...defaultLimits, ...definition.limits };
   const counters = context.countersOf?.(name) ?? createRoomCounters();
@@ -58,6 +68,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const onFault: OnFault<HubMember> = (error, member, room) =>
     connections.of(member, room).error({ err: error }, 'a hub method failed');
   const authorize = authorizeBy(definition, context.isBanned);
+  const observers = new Set<HubObserver>();
   const presence = openPresence(definition, context, (...event) => rooms.broadcast(...event));
   const rooms = openRooms<HubMember>({
     hub: name,
@@ -68,20 +79,28 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     counters,
     rates,
     membership: presence,
+    onAppended: (message) => {
+      for (const observer of observers) observer.published(message());
+    },
   });
-  const members = new Set<HubMember>();
-  const endNotifying = notifyWhenDegraded(members, backplane);
+  const members = new Map<string, HubMember>();
+  const endNotifying = roomMethods ? notifyWhenDegraded(members, backplane) : () => undefined;
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   const { links } = backplane;
   const { deployment = 'realtime' } = context;
-  const users = new UserEvents({ hub: name, members, links, deployment });
+  const hubEvents = new HubEvents({ hub: name, members, links, deployment });
   const cache = openCache({ name: `hub-${name}`, deployment, links });
   const limiters = openHubLimiters(definition, { deployment, links });
   const sessions = new UserSessions({ hub: name, schemas: definition.session ?? {}, links, deployment });
-  const served = { rooms, authorize, onFault, rates, users, cache, limiters, sessions };
+  const onEmit: HubObserver['emitted'] = (...emitted) => {
+    for (const observer of observers) observer.emitted(...emitted);
+  };
+  const served = { onEmit, rooms, authorize, onFault, rates, hubEvents, cache, limiters, sessions };
   const callOf = callsOf(definition, served);
   return {
     name,
+    namespace: namespaceOf(definition),
+    events: onEvent && createEventHandler({ onEvent, callOf, rates, onFault, mostBytes: limits.bodyBytes }),
     path: pathOf(definition),
     onFault,
     streams: new Map(streamHandlers(definition, served)),
@@ -90,19 +109,20 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     counters,
     idWindowMs: rooms.idWindowMs,
     handlers: new Map([
-      ...rooms.handlers,
+      ...(roomMethods ? rooms.handlers : []),
       ...methodHandlers(definition, served),
-      ...(presence ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const] : []),
+      ...(presence && roomMethods
+        ? [['presence', presenceHandler({ rooms, presence, onFault, rates })] as const]
+        : []),
     ]),
     entered: (member) => {
-      members.add(member);
+      members.set(member.id, member);
       connections.connected(member);
-      member.send('welcome', welcome);
-      if (backplane.status === 'degraded') member.send('degraded', { degraded: true });
+      if (roomMethods) greet(member, welcome, backplane);
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
-      members.delete(member);
+      members.delete(member.id);
       rooms.forget(member);
       connections.disconnected(member, reason);
       attempt(() => definition.onDisconnect?.(member, reason), member, onFault);
@@ -114,14 +134,24 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
         log.error({ hub: name, connection, err: error }, 'a client could not be authenticated');
       }
     },
+    callOf,
+    watch: (observer) => {
+      observers.add(observer);
+      return () => void observers.delete(observer);
+    },
     close: async () => {
       endNotifying();
-      users.close();
+      hubEvents.close();
       limiters.close();
       await presence?.close();
       rooms.close();
     },
   };
+}
+
+function greet(member: HubMember, welcome: Welcome, { status }: Backplane): void {
+  member.send('welcome', welcome);
+  if (status === 'degraded') member.send('degraded', { degraded: true });
 }
 
 /** Their names in Redis begin with the hub's: those of two hubs are two. */
@@ -157,8 +187,9 @@ function attempt(run: () => void, member: HubMember, onFault: OnFault<HubMember>
   }
 }
 
+/** Nobody could ask for it where clients have no methods of rooms. */
 function openPresence(
-  { name, presence = true }: HubDefinition,
+  { name, roomMethods = true, presence = roomMethods }: HubDefinition,
   { presenceOf }: HubContext,
   broadcast: HubRooms['broadcast'],
 ): Presence | undefined {
@@ -189,10 +220,10 @@ function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): H
   });
 }
 
-function notifyWhenDegraded(members: ReadonlySet<HubMember>, backplane: Backplane): () => void {
+function notifyWhenDegraded(members: OpenHub['members'], backplane: Backplane): () => void {
   const notify = () => {
     const payload = { degraded: backplane.status !== 'joined' };
-    deliverTo(members, (format) => format.event('degraded', payload));
+    deliverTo(members.values(), (format) => format.event('degraded', payload));
   };
   backplane.on('status', notify);
   return () => backplane.off('status', notify);

@@ -28,7 +28,7 @@ export async function callerOf(request: FastifyRequest, options: CallerOptions):
   const { authenticate, denials, limits, trustedProxyHops } = options;
   const address = clientAddress(request.raw, trustedProxyHops);
   if (!authenticate) {
-    refuseIfTooMany(limits.session(address));
+    assertWithinLimit(limits.session(address));
     return { subject: `anonymous:${randomBytes(9).toString('base64url')}`, guest: true };
   }
   try {
@@ -38,7 +38,7 @@ export async function callerOf(request: FastifyRequest, options: CallerOptions):
     }
     const identity = await authenticate(token);
     denials.revocations.admit(identity);
-    refuseIfTooMany(limits.call(identity, address));
+    assertWithinLimit(limits.call(identity, address));
     return identity;
   } catch (error) {
     if (!(error instanceof AuthenticationError)) throw error;
@@ -55,7 +55,7 @@ export function checkRoom(identity: Identity, room: string, { denials }: CallerO
   }
 }
 
-function refuseIfTooMany(waitMs: number | undefined): void {
+function assertWithinLimit(waitMs: number | undefined): void {
   if (waitMs === undefined) return;
   throw new HttpError(429, 'rate_limited', `try again in ${waitMs} ms`, Math.ceil(waitMs / 1_000));
 }

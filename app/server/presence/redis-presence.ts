@@ -25,7 +25,7 @@ export interface RedisPresenceOptions {
   /** How long what nobody looks after is kept, in milliseconds. @default an hour */
   readonly ageMs?: number;
   /** How long owners have to register again where Redis came back empty, in milliseconds. @default 4,000 */
-  readonly settleMs?: number;
+  readonly quietMs?: number;
 }
 
 const file = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
@@ -43,7 +43,7 @@ const scripts = {
         'graceMs',
         'ageMs',
         'mostMembers',
-        'settleMs',
+        'quietMs',
         'came',
       ],
     },
@@ -97,10 +97,10 @@ class RedisPresence implements HubPresence {
   readonly #hub: string;
   readonly #graceMs: number;
   readonly #ageMs: number;
-  readonly #settleMs: number;
+  readonly #quietMs: number;
 
   constructor(
-    { links, deployment, ageMs = 3_600_000, settleMs = 4_000 }: RedisPresenceOptions,
+    { links, deployment, ageMs = 3_600_000, quietMs = 4_000 }: RedisPresenceOptions,
     { hub, graceMs }: HubPresenceOptions,
   ) {
     this.#links = links;
@@ -108,7 +108,7 @@ class RedisPresence implements HubPresence {
     this.#hub = hub;
     this.#graceMs = graceMs;
     this.#ageMs = ageMs;
-    this.#settleMs = settleMs;
+    this.#quietMs = quietMs;
   }
 
   async change(room: string, { owner, joined, left }: Change): Promise<boolean> {
@@ -119,7 +119,7 @@ class RedisPresence implements HubPresence {
       graceMs: this.#graceMs,
       ageMs: this.#ageMs,
       mostMembers,
-      settleMs: this.#settleMs,
+      quietMs: this.#quietMs,
       came: joined.length,
     };
     const { owners, beat } = leaseKeys(this.#deployment);

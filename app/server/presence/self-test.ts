@@ -1,8 +1,6 @@
 import type { Redis } from 'ioredis';
+import { assertCommandsAllowed, selfTestKeyMs } from '../redis/permissions.ts';
 import { sharedPresenceKeys } from './keys.ts';
-
-/** Keys of a self-test go away by themselves, in milliseconds. */
-const keptMs = 60_000;
 
 /**
  * Tries each command of the scripts of leases and presence: one that the Redis user lacks shows at boot, by name,
@@ -17,7 +15,7 @@ export async function testPresencePermissions(
 ): Promise<void> {
   const key = (kind: string) => `${sharedPresenceKeys(deployment).of('self-test')}:${instance}:${kind}`;
   const [hash, set, sorted, text] = [key('hash'), key('set'), key('sorted'), key('text')];
-  const tries: [command: string, ...args: (string | number)[]][] = [
+  await assertCommandsAllowed(redis, [
     ['hset', hash, 'tried', 1],
     ['hget', hash, 'tried'],
     ['hmget', hash, 'tried'],
@@ -36,16 +34,9 @@ export async function testPresencePermissions(
     ['zrange', sorted, 0, 0],
     ['zrangebyscore', sorted, 0, 1],
     ['zrem', sorted, 'tried'],
-    ['set', text, 1, 'PX', keptMs],
-    ['pexpire', text, keptMs],
+    ['set', text, 1, 'PX', selfTestKeyMs],
+    ['pexpire', text, selfTestKeyMs],
     ['exists', text],
     ['time'],
-  ];
-  const denials: string[] = [];
-  for (const [command, ...args] of tries) {
-    await redis.call(command, ...args).catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) denials.push(`${command}: ${message.slice('NOPERM '.length)}`);
-    });
-  }
-  if (denials.length > 0) throw new Error(`NOPERM ${denials.join('; ')}`);
+  ]);
 }

@@ -13,6 +13,16 @@ export type Broadcast =
       /** The id of a member that does not get it. */
       readonly except?: string | undefined;
     }
+  /** Any event with any arguments, for members to be sent as Socket.IO's `emit` sends it. */
+  | {
+      readonly kind: 'emit';
+      readonly event: string;
+      readonly args: readonly unknown[];
+      /** What is binary in the arguments, in base64. */
+      readonly attachments?: readonly string[] | undefined;
+      /** The id of a member that does not get it. */
+      readonly except?: string | undefined;
+    }
   /** Who is not to be in the room any more. */
   | { readonly kind: 'expel'; readonly subject: string }
   /** The log says now that messages are lost: it is to be read. */
@@ -32,11 +42,25 @@ const reservedEvents = [
   'removeListener',
 ];
 
+/** Whether an event's name may be sent: clients take the others for their transport's own. */
+export function isEventName(name: string): boolean {
+  return !reservedEvents.includes(name);
+}
+
+const eventName = z.string().refine(isEventName, 'belongs to the transport');
+
 const broadcastSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('event'),
-    event: z.string().refine((name) => !reservedEvents.includes(name), 'belongs to the transport'),
+    event: eventName,
     payload: z.unknown(),
+    except: z.string().optional(),
+  }),
+  z.object({
+    kind: z.literal('emit'),
+    event: eventName,
+    args: z.array(z.unknown()),
+    attachments: z.array(z.string()).optional(),
     except: z.string().optional(),
   }),
   z.object({ kind: z.literal('expel'), subject: z.string() }),

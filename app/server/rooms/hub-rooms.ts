@@ -1,10 +1,12 @@
-import type { ErrorCode, Position } from '../../protocol/hub.ts';
+import type { ErrorCode, Message, Position } from '../../protocol/hub.ts';
 import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
 import { isName, longestId, longestRoom, longestSubject, nameRule } from '../../protocol/text.ts';
+import { attach, detach } from './attachments.ts';
 import { bodyOf } from './body.ts';
+import { isEventName } from './broadcast.ts';
 import { countAppend, createRoomCounters, type RoomCounters } from './counters.ts';
 import type { NewRoom, Page, Precondition, Rejected } from './log/log.ts';
-import { type Member, offerTo } from './member.ts';
+import { deliverTo, type Member, offerTo } from './member.ts';
 import type { Authorize } from './membership/authorize.ts';
 import { MembershipEnforcement } from './membership/enforcement.ts';
 import type { MemberRates } from './membership/member-rates.ts';
@@ -28,6 +30,11 @@ export interface HubRoomsOptions<M extends Member> {
   readonly reauthorizeEveryMs?: number | undefined;
   /** The write-through to where history is kept. @default nothing is kept beyond the log */
   readonly writeThrough?: WriteThrough | undefined;
+  /**
+   * Notified of each message that is appended on this instance, once; not of `publishIf`. It must not throw.
+   * @default nobody is
+   */
+  readonly onAppended?: ((message: () => Message) => void) | undefined;
   /** How much of what a member may ask for in a time. @default as much as it likes */
   readonly rates?: MemberRates<M> | undefined;
   /** What one connection may take. @default no bounds beside the transport's */
@@ -88,6 +95,16 @@ export interface HubRooms<M extends Member = Member> {
    */
   broadcast(room: string, event: string, payload: unknown, except?: string): void;
   /**
+   * Emits any event with any arguments to the members on all instances, behind all that they were sent before: at most
+   * once, and not kept. While Redis is away it reaches the members on this instance.
+   *
+   * @param except the id of a member that does not get it
+   * @throws TypeError for a name that belongs to the transports, BodyError for arguments that are nested too deep
+   */
+  emit(room: string, event: string, args: readonly unknown[], except?: string): void;
+  /** The room's members on this instance. */
+  membersHere(room: string): ReadonlySet<M>;
+  /**
    * Ends a subject's membership on all instances, at once. `authorize` must say no from now on, or it comes
    * back; and should this not reach an instance, its next look at all members does.
    */
@@ -133,6 +150,17 @@ export function openRooms<M extends Member>(options: HubRoomsOptions<M>): Served
     },
     broadcast: (room, event, payload, except) =>
       broker.broadcast(room, { kind: 'event', event, payload, ...(except !== undefined && { except }) }),
+    emit: (room, event, args, except) => {
+      assertEventName(event);
+      const { values, attachments } = detach(args);
+      const inBase64 = attachments.map((bytes) => bytes.toString('base64'));
+      broker.broadcast(room, {
+        ...{ kind: 'emit', event, args: values },
+        ...(inBase64.length > 0 && { attachments: inBase64 }),
+        ...(except !== undefined && { except }),
+      });
+    },
+    membersHere: (room) => rooms.find(room)?.members ?? new Set(),
     expel: (room, subject) => broker.broadcast(room, { kind: 'expel', subject }),
     expelHere: (name, subjects) => {
       const room = rooms.find(name);
@@ -165,6 +193,14 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
         offerTo(without(room.members, broadcast.except), (format) =>
           format.event(broadcast.event, broadcast.payload),
         );
+      if (broadcast.kind === 'emit') {
+        const { event, args, attachments = [], except } = broadcast;
+        const whole = attach(
+          args,
+          attachments.map((text) => Buffer.from(text, 'base64')),
+        );
+        deliverTo(without(room.members, except), (format) => format.event(event, ...whole));
+      }
     },
   };
   const rooms = new Rooms<M>(context, options.membership, rates);
@@ -177,6 +213,7 @@ function build<M extends Member>(options: HubRoomsOptions<M>, counters: RoomCoun
     authorize,
     counters,
     writeThrough: options.writeThrough,
+    onAppended: options.onAppended,
     rates,
     limits: options.limits ?? { rooms: Number.POSITIVE_INFINITY, bodyBytes: Number.POSITIVE_INFINITY },
   });
@@ -233,6 +270,12 @@ async function append<M extends Member>(
   assertName('from', from, longestSubject);
   if (id !== undefined) assertName('id', id, longestId);
   return methods.append({ room, id, age, subject: from, text }, body);
+}
+
+/** @throws TypeError */
+export function assertEventName(event: string): void {
+  if (!isEventName(event))
+    throw new TypeError(`an event must not have a name of the transports, got: ${event}`);
 }
 
 /** @throws TypeError */

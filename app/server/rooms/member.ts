@@ -17,7 +17,7 @@ export interface Member {
   /** Writes a frame of its format now, or not at all. */
   offer(frame: Frame): void;
   /** Sends an event to it alone, behind all that it was sent before. */
-  send(event: string, payload: unknown): void;
+  send(event: string, ...args: readonly unknown[]): void;
   /** Ends its connection at once, and drops what waits. Its client comes back by itself. */
   terminate(): void;
 }
@@ -26,7 +26,7 @@ export interface Member {
 export interface FrameFormat {
   /** @param text a message of a room, as JSON in UTF-8 */
   message(text: Buffer): Frame;
-  event(name: string, payload: unknown): Frame;
+  event(name: string, ...args: readonly unknown[]): Frame;
 }
 
 /** A message or an event as a transport writes it: built once, and given to each member of its format. */

@@ -44,6 +44,8 @@ export interface RoomMethodsOptions<M extends Member> {
   readonly authorize: Authorize<M>;
   readonly counters: RoomCounters;
   readonly writeThrough: WriteThrough | undefined;
+  /** Notified of each message that was appended here, once. @default nobody is */
+  readonly onAppended?: ((message: () => Message) => void) | undefined;
   readonly rates: MemberRates<M> | undefined;
   readonly limits: MemberLimits;
 }
@@ -127,7 +129,7 @@ export class RoomMethods<M extends Member> {
     const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
     const rest = messageRest(said.id, said.from, said.at, text);
     const request = { room, subject, rest, newRoom, ...(id === undefined ? {} : { id, age }) };
-    const { log, counters, writeThrough } = this.#options;
+    const { log, counters, writeThrough, onAppended } = this.#options;
     try {
       if (id !== undefined && age > log.idWindowMs * safePartOfWindow) {
         throw new ExpiredIdError('it was first sent so long ago that it may have been published since');
@@ -135,6 +137,7 @@ export class RoomMethods<M extends Member> {
       const { epoch, offset, repeated } = await log.append(request);
       if (writeThrough) await writeOrDoubt(writeThrough, { room, epoch, offset, ...said, body: body() });
       countAppended(counters, repeated);
+      if (onAppended && !repeated) onAppended(() => ({ room, epoch, offset, ...said, body: body() }));
       return { epoch, offset };
     } catch (error) {
       countFailedAppend(counters, error);

@@ -1,3 +1,4 @@
+import { withBase64 } from '../rooms/attachments.ts';
 import type { Frame, FrameFormat } from '../rooms/member.ts';
 import { jsonProtocol } from './protocol/json.ts';
 import { JsonText } from './protocol/json-text.ts';
@@ -23,17 +24,18 @@ const behindMessage = Buffer.from([0x5d, 0x7d, recordSeparator]);
 /** The message's text goes out as it stands in the log. */
 const jsonFormat: FrameFormat = {
   message: (text) => new RecordFrame(Buffer.concat([beforeMessage, text, behindMessage])),
-  event: (name, payload) =>
-    new RecordFrame(jsonProtocol.encode({ type: 1, target: name, arguments: [payload] })),
+  event: (name, ...args) =>
+    new RecordFrame(jsonProtocol.encode({ type: 1, target: name, arguments: [...withBase64(args)] })),
 };
 
 const messagePackFormat: FrameFormat = {
   message: (text) => invocation('message', text.toString()),
-  event: (name, payload) => invocation(name, JSON.stringify(payload ?? null)),
+  event: (name, ...args) => invocation(name, ...withBase64(args).map((arg) => JSON.stringify(arg ?? null))),
 };
 
-function invocation(target: string, text: string): RecordFrame {
-  return new RecordFrame(messagePackProtocol.encode({ type: 1, target, arguments: [new JsonText(text)] }));
+function invocation(target: string, ...texts: readonly string[]): RecordFrame {
+  const args = texts.map((text) => new JsonText(text));
+  return new RecordFrame(messagePackProtocol.encode({ type: 1, target, arguments: args }));
 }
 
 /** One format for each encoding, whatever transport carries it. */

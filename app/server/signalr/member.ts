@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Identity } from '../auth/identity.ts';
 import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
 import type { HubMember } from '../hubs/member.ts';
+import { withBase64 } from '../rooms/attachments.ts';
 import type { FrameFormat } from '../rooms/member.ts';
-import type { SignalRConnection } from './connection.ts';
 import { formatOf, type RecordFrame } from './frames.ts';
+import type { SignalRConnection } from './hub.ts';
 import { jsonProtocol } from './protocol/json.ts';
 
 /** A connection whose handshake is done, as a member of its hub's rooms. */
@@ -51,8 +52,12 @@ export class SignalRMember implements HubMember {
     if (this.#connection.waitingBytes <= mostBeforeEvent) this.#connection.write(record);
   }
 
-  send(event: string, payload: unknown): void {
-    this.#connection.send(event, payload);
+  send(event: string, ...args: readonly unknown[]): void {
+    this.#connection.send(event, ...withBase64(args));
+  }
+
+  async request(event: string, args: readonly unknown[], timeoutMs: number): Promise<readonly unknown[]> {
+    return [await this.#connection.invoke(event, withBase64(args), timeoutMs)];
   }
 
   terminate(): void {

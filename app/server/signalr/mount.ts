@@ -99,7 +99,7 @@ function corsHeadersOf(request: IncomingMessage, origins: OriginRules): Record<s
   }
   const { origin } = request.headers;
   if (origin === undefined) return { vary: 'Origin' };
-  // Clients send credentials unless they are told not to, and a browser takes no `*` then. No cookie says who anybody is.
+  // Clients send credentials by default, and a browser takes no `*` then. No cookie says who anybody is.
   return {
     vary: 'Origin',
     'access-control-allow-origin': origin,

@@ -1,7 +1,9 @@
+import type { EventHandler } from '../hubs/event-handler.ts';
 import type { HubMember } from '../hubs/member.ts';
 import type { StreamHandler } from '../hubs/methods.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { longestWayMs, watchStalls } from '../process/stall-watch.ts';
+import { withBase64 } from '../rooms/attachments.ts';
 import {
   type Handler,
   type Parameter,
@@ -10,8 +12,7 @@ import {
   type RequestText,
   RpcError,
 } from '../rooms/rpc.ts';
-import type { SignalRConnection } from './connection.ts';
-import { HubError, type SignalRHub, type SignalRMethod } from './hub.ts';
+import { HubError, type SignalRConnection, type SignalRHub, type SignalRMethod } from './hub.ts';
 import { SignalRMember } from './member.ts';
 import { JsonText, jsonOf, NoJsonError } from './protocol/json-text.ts';
 
@@ -45,8 +46,11 @@ export function serveHub(hub: OpenHub): ServedHub {
   const endStallWatch = watchStalls(longestWayMs(hub.idWindowMs), () => {
     for (const connection of [...members.keys()]) connection.terminate();
   });
+  const { events } = hub;
   return {
-    find: (target) => methods.get(target.toLowerCase()),
+    find: (target) =>
+      methods.get(target.toLowerCase()) ??
+      (events && eventOf(events, target, (connection) => members.get(connection))),
     connected: (connection) => {
       const member = new SignalRMember(connection);
       members.set(connection, member);
@@ -77,6 +81,24 @@ function invocationOf(
       if (!member) throw new HubError('unavailable: the connection has ended');
       const { request, text } = requestOf(handler.parameters, args, json);
       return resultOf(await handler.reply(member, request, text));
+    },
+  };
+}
+
+/** Whatever is no method is an event, with the arguments that it has. */
+function eventOf(
+  events: EventHandler,
+  event: string,
+  memberOf: (connection: SignalRConnection) => HubMember | undefined,
+): SignalRMethod {
+  return {
+    kind: 'invocation',
+    run: async (connection, args) => {
+      const member = memberOf(connection);
+      if (!member) throw new HubError('unavailable: the connection has ended');
+      const reply = await events.reply(member, event, args);
+      if (reply.ok) return withBase64(reply.values)[0];
+      throw new HubError(`${reply.error.code}: ${reply.error.message}`);
     },
   };
 }

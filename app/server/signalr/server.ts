@@ -1,16 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
-import { AuthenticationError } from '../auth/errors.ts';
-import type { Identity } from '../auth/identity.ts';
 import { relayedBy } from '../net/relayed.ts';
 import type { Relay } from '../relay/relay.ts';
-import { readBody } from '../relay/request-exchange.ts';
 import type { SigningKeys } from '../relay/signing-keys.ts';
-import type { SignalRConnection } from './connection.ts';
-import { type ConnectionClaims, createConnectionId, hashOfSubject, readToken } from './connection-token.ts';
-import type { SignalRHub } from './hub.ts';
-import { negotiate } from './negotiate.ts';
+import { type ConnectionClaims, readToken } from './connection/connection-token.ts';
+import { Sessions, type SessionsOptions } from './connection/sessions.ts';
+import type { SignalRConnection, SignalRHub } from './hub.ts';
+import { HttpTransports } from './requests/http-transports.ts';
+import { negotiate } from './requests/negotiate.ts';
+import { Newcomers, type NewcomersOptions } from './requests/newcomers.ts';
 import {
   answer,
   answerJson,
@@ -20,36 +18,20 @@ import {
   leaving,
   refuse,
   refuseUpgrade,
-  unknownConnection,
-} from './replies.ts';
-import { type HubRequest, readRequest, tokenOf, wantsEventStream } from './request.ts';
-import { type Newcomer, type Session, Sessions, type SessionsOptions } from './sessions.ts';
-import { type LongPollingTimes, LongPollingTransport, longPollingTimes } from './transports/long-polling.ts';
-import { ServerSentEventsTransport } from './transports/server-sent-events.ts';
-import { WebSocketTransport } from './transports/web-socket.ts';
+} from './requests/replies.ts';
+import { type HubRequest, readRequest } from './requests/request.ts';
+import { type Upgrade, WebSockets } from './requests/web-sockets.ts';
+import type { LongPollingTimes } from './transports/long-polling.ts';
 
-export interface SignalRServerOptions extends SessionsOptions {
+export interface SignalRServerOptions extends SessionsOptions, NewcomersOptions {
   readonly instance: string;
   readonly keys: SigningKeys;
   /** Leads to the instances that hold other sessions. @default there are no others */
   readonly relay?: Relay | undefined;
   /** By their paths, such as `/chathub`. */
   readonly hubs: ReadonlyMap<string, SignalRHub>;
-  /**
-   * Who a token is of; undefined where nobody is authenticated.
-   * @throws AuthenticationError (or rejects with it)
-   */
-  readonly authenticate: (token: string | undefined) => Identity | undefined | Promise<Identity | undefined>;
-  /**
-   * Looks at each negotiation and at whatever is to become a connection: a token that was negotiated once may come
-   * again and again. @returns undefined: it may go on. @default all may
-   */
-  readonly refuse?: (request: IncomingMessage) => ErrorReply | undefined;
   /** CORS headers for the page that asks; undefined: pages of this origin may not. */
   readonly cors: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined;
-  readonly addressOf: (request: IncomingMessage) => string;
-  /** Whether this instance takes new connections; while not, it negotiates for others. @default it does */
-  readonly takesClients?: () => boolean;
   /** Another instance that takes new connections. @default none is known */
   readonly elsewhere?: () => string | undefined;
   readonly longPolling?: Partial<LongPollingTimes>;
@@ -57,25 +39,12 @@ export interface SignalRServerOptions extends SessionsOptions {
 
 /** Several messages may come in one frame or body. */
 const messagesOfABody = 4;
-/** A token leads to a new connection for so long, in seconds. */
-const firstUseSeconds = 60;
 
 const corsHeaders = {
   'access-control-allow-headers': 'authorization,content-type,x-requested-with,x-signalr-user-agent',
   'access-control-allow-methods': 'GET,POST,DELETE,OPTIONS',
   'access-control-max-age': '600',
 };
-
-interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-}
-
-/** Undefined: nobody is authenticated. */
-interface Known {
-  readonly known: Identity | undefined;
-}
 
 /**
  * Serves hubs to SignalR's clients: negotiation, WebSockets, Server-Sent Events and long polling. A connection's token
@@ -84,22 +53,29 @@ interface Known {
 export class SignalRServer implements Iterable<SignalRConnection> {
   readonly #options: SignalRServerOptions;
   readonly #sessions: Sessions;
-  readonly #webSockets: WebSocketServer;
+  readonly #newcomers: Newcomers;
+  readonly #http: HttpTransports;
+  readonly #webSockets: WebSockets;
+  /** Bytes. */
+  readonly #largestBody: number;
 
   constructor(options: SignalRServerOptions) {
+    const { instance, keys, listener, longPolling, largestMessage } = options;
+    const sessions = new Sessions(options);
+    const newcomers = new Newcomers(options, sessions);
+    const largestBody = largestMessage * messagesOfABody;
     this.#options = options;
-    this.#sessions = new Sessions(options);
-    const { listener, largestMessage } = options;
-    this.#webSockets = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: largestMessage * messagesOfABody,
-    });
-    // A handshake that ws itself refuses, for a bad key or version.
-    this.#webSockets.on('wsClientError', (_error, socket) => {
-      listener?.handshakeFailed('websocket', 'malformed');
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    this.#sessions = sessions;
+    this.#newcomers = newcomers;
+    this.#largestBody = largestBody;
+    this.#http = new HttpTransports({ sessions, newcomers, largestBody, longPolling });
+    this.#webSockets = new WebSockets({
+      instance,
+      keys,
+      sessions,
+      newcomers,
+      listener,
+      largestFrame: largestBody,
     });
   }
 
@@ -164,8 +140,10 @@ export class SignalRServer implements Iterable<SignalRConnection> {
   }
 
   async #answer(asked: HubRequest, response: ServerResponse): Promise<void> {
-    const { request, query, isNegotiation } = asked;
-    const claims = isNegotiation ? undefined : await this.#claimsOf(asked);
+    const { request, query, path, isNegotiation } = asked;
+    const claims = isNegotiation
+      ? undefined
+      : await readToken(query.get('id') ?? '', path, this.#options.keys);
     const other = claims && this.#holderElsewhere(claims, request);
     if (other !== undefined && request.method !== 'OPTIONS') {
       if (await this.#options.relay?.forward(request, response, other, this.#largestBody)) return;
@@ -178,7 +156,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     if (isNegotiation) return this.#negotiate(asked, response);
     if (!query.get('id')) return answer(response, 400, 'Connection ID required');
     if (!claims || other !== undefined) return gone(request, response);
-    await this.#serve(asked, claims, response);
+    await this.#http.serve(asked, claims, response);
   }
 
   #countFailure({ statusCode }: ServerResponse): void {
@@ -188,97 +166,20 @@ export class SignalRServer implements Iterable<SignalRConnection> {
   async #negotiate(asked: HubRequest, response: ServerResponse): Promise<void> {
     const { request } = asked;
     if (request.method !== 'POST') return answer(response, 405);
-    const refusal = this.#options.refuse?.(request);
+    const refusal = this.#newcomers.refuse(request);
     if (refusal) return refuse(response, refusal);
-    const identity = await this.#authenticate(asked, 'negotiation');
+    const identity = await this.#newcomers.authenticate(asked, 'negotiation');
     if ('status' in identity) return refuse(response, identity);
     const { keys, instance } = this.#options;
-    const holder = this.#takesClients ? instance : (this.#options.elsewhere?.() ?? instance);
+    const holder = this.#newcomers.areTaken ? instance : (this.#options.elsewhere?.() ?? instance);
     answerJson(response, await negotiate(asked, identity.known, { keys, instance: holder }));
-  }
-
-  async #serve(asked: HubRequest, claims: ConnectionClaims, response: ServerResponse): Promise<void> {
-    const { request } = asked;
-    const session = this.#sessions.find(claims);
-    const isPolling = session?.transport instanceof LongPollingTransport;
-    const reads = request.method === 'GET' || request.method === 'DELETE';
-    // A client in Python polls without its token: in a session that lives, the id is proof enough.
-    if (!(isPolling && reads && tokenOf(asked) === undefined)) {
-      const identity = await this.#authenticate(asked, claims.connectionId);
-      if ('status' in identity) return refuse(response, identity);
-      const { known } = identity;
-      if (hashOfSubject(known?.subject) !== claims.subjectHash) return gone(request, response);
-      if (!session && request.method === 'GET') {
-        return this.#open(request, this.#newcomer(asked, claims, known), response);
-      }
-    }
-    if (!session) return gone(request, response);
-    await this.#continue(request, session, response);
-  }
-
-  #open(request: IncomingMessage, newcomer: Newcomer, response: ServerResponse): void {
-    if (!isFresh(newcomer.claims) || !this.#takesClients) return void gone(request, response);
-    const refusal = this.#options.refuse?.(request) ?? this.#admit(newcomer);
-    if (refusal) return void refuse(response, refusal);
-    if (wantsEventStream(request)) {
-      const { connection } = this.#sessions.open(newcomer, new ServerSentEventsTransport(response));
-      response.once('close', () => connection.transportClosed());
-      return;
-    }
-    const transport = new LongPollingTransport(() => connection.terminate('ping timeout'), {
-      ...longPollingTimes,
-      ...this.#options.longPolling,
-    });
-    const { connection } = this.#sessions.open(newcomer, transport);
-    transport.poll(request, response);
-  }
-
-  async #continue(
-    request: IncomingMessage,
-    { connection, transport }: Session,
-    response: ServerResponse,
-  ): Promise<void> {
-    switch (request.method) {
-      case 'GET':
-        if (transport instanceof LongPollingTransport) return transport.poll(request, response);
-        return answer(response, wantsEventStream(request) && transport.name === 'sse' ? 409 : 400);
-      case 'POST': {
-        if (transport.name === 'websocket') return answer(response, 405);
-        const body = await readBody(request, this.#largestBody);
-        if (!body) return void response.writeHead(413, { connection: 'close' }).end();
-        // The client waits for this answer before it sends more, whatever its messages bring about.
-        answer(response, 200);
-        return this.#sessions.received(connection, body);
-      }
-      case 'DELETE':
-        if (!(transport instanceof LongPollingTransport)) return answer(response, 400);
-        answer(response, 202);
-        connection.transportClosed();
-        return transport.destroy();
-      default:
-        answer(response, 405);
-    }
   }
 
   /** @returns why not; undefined when the socket is taken care of */
   async #upgrade(asked: HubRequest, upgrade: Upgrade): Promise<ErrorReply | undefined> {
-    const { request, query, path } = asked;
-    if (!this.#takesClients) return (await this.#upgradeElsewhere(upgrade)) ? undefined : leaving;
-    if (!this.#options.cors(request)) return foreignOrigin;
-    const refusal = this.#options.refuse?.(request);
-    if (refusal) return refusal;
-    const negotiated = query.get('id') === null ? undefined : await this.#claimsOf(asked);
-    const identity = await this.#authenticate(asked, negotiated?.connectionId ?? 'upgrade');
-    if ('status' in identity) return identity;
-    const { known } = identity;
-    const subjectHash = hashOfSubject(known?.subject);
-    const claims = query.get('id') === null ? this.#newClaims(path, subjectHash) : negotiated;
-    if (!claims || claims.subjectHash !== subjectHash || !isFresh(claims)) return unknownConnection;
-    if (upgrade.socket.destroyed) return undefined;
-    const newcomer = this.#newcomer(asked, claims, known);
-    const full = this.#admit(newcomer);
-    if (!full) this.#accept(newcomer, upgrade);
-    return full;
+    if (!this.#newcomers.areTaken) return (await this.#upgradeElsewhere(upgrade)) ? undefined : leaving;
+    if (!this.#options.cors(asked.request)) return foreignOrigin;
+    return this.#webSockets.upgrade(asked, upgrade);
   }
 
   async #upgradeElsewhere({ request, socket, head }: Upgrade): Promise<boolean> {
@@ -288,91 +189,10 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     return relay.forwardUpgrade(request, socket, head, other);
   }
 
-  #accept(newcomer: Newcomer, { request, socket, head }: Upgrade): void {
-    const sessions = this.#sessions;
-    let isOpen = false;
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      isOpen = true;
-      const { connection } = sessions.open(newcomer, new WebSocketTransport(webSocket));
-      const onControlFrame = () => sessions.controlFrame(connection);
-      webSocket.on('message', (data) => sessions.received(connection, data as Buffer));
-      webSocket.on('ping', onControlFrame);
-      webSocket.on('pong', onControlFrame);
-      // What is no WebSocket any more is closed by its library.
-      webSocket.on('error', () => undefined);
-      webSocket.once('close', () => connection.transportClosed());
-    });
-    if (!isOpen) sessions.release(newcomer);
-  }
-
-  #newcomer(
-    { request, hub }: HubRequest,
-    claims: ConnectionClaims,
-    identity: Identity | undefined,
-  ): Newcomer {
-    return { claims, identity, hub, address: this.#options.addressOf(request) };
-  }
-
-  /** @returns why not. Who is admitted must be opened or released */
-  #admit(newcomer: Newcomer): ErrorReply | undefined {
-    try {
-      this.#sessions.admit(newcomer);
-      return undefined;
-    } catch (error) {
-      return refusalOf(error, newcomer.hub, newcomer.claims.connectionId);
-    }
-  }
-
-  get #largestBody(): number {
-    return this.#options.largestMessage * messagesOfABody;
-  }
-
-  get #takesClients(): boolean {
-    return this.#options.takesClients?.() ?? true;
-  }
-
   /** Server-Sent Events and polls are served by the instance of their token; a WebSocket by any. */
   #holderElsewhere({ instance }: ConnectionClaims, request: IncomingMessage): string | undefined {
     return instance === this.#options.instance || relayedBy(request) ? undefined : instance;
   }
-
-  #claimsOf({ query, path }: HubRequest): Promise<ConnectionClaims | undefined> {
-    return readToken(query.get('id') ?? '', path, this.#options.keys);
-  }
-
-  /** Of a client that did not negotiate. */
-  #newClaims(hub: string, subjectHash: string): ConnectionClaims {
-    return {
-      connectionId: createConnectionId(),
-      instance: this.#options.instance,
-      hub,
-      subjectHash,
-      issuedAt: Math.floor(Date.now() / 1_000),
-    };
-  }
-
-  /** @param connection for the log */
-  async #authenticate(asked: HubRequest, connection: string): Promise<Known | ErrorReply> {
-    try {
-      return { known: await this.#options.authenticate(tokenOf(asked)) };
-    } catch (error) {
-      return refusalOf(error, asked.hub, connection);
-    }
-  }
-}
-
-function isFresh({ issuedAt }: ConnectionClaims): boolean {
-  return Math.abs(Date.now() / 1_000 - issuedAt) <= firstUseSeconds;
-}
-
-/** Of a token that is not taken, or of a fault of ours, of which the client is told nothing. */
-function refusalOf(error: unknown, hub: SignalRHub, connection: string): ErrorReply {
-  if (error instanceof AuthenticationError) {
-    hub.refused?.(error, error.code, connection);
-    return { status: error.code === 'unavailable' ? 503 : 401, message: error.message };
-  }
-  hub.refused?.(error as Error, 'unavailable', connection);
-  return { status: 503, message: 'the service failed to authenticate this; its log says why' };
 }
 
 /** What metrics call the failures of a handshake. */

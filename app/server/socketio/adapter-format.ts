@@ -16,23 +16,23 @@ export class AdapterFormat implements SocketFormat {
     return this.event('message', JSON.parse(text.toString()));
   }
 
-  event(name: string, payload: unknown): SocketFrame {
-    return new AdapterFrame(this.#namespace, name, payload);
+  event(name: string, ...args: readonly unknown[]): SocketFrame {
+    return new AdapterFrame(this.#namespace, name, args);
   }
 }
 
 /** Collects who is to be sent to, and sends to all of them together. */
-class AdapterFrame implements SocketFrame {
+export class AdapterFrame implements SocketFrame {
   readonly #namespace: Namespace;
   readonly #event: string;
-  readonly #payload: unknown;
+  readonly #args: readonly unknown[];
   #delivered: string[] = [];
   #offered: string[] = [];
 
-  constructor(namespace: Namespace, event: string, payload: unknown) {
+  constructor(namespace: Namespace, event: string, args: readonly unknown[]) {
     this.#namespace = namespace;
     this.#event = event;
-    this.#payload = payload;
+    this.#args = args;
   }
 
   deliverTo({ id }: SocketMember): void {
@@ -45,8 +45,8 @@ class AdapterFrame implements SocketFrame {
 
   flush(): void {
     const { local } = this.#namespace;
-    if (this.#delivered.length > 0) local.to(this.#delivered).emit(this.#event, this.#payload);
-    if (this.#offered.length > 0) local.to(this.#offered).volatile.emit(this.#event, this.#payload);
+    if (this.#delivered.length > 0) local.to(this.#delivered).emit(this.#event, ...this.#args);
+    if (this.#offered.length > 0) local.to(this.#offered).volatile.emit(this.#event, ...this.#args);
     this.#delivered = [];
     this.#offered = [];
   }

@@ -1,4 +1,7 @@
+import type { Namespace } from 'socket.io';
 import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
+import { hasBinary } from '../rooms/attachments.ts';
+import { AdapterFrame } from './adapter-format.ts';
 import { freeTcpSocket, internalsOf } from './engine/internals.ts';
 import { mayWrite } from './engine/slow-consumer.ts';
 import { headerLengthOf, textFrame, writeHeader } from './frame.ts';
@@ -12,13 +15,12 @@ const closeBracket = 0x5d;
  * served through the engine, in order.
  */
 export class DirectFormat implements SocketFormat {
-  readonly #namespace: string;
+  readonly #namespace: Namespace;
   readonly #prefix: Buffer;
 
-  /** @param namespace for example `/chat` */
-  constructor(namespace: string) {
+  constructor(namespace: Namespace) {
     this.#namespace = namespace;
-    this.#prefix = Buffer.from(messagePrefix(namespace));
+    this.#prefix = Buffer.from(messagePrefix(namespace.name));
   }
 
   message(text: Buffer): SocketFrame {
@@ -31,8 +33,10 @@ export class DirectFormat implements SocketFormat {
     return new DirectFrame(bytes, start);
   }
 
-  event(name: string, payload: unknown): SocketFrame {
-    const packet = eventPacket(this.#namespace, name, payload);
+  event(name: string, ...args: readonly unknown[]): SocketFrame {
+    // It takes several packets, which nothing may come between.
+    if (hasBinary(args)) return new AdapterFrame(this.#namespace, name, args);
+    const packet = eventPacket(this.#namespace.name, name, args);
     return new DirectFrame(textFrame(packet), headerLengthOf(Buffer.byteLength(packet)));
   }
 }

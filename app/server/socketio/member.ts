@@ -6,7 +6,7 @@ import { waitingBytes } from './engine/slow-consumer.ts';
 /** How the sockets of a namespace are written to. */
 export interface SocketFormat extends FrameFormat {
   message(text: Buffer): SocketFrame;
-  event(name: string, payload: unknown): SocketFrame;
+  event(name: string, ...args: readonly unknown[]): SocketFrame;
 }
 
 /** Writes itself: a socket's member is given frames of its own format alone. */
@@ -49,8 +49,8 @@ export class SocketMember implements Member {
     frame.offerTo(this);
   }
 
-  send(event: string, payload: unknown): void {
-    this.socket.emit(event, payload);
+  send(event: string, ...args: readonly unknown[]): void {
+    this.socket.emit(event, ...args);
   }
 
   terminate(): void {

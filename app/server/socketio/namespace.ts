@@ -1,4 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
+import type { ErrorReply } from '../../protocol/hub.ts';
 import { longestWayMs, watchStalls } from '../process/stall-watch.ts';
 import type { Handler } from '../rooms/rpc.ts';
 import { AdapterFormat } from './adapter-format.ts';
@@ -23,6 +24,8 @@ export interface ServedNamespace<M extends SocketMember> {
   readonly fanout: FanoutKind;
   /** What its sockets may ask, by the event's name. */
   readonly handlers: ReadonlyMap<string, Handler<M>>;
+  /** Serves all other events. @default they are left out */
+  readonly events?: AnyEventHandler<M> | undefined;
   readonly maxWaitingBytes: number;
   readonly slimConnections: boolean;
   /** Milliseconds for which a repeated id is answered with the first one's position. */
@@ -32,6 +35,18 @@ export interface ServedNamespace<M extends SocketMember> {
   left(member: M, reason: string): void;
   /** A connection was ended, for its client does not read what it is sent. */
   onSlow(): void;
+}
+
+/** Serves events by whatever name. */
+export interface AnyEventHandler<M extends SocketMember> {
+  /** Never rejects. */
+  reply(
+    member: M,
+    event: string,
+    args: readonly unknown[],
+  ): Promise<{ readonly ok: true; readonly values: readonly unknown[] } | ErrorReply>;
+  /** Reports a fault, such as a value that can't be sent. @returns what the sender gets */
+  failed(fault: Error, member: M): ErrorReply;
 }
 
 /**
@@ -44,11 +59,12 @@ export interface ServedNamespace<M extends SocketMember> {
  */
 export function serveNamespace<M extends SocketMember>(served: ServedNamespace<M>): () => void {
   const { namespace, fanout, maxWaitingBytes, slimConnections, onSlow } = served;
-  const format = fanout === 'adapter' ? new AdapterFormat(namespace) : new DirectFormat(namespace.name);
+  const format = fanout === 'adapter' ? new AdapterFormat(namespace) : new DirectFormat(namespace);
   const listeners = Array.from(
     served.handlers,
     ([event, handler]) => [event, listenerOf<M>(handler)] as const,
   );
+  const onAny = served.events && anyListenerOf<M>(served.events, served.handlers);
   function onDisconnect(this: Socket, reason: string) {
     served.left(memberOf(this) as M, reason);
   }
@@ -60,6 +76,7 @@ export function serveNamespace<M extends SocketMember>(served: ServedNamespace<M
     if (fanout === 'direct') exposePacketIds(socket);
     if (slimConnections) slimConnection(socket);
     for (const [event, listener] of listeners) socket.on(event, listener);
+    if (onAny) socket.onAny(onAny);
     socket.on('disconnect', onDisconnect);
     served.entered(member);
   };
@@ -84,6 +101,26 @@ function listenerOf<M extends SocketMember>(handler: Handler<M>) {
       sendReply(this, acknowledge, reply);
     } catch (fault) {
       sendReply(this, acknowledge, handler.failed(fault as Error, member, request));
+    }
+  };
+}
+
+/** What other listeners serve is theirs. */
+function anyListenerOf<M extends SocketMember>(
+  events: AnyEventHandler<M>,
+  handlers: ReadonlyMap<string, unknown>,
+) {
+  return async function (this: Socket, event: unknown, ...parts: unknown[]): Promise<void> {
+    const name = String(event);
+    if (handlers.has(name)) return;
+    const acknowledge = typeof parts.at(-1) === 'function' ? (parts.pop() as Acknowledge) : undefined;
+    const member = memberOf(this) as M;
+    const reply = await events.reply(member, name, parts);
+    if (!acknowledge) return;
+    try {
+      acknowledge(...(reply.ok ? reply.values : [reply]));
+    } catch (fault) {
+      acknowledge(events.failed(fault as Error, member));
     }
   };
 }

@@ -8,9 +8,9 @@ export function messagePrefix(namespace: string): string {
   return `${eventHead(namespace)}["message",`;
 }
 
-/** The text of any `emit(event, payload)` without binary. */
-export function eventPacket(namespace: string, event: string, payload: unknown): string {
-  return `${eventHead(namespace)}${JSON.stringify([event, payload])}`;
+/** The text of any `emit(event, …args)` without binary. */
+export function eventPacket(namespace: string, event: string, args: readonly unknown[]): string {
+  return `${eventHead(namespace)}${JSON.stringify([event, ...args])}`;
 }
 
 /** The text of a JSON reply to a client's event: `43/chat,7[{…}]`. 3 is Socket.IO's acknowledgement. */

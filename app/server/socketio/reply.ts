@@ -8,7 +8,7 @@ import { acknowledgement } from './packet.ts';
 
 /** Acknowledges one event: Socket.IO's own, which also tells which packet it is for where the socket says that. */
 export interface Acknowledge {
-  (reply: unknown): void;
+  (...values: readonly unknown[]): void;
   readonly packetId?: number;
 }
 

@@ -21,10 +21,27 @@ export interface ServeHubOptions {
   readonly trustedProxyHops?: number;
 }
 
-/** Serves a hub as a namespace of its name. @returns ends it, for sockets that come from then on */
+/**
+ * Serves each hub as a namespace. Every server has the namespace `/`; where that is no hub, clients are told so.
+ *
+ * @returns ends it, for sockets that come from then on
+ * @throws Error when two hubs have one namespace
+ */
+export function serveHubs(io: Server, hubs: readonly OpenHub[], options: ServeHubOptions): () => void {
+  const namespaces = new Set(hubs.map(({ namespace }) => namespace));
+  if (namespaces.size < hubs.length) throw new Error('two hubs have one namespace: give one of them another');
+  if (!namespaces.has('/'))
+    io.use((_socket, next) => next(new Error('connect to a hub: /chat, for example')));
+  const ends = hubs.map((hub) => serveHub(io, hub, options));
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+/** Serves a hub as a namespace. @returns ends it, for sockets that come from then on */
 export function serveHub(io: Server, hub: OpenHub, options: ServeHubOptions): () => void {
   const { authenticate, admit, entries, trustedProxyHops = 0 } = options;
-  const namespace = io.of(`/${hub.name}`);
+  const namespace = io.of(hub.namespace);
   const mayEnter = (identity: Identity, socket: Socket) => {
     admit?.(identity);
     entries?.admit(identity, socket);
@@ -36,6 +53,7 @@ export function serveHub(io: Server, hub: OpenHub, options: ServeHubOptions): ()
     namespace,
     fanout: 'direct',
     handlers: hub.handlers,
+    events: hub.events,
     maxWaitingBytes: mostWaitingBytes,
     slimConnections: true,
     idWindowMs: hub.idWindowMs,
@@ -64,6 +82,14 @@ class HubSocketMember extends SocketMember implements HubMember {
 
   get transport(): string {
     return this.connection.transport.name;
+  }
+
+  request(event: string, args: readonly unknown[], timeoutMs: number): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      const acknowledged = (error: Error | null, ...values: unknown[]) =>
+        error ? reject(error) : resolve(values);
+      this.socket.timeout(timeoutMs).emit(event, ...args, acknowledged);
+    });
   }
 
   /** Its transport: a client whose Socket.IO session is ended does not come back. */

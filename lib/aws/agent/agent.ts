@@ -13,6 +13,7 @@ import { liveKitPorts } from '../../../livekit/config/ports.ts';
 import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
 import { physicalName } from '../account/physical-name.ts';
 import { type CpuArchitecture, containerImage, runtimePlatform } from '../ecs/image.ts';
+import { logBytes } from '../ecs/log-bytes.ts';
 import {
   acknowledgeTaskDefinition,
   decryptAtStart,
@@ -195,7 +196,7 @@ export class Agent extends Construct implements TaskCount {
 
   /** Bytes of the log, which CloudWatch charges for. */
   metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.logGroup.metricIncomingBytes(props);
+    return logBytes(this.logGroup, props);
   }
 
   /** 1 while there are all tasks that there may be and more are needed. Undefined if they do not scale. */

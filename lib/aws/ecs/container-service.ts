@@ -19,6 +19,13 @@ import {
 } from './service-options.ts';
 
 export interface ContainerServiceProps extends TaskCount {
+  /**
+   * Name of the container in ECS, in log streams and in the description of the security group. It tells services of one
+   * stack apart.
+   * @default 'app'
+   */
+  readonly containerName?: string;
+
   readonly cluster: ecs.ICluster;
   readonly network: NetworkPlacement;
   readonly image: ecs.ContainerImage;
@@ -58,6 +65,12 @@ export interface ContainerServiceProps extends TaskCount {
   readonly secrets?: Readonly<Record<string, ecs.Secret>>;
 
   /**
+   * ARN of the customer's KMS key that encrypts those of `secrets` that the stack does not create.
+   * @default - AWS's own key
+   */
+  readonly secretsKmsKeyArn?: string;
+
+  /**
    * Allows a shell in tasks through ECS Exec. Its agent writes files, so the root file system is not read-only then.
    * @default false
    */
@@ -75,8 +88,7 @@ export interface ContainerServiceProps extends TaskCount {
   readonly encryptionKey?: kms.IKey;
 }
 
-/** Name of the container in ECS and in log streams. */
-const containerName = 'app';
+const defaultName = 'app';
 
 /** The longest time between SIGTERM and SIGKILL that Fargate allows. */
 const stopTimeout = Duration.seconds(120);
@@ -133,6 +145,7 @@ export class ContainerService
       memoryLimitMiB: props.memoryMiB,
       runtimePlatform: runtimePlatform(props.cpuArchitecture),
     });
+    const { containerName = defaultName } = props;
     task.addContainer(containerName, {
       image: props.image,
       // Any image can run as this user if its files are readable.
@@ -145,6 +158,7 @@ export class ContainerService
       logging: ecs.LogDrivers.awsLogs({ streamPrefix: containerName, logGroup: this.logGroup }),
     });
     decryptAtStart(task, props.encryptionKey?.keyArn);
+    decryptAtStart(task, props.secretsKmsKeyArn);
     acknowledgeTaskDefinition(task);
     return task;
   }
@@ -155,7 +169,7 @@ export class ContainerService
       cluster: props.cluster,
       taskDefinition: this.taskDefinition,
       vpcSubnets: props.network.taskSubnets,
-      securityGroups: [this.createSecurityGroup(props.network)],
+      securityGroups: [this.createSecurityGroup(props)],
       assignPublicIp: props.network.tasksHavePublicAddresses,
       // Without Redis, two tasks at once would be two separate systems: the old task stops before the new one starts.
       ...(!props.redis && { minHealthyPercent: 0, maxHealthyPercent: 100 }),
@@ -171,9 +185,9 @@ export class ContainerService
     return service;
   }
 
-  private createSecurityGroup({ vpc }: NetworkPlacement): ec2.SecurityGroup {
+  private createSecurityGroup({ network, containerName = defaultName }: ContainerServiceProps) {
     const group = new ec2.SecurityGroup(this, 'SecurityGroup', {
-      vpc,
+      vpc: network.vpc,
       description: `Tasks of ${containerName}: in from the load balancer, out to AWS and Redis`,
       allowAllOutbound: false,
     });

@@ -49,12 +49,17 @@ export function addressWithin({ internalBalancer, url, webSocketUrl }: Edge) {
  * Sends requests to a service, those of clients and those from inside.
  *
  * @returns the target group of clients
+ * @throws Error if the route is for host names that services do not see
  */
 export function routeFrom(
-  { balancer, internalBalancer }: Edge,
+  { balancer, internalBalancer, passesHost }: Edge,
   target: elbv2.IApplicationLoadBalancerTarget,
   route: RouteProps,
 ): elbv2.ApplicationTargetGroup {
+  if (route.hosts && !passesHost)
+    throw new Error(
+      `\`hosts\` must be left out behind CloudFront, which replaces the name that clients ask for, got: ${route.hosts.join(', ')}; take \`paths\`, or a \`domainName\` without CloudFront`,
+    );
   if (internalBalancer && internalBalancer !== balancer) internalBalancer.route(target, route);
   return balancer.route(target, route);
 }

@@ -27,10 +27,24 @@ export interface RouteProps {
   readonly name: string;
 
   /**
-   * Paths that are sent to this target, such as `/rtc*`.
+   * Paths that are sent to this target, such as `/rtc*`. A load balancer takes five paths and names in one route.
    * @default - every path that no other route takes
    */
   readonly paths?: readonly string[];
+
+  /**
+   * Host names that are sent to this target, such as `api.example.com`; with `paths`, only those paths of them. The
+   * certificate must cover them, and their DNS records lead to the load balancer. Behind CloudFront there is one name.
+   * @default - every name
+   */
+  readonly hosts?: readonly string[];
+
+  /**
+   * Place among the routes with `paths` or `hosts`, from 1 to 50,000; the lowest that matches counts. One of a service of
+   * your own is clear of those of the stack from 1,000 on, whatever else the stack gets.
+   * @default - behind the routes before it
+   */
+  readonly priority?: number;
 
   /** Port that the target listens on. */
   readonly port: number;
@@ -87,6 +101,10 @@ const priorityStep = 10;
 export class LoadBalancer extends Construct implements ec2.IConnectable {
   readonly connections: ec2.Connections;
   readonly resource: elbv2.ApplicationLoadBalancer;
+
+  /** Time after which a connection without traffic is closed. Services keep theirs alive for longer. */
+  readonly idleTimeout: Duration;
+
   private readonly props: LoadBalancerProps;
   private readonly kind: 'Public' | 'Private';
   private readonly groups: elbv2.ApplicationTargetGroup[] = [];
@@ -96,6 +114,7 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
     super(scope, id);
     this.kind = kind;
     this.props = props;
+    this.idleTimeout = props.idleTimeout;
     const { network } = props;
     this.resource = new elbv2.ApplicationLoadBalancer(this, `${kind}LoadBalancer`, {
       vpc: network.vpc,
@@ -144,9 +163,9 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
     this.groups.push(group);
     this.listener.addTargetGroups(route.name, {
       targetGroups: [group],
-      ...(route.paths && {
-        conditions: [elbv2.ListenerCondition.pathPatterns([...route.paths])],
-        priority: priorityStep * this.groups.length,
+      ...(isRule(route) && {
+        conditions: conditionsOf(route),
+        priority: route.priority ?? priorityStep * this.groups.length,
       }),
     });
     return group;
@@ -174,4 +193,13 @@ export class LoadBalancer extends Construct implements ec2.IConnectable {
       },
     });
   }
+}
+
+const isRule = ({ paths, hosts }: RouteProps) => paths !== undefined || hosts !== undefined;
+
+function conditionsOf({ paths, hosts }: RouteProps): elbv2.ListenerCondition[] {
+  return [
+    ...(hosts ? [elbv2.ListenerCondition.hostHeaders([...hosts])] : []),
+    ...(paths ? [elbv2.ListenerCondition.pathPatterns([...paths])] : []),
+  ];
 }

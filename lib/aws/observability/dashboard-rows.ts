@@ -6,8 +6,9 @@ import type { Edge } from '../edge/edge.ts';
 import type { LiveKit } from '../livekit/livekit.ts';
 import { Network } from '../network/network.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
+import type { NodeMetric } from '../redis/node-metrics.ts';
 import type { Redis } from '../redis/redis.ts';
-import { type CacheMetric, ValkeyCache } from '../redis/valkey-cache.ts';
+import { ValkeyCache } from '../redis/valkey-cache.ts';
 import type { RealtimeService } from '../service/realtime-service.ts';
 import { fiveMinutes, highest, lowest, oneMinute, total } from './alarm.ts';
 
@@ -72,7 +73,7 @@ export function dashboardRows(sources: DashboardSources): DashboardRow[] {
 function connectionsRow(service: RealtimeService): DashboardRow {
   return {
     title: 'Who is connected',
-    text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles.',
+    text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles. Sessions cut: what tasks held, or relayed to others, that ended without having drained.',
     articles: [
       'Clients reconnect again and again',
       'Fewer tasks than asked for',
@@ -95,6 +96,7 @@ function connectionsRow(service: RealtimeService): DashboardRow {
           service.metric('Connects', sum),
           service.metric('Disconnects', sum),
           service.metric('UpgradeFailures', sum),
+          service.metric('SessionsCut', sum),
         ],
       },
       {
@@ -224,7 +226,7 @@ function cacheLoad(cache: ValkeyCache): Graph[] {
 }
 
 function cacheFaults(cache: ValkeyCache): Graph[] {
-  const summed = (...names: CacheMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
+  const summed = (...names: NodeMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
   return [
     { title: 'Evictions', unit: 'keys', left: summed('Evictions') },
     {

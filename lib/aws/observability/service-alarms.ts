@@ -18,17 +18,8 @@ export function addServiceAlarms(add: AddAlarm, service: RealtimeService): void 
     noData: 'fine',
     because: 'the metric exists while there are targets; their absence is the alarm of tasks',
   });
-  add('TaskShortage', {
-    after: running,
-    runbook: 'Fewer tasks than asked for',
-    meaning: `Fewer than ${minTasks} tasks are healthy.`,
-    // Each node of the load balancer reports. The maximum fires only when all of them agree that tasks are missing.
-    metric: service.metricHealthyTasks(highest),
-    below: minTasks,
-    points: [10, 10],
-    noData: 'alarm',
-    because: 'the metric exists while there is a single task',
-  });
+  // A service that was stopped on purpose lacks nothing.
+  if (minTasks > 0) addShortageAlarm(add, service);
   addReconnectAlarm(add, service);
   add('SlowResponses', {
     after: running,
@@ -51,6 +42,21 @@ export function addServiceAlarms(add: AddAlarm, service: RealtimeService): void 
     points: [2, 3],
     noData: 'fine',
     because: 'there were no messages; publishes that fail are other alarms',
+  });
+}
+
+function addShortageAlarm(add: AddAlarm, service: RealtimeService): void {
+  const { running, minTasks } = service;
+  add('TaskShortage', {
+    after: running,
+    runbook: 'Fewer tasks than asked for',
+    meaning: `Fewer than ${minTasks} tasks are healthy.`,
+    // Each node of the load balancer reports. The maximum fires only when all of them agree that tasks are missing.
+    metric: service.metricHealthyTasks(highest),
+    below: minTasks,
+    points: [10, 10],
+    noData: 'alarm',
+    because: 'the metric exists while there is a single task',
   });
 }
 

@@ -1,17 +1,19 @@
-import { Annotations, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { Annotations, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct, type IDependable } from 'constructs';
 import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
-import { acknowledgeRotation, CacheUser } from './cache-user.ts';
+import { acknowledgeRotation, type CacheUser } from './cache-user.ts';
+import { CacheUsers } from './cache-users.ts';
+import { type NodeMetric, NodeMetrics } from './node-metrics.ts';
 import type { Redis, RedisAccess, RedisClient } from './redis.ts';
 import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
 
@@ -70,9 +72,6 @@ const snapshotsFor = (days: number) =>
 
 const failsOver = ({ replicas, failsOver = replicas > 0 }: ValkeyCacheProps) => failsOver;
 
-/** ElastiCache's limit for the ids of users and user groups. */
-const maxIdLength = 40;
-
 /**
  * The ElastiCache for Valkey replication group that connects the instances, and the SSM parameter with its address.
  *
@@ -89,7 +88,8 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   private readonly passwordVersion: number;
   private readonly encryptionKey: kms.IKey | undefined;
   private readonly cache: elasticache.CfnReplicationGroup;
-  private readonly users: elasticache.CfnUser[] = [];
+  private readonly nodes: NodeMetrics;
+  private readonly users: CacheUsers;
 
   constructor(scope: Construct, id: string, props: ValkeyCacheProps) {
     super(scope, id);
@@ -105,15 +105,16 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       securityGroups: [securityGroup],
       defaultPort: ec2.Port.tcp(port),
     });
-    this.createDisabledDefaultUser();
+    this.users = new CacheUsers(this, props);
     this.cache = this.createCache(props, securityGroup);
+    this.nodes = new NodeMetrics(this.cache.ref, 1 + props.replicas);
     this.urlParameter = addUrlParameter(this, this.address);
     if (!failsOver(props)) this.warnAboutOutages(props);
   }
 
   /** Creates a user for the service. */
   accessFor(name: string, rules: AclRules): RedisAccess {
-    const user = this.createUser(name, renderAcl(rules));
+    const user = this.users.add(name, renderAcl(rules));
     const { host, tls } = this.address;
     let settings: secretsmanager.ISecret | undefined;
     return {
@@ -133,88 +134,41 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
 
   /** The highest share of memory in use on any node, in percent. */
   metricMemoryUsage(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('DatabaseMemoryUsagePercentage', props);
+    return this.nodes.highest('DatabaseMemoryUsagePercentage', props);
   }
 
   /** The highest use of the thread that runs commands on any node, in percent. */
   metricEngineCpu(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('EngineCPUUtilization', props);
+    return this.nodes.highest('EngineCPUUtilization', props);
   }
 
   /** The most connections that any node has. */
   metricConnections(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.highestOfNodes('CurrConnections', props);
+    return this.nodes.highest('CurrConnections', props);
   }
 
   /** Seconds by which the slowest replica is behind. Undefined if there is none. */
   metricReplicationLag(props?: cloudwatch.MetricOptions): cloudwatch.IMetric | undefined {
-    if (this.replicas === 0) return undefined;
-    // The primary reports none.
-    const expression = (nodes: string[]) => `MAX([${nodes.map(orZero)}])`;
-    return this.ofNodes('ReplicationLag', expression, { statistic: 'Maximum', ...props });
+    return this.replicas === 0 ? undefined : this.nodes.highestOfReplicas('ReplicationLag', props);
   }
 
   /** Logins that any node refused. */
   metricAuthenticationFailures(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.sumOfNodes('AuthenticationFailures', props);
+    return this.nodes.sum('AuthenticationFailures', props);
   }
 
   /** Packets that AWS held back or dropped because a node had used up what its type may send or receive. */
   metricThrottledPackets(direction: 'In' | 'Out', props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.sumOfNodes(`NetworkBandwidth${direction}AllowanceExceeded`, props);
+    return this.nodes.sum(`NetworkBandwidth${direction}AllowanceExceeded`, props);
   }
 
   /** A metric of each node, the primary and its replicas. @param name as in CloudWatch's namespace AWS/ElastiCache */
-  metricsOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
-    return this.nodes.map((node) => this.nodeMetric(name, node, { label: `${name} ${node}`, ...props }));
+  metricsOfNodes(name: NodeMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
+    return this.nodes.each(name, props);
   }
 
   private get address() {
     return { host: this.cache.attrPrimaryEndPointAddress, port, tls: true };
-  }
-
-  private get nodeCount(): number {
-    return 1 + this.replicas;
-  }
-
-  private get nodes(): number[] {
-    return Array.from({ length: this.nodeCount }, (_, index) => index + 1);
-  }
-
-  private highestOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.ofNodes(name, (nodes) => `MAX([${nodes}])`, { statistic: 'Maximum', ...props });
-  }
-
-  private sumOfNodes(name: CacheMetric, props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    const expression = (nodes: string[]) => nodes.map(orZero).join(' + ');
-    return this.ofNodes(name, expression, { statistic: 'Sum', ...props });
-  }
-
-  /** An alarm reads ten metrics at most, and there are six nodes at most: an expression is of one metric. */
-  private ofNodes(
-    name: CacheMetric,
-    expression: (nodes: string[]) => string,
-    props: cloudwatch.MetricOptions,
-  ): cloudwatch.IMetric {
-    const ids = this.nodes.map((node) => `node${node}`);
-    return new cloudwatch.MathExpression({
-      expression: expression(ids),
-      label: name,
-      period: props.period,
-      usingMetrics: Object.fromEntries(
-        this.nodes.map((node) => [`node${node}`, this.nodeMetric(name, node, props)]),
-      ),
-    });
-  }
-
-  private nodeMetric(name: CacheMetric, node: number, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return new cloudwatch.Metric({
-      namespace: 'AWS/ElastiCache',
-      metricName: name,
-      // ElastiCache numbers the nodes of a replication group with cluster mode disabled, replicas included.
-      dimensionsMap: { CacheClusterId: `${this.cache.ref}-${String(node).padStart(3, '0')}` },
-      ...props,
-    });
   }
 
   private grantConnect(client: RedisClient, user: CacheUser): void {
@@ -224,53 +178,6 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     client.grantPrincipal.addToPrincipalPolicy(readSecrets(user.secrets));
     if (this.encryptionKey)
       client.grantPrincipal.addToPrincipalPolicy(decryptSecrets(this, this.encryptionKey.keyArn));
-  }
-
-  private createUser(name: string, accessString: string): CacheUser {
-    const user = new CacheUser(this, `${name[0]?.toUpperCase()}${name.slice(1)}User`, {
-      userName: name,
-      userId: this.idFor(name),
-      accessString,
-      passwordVersion: this.passwordVersion,
-      encryptionKey: this.encryptionKey,
-    });
-    this.chain(user.resource);
-    return user;
-  }
-
-  /** Users change one after another: a user group refuses a change while one of its users is `modifying`. */
-  private chain(user: elasticache.CfnUser): void {
-    const previous = this.users.at(-1);
-    if (previous) user.addResourceDependency(previous);
-    this.users.push(user);
-  }
-
-  private idFor(name: string): string {
-    const id = `${Stack.of(this).stackName.toLowerCase()}-${name}`;
-    if (id.length > maxIdLength)
-      throw new Error(
-        `\`stackName\` and \`name\` must have ${maxIdLength - 1} characters at most together, got: ${id}; ElastiCache refuses a longer user id`,
-      );
-    return id;
-  }
-
-  /** The user `default` is off. It has a password too, so that turning it on would not open the cache. */
-  private createDisabledDefaultUser(): void {
-    const secret = new secretsmanager.Secret(this, 'DefaultPassword', {
-      description: 'Password of the cache’s user `default`, which is off',
-      encryptionKey: this.encryptionKey,
-      generateSecretString: { passwordLength: 64, excludePunctuation: true },
-    });
-    acknowledgeRotation(secret);
-    this.chain(
-      new elasticache.CfnUser(this, 'DefaultUser', {
-        engine: 'valkey',
-        userId: this.idFor('default'),
-        userName: 'default',
-        accessString: 'off -@all',
-        passwords: [secret.secretValue.unsafeUnwrap()],
-      }),
-    );
   }
 
   private createSettingSecret(name: string, user: CacheUser) {
@@ -291,7 +198,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       engineVersion: props.engineVersion,
       cacheNodeType: props.nodeType,
       clusterMode: 'disabled',
-      numCacheClusters: this.nodeCount,
+      numCacheClusters: 1 + this.replicas,
       automaticFailoverEnabled: failsOver(props),
       multiAzEnabled: failsOver(props),
       port,
@@ -307,7 +214,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       cacheParameterGroupName: this.createParameterGroup(props).ref,
       cacheSubnetGroupName: this.createSubnetGroup(props.network).ref,
       securityGroupIds: [securityGroup.securityGroupId],
-      userGroupIds: [this.createUserGroup().ref],
+      userGroupIds: [this.users.createGroup().ref],
     });
     if (props.notifications) cache.node.addDependency(admitElastiCache(props.notifications));
     cache.applyRemovalPolicy(props.snapshotOnDeletion ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY);
@@ -317,14 +224,6 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
         'The rule knows one token for all clients; here each service has its own user, and `default` is off.',
     });
     return cache;
-  }
-
-  private createUserGroup() {
-    return new elasticache.CfnUserGroup(this, 'Users', {
-      engine: 'valkey',
-      userGroupId: this.idFor('users'),
-      userIds: Lazy.list({ produce: () => this.users.map((user) => user.ref) }),
-    });
   }
 
   private createParameterGroup({ engineVersion, nodeType }: ValkeyCacheProps) {
@@ -371,24 +270,6 @@ function admitElastiCache(topic: sns.ITopic): IDependable {
   );
   return policyDependable ?? topic;
 }
-
-/** Metrics of a node that alarms and the dashboard read. */
-export type CacheMetric =
-  | 'DatabaseMemoryUsagePercentage'
-  | 'EngineCPUUtilization'
-  | 'CPUUtilization'
-  | 'CurrConnections'
-  | 'NewConnections'
-  | 'Evictions'
-  | 'ReplicationLag'
-  | 'AuthenticationFailures'
-  | 'CommandAuthorizationFailures'
-  | 'KeyAuthorizationFailures'
-  | 'ChannelAuthorizationFailures'
-  | `NetworkBandwidth${'In' | 'Out'}AllowanceExceeded`
-  | 'NetworkPacketsPerSecondAllowanceExceeded';
-
-const orZero = (id: string) => `FILL(${id}, 0)`;
 
 const MiB = 1024 * 1024;
 

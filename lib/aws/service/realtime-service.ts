@@ -17,6 +17,7 @@ import { defaultPort, environmentNames as names, paths } from '../../../app/name
 import { serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
+import { logBytes } from '../ecs/log-bytes.ts';
 import {
   type ScalingTargets,
   scaleService,
@@ -25,15 +26,24 @@ import {
   unmetDemand,
 } from '../ecs/service-options.ts';
 import { grantOwnCluster } from '../ecs/task-protection.ts';
-import { addressWithin, type Edge, internalPort, routeFrom } from '../edge/edge.ts';
-import type { Redis, RedisAccess } from '../redis/redis.ts';
-import { type BedrockModel, invokeModel } from './bedrock-model.ts';
+import { type Edge, internalPort, routeFrom } from '../edge/edge.ts';
+import type { Redis } from '../redis/redis.ts';
+import { invokeModel } from './bedrock-model.ts';
+import { environmentOf, relayPort, type ServiceVariables } from './environment.ts';
 
 export interface RealtimeServiceProps
-  extends Omit<
-    ContainerServiceProps,
-    'image' | 'port' | 'environment' | 'secrets' | 'redis' | 'readsRedisItself'
-  > {
+  extends ServiceVariables,
+    Omit<
+      ContainerServiceProps,
+      | 'containerName'
+      | 'image'
+      | 'port'
+      | 'environment'
+      | 'secrets'
+      | 'secretsKmsKeyArn'
+      | 'redis'
+      | 'readsRedisItself'
+    > {
   /**
    * An image to run in place of this repository's.
    * @default - built from app/Dockerfile
@@ -49,41 +59,8 @@ export interface RealtimeServiceProps
    */
   readonly bypassesRedis?: boolean;
 
-  /** The address of the deployment. Requests that no other route takes go to this service. */
-  readonly edge: Edge;
-
-  /** Prefix of the service's keys and channels in Redis, and value of the metric dimension `Deployment`. */
-  readonly deployment: string;
-
-  /** The load balancer's idle timeout. The service keeps its connections alive for longer. */
-  readonly idleTimeout: Duration;
-
-  /** Time over which a task that leaves sends its clients to the others. */
-  readonly drainTime: Duration;
-
   /** Average number of connections of a task at which the service scales. */
   readonly connectionsPerTask: number;
-
-  /** `/api/session` gives a guest's token to anyone who asks. */
-  readonly guests: boolean;
-
-  /**
-   * An identity provider whose tokens are accepted.
-   * @default - tokens that the stack's own secret signs, and no others
-   */
-  readonly identityProvider?: IdentityProvider;
-
-  /**
-   * Origins of pages on other hosts that may connect.
-   * @default - the service's own page
-   */
-  readonly corsOrigins?: readonly string[];
-
-  /**
-   * Bedrock model that replies in the llm hub.
-   * @default - the offline model
-   */
-  readonly model?: BedrockModel;
 
   /**
    * LiveKit's API key: the version with which the service signs tokens for calls, and the one before, with which nodes
@@ -91,12 +68,6 @@ export interface RealtimeServiceProps
    * @default - there are no calls
    */
   readonly liveKit?: { readonly current: LiveKitCredentials; readonly previous: LiveKitCredentials };
-
-  /**
-   * How much of each room is kept, and for how long.
-   * @default - as the service's own defaults (app/server/rooms/log/retention.ts)
-   */
-  readonly roomLog?: RoomLogRetention;
 }
 
 /** A version of LiveKit's API key and its secret. */
@@ -104,50 +75,6 @@ export interface LiveKitCredentials {
   readonly apiKey: ecs.Secret;
   readonly apiSecret: ecs.Secret;
 }
-
-export interface IdentityProvider {
-  /** Where it publishes the keys of its tokens. */
-  readonly jwksUrl: string;
-
-  /** @default - any issuer */
-  readonly issuer?: string;
-
-  /** @default - any audience */
-  readonly audience?: string;
-
-  /**
-   * The claim that says who the user is.
-   * @default - sub
-   */
-  readonly subjectClaim?: string;
-
-  /**
-   * The claim that says what to call the user.
-   * @default - name
-   */
-  readonly nameClaim?: string;
-}
-
-/** The service's own default holds for each value that is undefined. */
-export interface RoomLogRetention {
-  /** Messages of a room that are kept. */
-  readonly messages?: number;
-
-  /** Bytes of message text of a room that are kept. */
-  readonly bytes?: number;
-
-  /** Seconds for which a message is kept. */
-  readonly seconds?: number;
-
-  /** Seconds for which a room's epochs are kept after its last use. */
-  readonly metaSeconds?: number;
-}
-
-/** Port on which tasks relay to each other what belongs to another one's session. No load balancer reaches it. */
-const relayPort = 3100;
-
-/** Port of `/metrics` and `/instance`. No security group opens it; a shell in a task reaches it. */
-const adminPort = 9464;
 
 /** In percent. If one task of three is lost while the others run above this, they have no CPU left for the reconnects. */
 const cpuTarget = 60;
@@ -250,7 +177,7 @@ export class RealtimeService extends Construct implements TaskCount {
 
   /** Bytes of the log, which CloudWatch charges for. */
   metricLogBytes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.container.logGroup.metricIncomingBytes(props);
+    return logBytes(this.container.logGroup, props);
   }
 
   /** 1 while the service has all tasks that it may have and needs more. Undefined if it does not scale. */
@@ -289,7 +216,7 @@ export class RealtimeService extends Construct implements TaskCount {
       port: defaultPort,
       redis,
       readsRedisItself: true,
-      environment: environmentOf(props, redis),
+      environment: environmentOf({ ...props, hasCalls: props.liveKit !== undefined }, redis),
       secrets: {
         [names.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
         [names.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
@@ -369,45 +296,4 @@ const isConnected = ({ redis, bypassesRedis = false }: RealtimeServiceProps) =>
 function allowApiCalls(service: ContainerService, { internalBalancer }: Edge): void {
   if (internalBalancer)
     service.connections.allowTo(internalBalancer, ec2.Port.tcp(internalPort), 'service to LiveKit’s API');
-}
-
-/** Every environment variable of the service that is no secret. Variables that are undefined are left out. */
-function environmentOf(props: RealtimeServiceProps, redis: RedisAccess | undefined): Record<string, string> {
-  const { edge, identityProvider, model, liveKit, roomLog } = props;
-  // Behind CloudFront the service does not see the name that the browser asked for, so it needs its own origin.
-  const origins = [...(edge.passesHost ? [] : [edge.url]), ...(props.corsOrigins ?? [])];
-  const variables: Record<string, string | number | boolean | undefined> = {
-    [names.port]: defaultPort,
-    [names.host]: '0.0.0.0',
-    [names.deployment]: props.deployment,
-    [names.idleTimeoutSeconds]: props.idleTimeout.toSeconds(),
-    [names.drainSeconds]: props.drainTime.toSeconds(),
-    [names.trustedProxyHops]: edge.proxyHops,
-    [names.adminPort]: adminPort,
-    [names.relayPort]: redis ? relayPort : undefined,
-    [names.emfNamespace]: metricNamespace,
-    [names.guests]: props.guests,
-    [names.redisUrlParameter]: redis?.urlParameter.parameterName,
-    [names.redisUrl]: redis ? undefined : 'none',
-    [names.redisSecretId]: redis?.secret?.secretArn,
-    [names.authJwksUrl]: identityProvider?.jwksUrl,
-    [names.authIssuer]: identityProvider?.issuer,
-    [names.authAudience]: identityProvider?.audience,
-    [names.authSubjectClaim]: identityProvider?.subjectClaim,
-    [names.authNameClaim]: identityProvider?.nameClaim,
-    [names.corsOrigins]: origins.length > 0 ? origins.join(',') : undefined,
-    [names.modelProvider]: model && 'bedrock',
-    [names.modelId]: model?.id,
-    [names.livekitUrl]: liveKit && edge.webSocketUrl,
-    [names.livekitApiUrl]: liveKit && addressWithin(edge).url,
-    [names.roomLogMessages]: roomLog?.messages,
-    [names.roomLogBytes]: roomLog?.bytes,
-    [names.roomLogSeconds]: roomLog?.seconds,
-    [names.roomMetaSeconds]: roomLog?.metaSeconds,
-  };
-  return Object.fromEntries(
-    Object.entries(variables).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    ),
-  );
 }

@@ -99,7 +99,7 @@ export class Instances {
     this.#entries.set(id, entry);
     instance.on('started', () => balancer.register({ id, host: '127.0.0.1', port: instance.port as number }));
     // A target ends with its process; as on ECS, its successor is another target.
-    instance.on('gone', () => void balancer.deregister(id, 0));
+    instance.on('gone', () => balancer.died(id));
     onProcess(instance);
     void instance.start();
     return instance;

@@ -6,7 +6,7 @@ import { Forwarder } from './forwarder.ts';
 import type { HealthCheckOptions } from './health-checks.ts';
 import { type ForwardRule, forwardRules, type Rule } from './rules.ts';
 import { Stickiness } from './stickiness.ts';
-import type { Health, Target, TargetAddress } from './targets.ts';
+import type { DeadTargets, Health, Target, TargetAddress } from './targets.ts';
 
 export interface LoadBalancerOptions {
   readonly healthChecks?: HealthCheckOptions;
@@ -19,6 +19,8 @@ export interface LoadBalancerOptions {
   readonly idleTimeoutMs?: number;
   /** False: no cookies, and each request goes to any target by chance, as behind many a proxy. @default true */
   readonly sticky?: boolean;
+  /** Of the group of all paths that no rule matches. @default 'skip' */
+  readonly dead?: DeadTargets;
   /** How long a client stays tied to a target after each response, in milliseconds. @default 7 days */
   readonly stickinessMs?: number;
   /** Answers requests itself; true if it did. @default all requests go to targets */
@@ -39,6 +41,7 @@ export class LoadBalancer {
   readonly idleTimeoutMs: number;
   readonly #server: Server;
   readonly #rules: readonly ForwardRule[];
+  readonly #dead: DeadTargets;
   readonly #stickiness: Stickiness;
   readonly #forwarder: Forwarder;
   readonly #ownRoutes: LoadBalancerOptions['ownRoutes'];
@@ -47,12 +50,16 @@ export class LoadBalancer {
   constructor(options: LoadBalancerOptions = {}) {
     this.idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
     this.#ownRoutes = options.ownRoutes;
+    this.#dead = options.dead ?? 'skip';
     this.#stickiness = new Stickiness(options.stickinessMs ?? 7 * 24 * 3600_000);
     this.#rules = forwardRules(
       options.rules ?? [],
       {
         healthChecks: options.healthChecks,
-        rest: options.sticky === false ? { sticky: false, choice: 'random' } : { sticky: true },
+        rest: {
+          dead: this.#dead,
+          ...(options.sticky === false ? { sticky: false, choice: 'random' } : { sticky: true }),
+        },
       },
       (target) => this.#events.emit('health', target),
     );
@@ -71,6 +78,8 @@ export class LoadBalancer {
   register(address: TargetAddress, group?: string): void {
     const rule = this.#rules.find((each) => each.group === group);
     if (!rule) throw new Error(`no rule has the target group "${group}"`);
+    const before = rule.targets.get(address.id);
+    if (before?.isDead) rule.targets.remove(before);
     rule.checks.watch(rule.targets.register(address));
   }
 
@@ -89,6 +98,23 @@ export class LoadBalancer {
     await this.#idle(target, delayMs);
     for (const connection of [...target.connections]) connection.cut();
     rule.targets.remove(target);
+  }
+
+  /**
+   * This target's process has ended. It is removed; or its requests get 502 until its successor is registered under its
+   * id, and serves. An unknown id is no error.
+   */
+  died(id: string): void {
+    const rule = this.#rules.find(({ targets }) => targets.get(id));
+    const target = rule?.targets.get(id);
+    if (this.#dead === 'skip' || rule?.group !== undefined || !target || target.health === 'draining') {
+      void this.deregister(id, 0);
+      return;
+    }
+    rule?.checks.unwatch(target);
+    target.isDead = true;
+    target.health = 'unhealthy';
+    this.#events.emit('health', target);
   }
 
   status(): TargetStatus[] {

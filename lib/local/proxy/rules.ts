@@ -8,6 +8,8 @@ export interface Rule {
   /** An ALB's patterns: `*` is any text, `?` one character. */
   readonly paths: readonly string[];
   readonly healthChecks?: HealthCheckOptions;
+  /** Cookies tie clients to its targets. @default false */
+  readonly sticky?: boolean;
 }
 
 /** A target group, and the paths that lead to it. */
@@ -25,7 +27,7 @@ export interface RestOptions {
   readonly rest: TargetGroupOptions;
 }
 
-/** Makes the groups of `rules`, whose targets are not sticky, and as the last one the group for all other paths. */
+/** Makes the groups of `rules`, and as the last one the group for all other paths. */
 export function forwardRules(
   rules: readonly Rule[],
   { healthChecks = {}, rest: restOptions }: RestOptions,
@@ -35,7 +37,7 @@ export function forwardRules(
     const patterns = rule.paths.map(patternOf);
     return {
       group: rule.group,
-      targets: new TargetGroup({ sticky: false }),
+      targets: new TargetGroup({ sticky: rule.sticky ?? false }),
       checks: new HealthChecks(rule.healthChecks ?? {}, onHealth),
       matches: (path) => patterns.some((pattern) => pattern.test(path)),
     };

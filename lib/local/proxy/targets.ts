@@ -23,12 +23,20 @@ export interface Target extends TargetAddress {
   readonly connections: Set<Connection>;
   /** Clients are tied to it by cookies. */
   readonly sticky: boolean;
+  /** Its process has ended, and requests for it get 502. */
+  isDead: boolean;
   health: Health;
   /** Checks passed in a row. */
   passes: number;
   /** Checks failed in a row. */
   failures: number;
 }
+
+/**
+ * What becomes of the requests for a target that died: others get them, or they get 502 until its successor serves, as
+ * behind a proxy that checks nothing.
+ */
+export type DeadTargets = 'skip' | 'answer 502';
 
 /** Which target gets a request that no cookie ties to one: in turn, or by chance as some proxies do. */
 export type Choice = 'round-robin' | 'random';
@@ -38,6 +46,8 @@ export interface TargetGroupOptions {
   readonly sticky: boolean;
   /** @default 'round-robin' */
   readonly choice?: Choice;
+  /** @default 'skip' */
+  readonly dead?: DeadTargets;
 }
 
 /** Targets that do the same work. It picks the one that gets the next request. */
@@ -45,12 +55,14 @@ export class TargetGroup {
   readonly #targets = new Map<string, Target>();
   readonly #sticky: boolean;
   readonly #choice: Choice;
+  readonly #dead: DeadTargets;
   #registrations = 0;
   #next = 0;
 
-  constructor({ sticky, choice = 'round-robin' }: TargetGroupOptions) {
+  constructor({ sticky, choice = 'round-robin', dead = 'skip' }: TargetGroupOptions) {
     this.#sticky = sticky;
     this.#choice = choice;
+    this.#dead = dead;
   }
 
   register(address: TargetAddress): Target {
@@ -63,6 +75,7 @@ export class TargetGroup {
       registeredAt: performance.now(),
       connections: new Set(),
       sticky: this.#sticky,
+      isDead: false,
       health: 'initial',
       passes: 0,
       failures: 0,
@@ -94,6 +107,7 @@ export class TargetGroup {
   }
 
   #takingRequests(): Target[] {
+    if (this.#dead === 'answer 502') return this.all().filter(({ health }) => health !== 'draining');
     const checked = this.all().filter(({ health }) => health === 'healthy' || health === 'unhealthy');
     const healthy = checked.filter(({ health }) => health === 'healthy');
     // It fails open, as an ALB does: with none healthy all are tried, since the checks themselves may be wrong.

@@ -26,8 +26,16 @@ export interface ClientSettings {
 /** Limits of the service let a client through again within about a second. */
 const rateLimitPauseMs = 1_000;
 
+/** A client that uses rooms, over whatever protocol. */
+export interface RoomClient extends Participant {
+  /** Joins a room. @throws Error with the rejection, or if no reply comes in time */
+  enter(room: string, handlers: Handlers): Promise<void>;
+  /** Publishes to a room that it entered. @throws Error with the rejection, or if no reply comes in time */
+  publish(room: string, id: string, body: unknown): Promise<Position>;
+}
+
 /** A client of a hub that knows which instance serves it, and why its last connection failed. */
-export abstract class Client implements Participant {
+export abstract class Client implements RoomClient {
   readonly name: string;
   protected readonly socket: HubSocket;
   protected readonly settings: ClientSettings;
@@ -114,10 +122,8 @@ export abstract class Client implements Participant {
     }
   }
 
-  /** Joins a room. @throws Error with the rejection, or if no reply comes in time */
   abstract enter(room: string, handlers: Handlers): Promise<void>;
 
-  /** Publishes to a room that it entered. @throws Error with the rejection, or if no reply comes in time */
   abstract publish(room: string, id: string, body: unknown): Promise<Position>;
 
   /** Asks the model in a room, once. @returns the turn  @throws Error with the rejection */

@@ -6,6 +6,7 @@ import type { Client, ClientSettings } from './client.ts';
 import { ContractClient } from './contract-client.ts';
 import { Pacing } from './pacing.ts';
 import { PlainClient } from './plain-client.ts';
+import { SignalRClient, type SignalRWay } from './signalr-client.ts';
 import { noTokens, type Tokens } from './tokens.ts';
 
 /** How a client connects. */
@@ -73,7 +74,7 @@ export class Clients {
   readonly #pacing: Pacing;
   readonly #run = randomBytes(8).toString('hex');
   /** Open clients, each with the number of its user. */
-  readonly #open = new Map<Client, number>();
+  readonly #open = new Map<Client | SignalRClient, number>();
   readonly #elsewhere: Clients[] = [];
   #opened = 0;
   #rooms = 0;
@@ -92,6 +93,23 @@ export class Clients {
     return client as ClientOf<W>;
   }
 
+  /** The same over SignalR, in the hub `chat`; it is not started. */
+  async openSignalR(way: SignalRWay): Promise<SignalRClient> {
+    const { url, timeoutMs } = this.#options;
+    const user = this.#nextUser();
+    const name = `c${++this.#opened}`;
+    const payer = this.#payerOf('application', user, name);
+    // Where there are none, what it gives says that it is the same after a reconnect.
+    const token = (await this.#tokens.of(user)) ?? `${this.#run}-${name}`;
+    const client = new SignalRClient(name, new URL('/chathub', url).href, way, token, {
+      timeoutMs,
+      pace: () => this.#pacing.next(payer),
+      onRateLimited: () => this.#pacing.noteRateLimit(),
+    });
+    this.#open.set(client, user);
+    return client;
+  }
+
   /** The same at another URL. They are closed together with these. */
   at(url: string): Clients {
     const clients = new Clients({ ...this.#options, tokens: this.#tokens, pacing: this.#pacing, url });
@@ -104,7 +122,7 @@ export class Clients {
     return `verify-${this.#run}-${++this.#rooms}`;
   }
 
-  close(client: Client): void {
+  close(client: Client | SignalRClient): void {
     client.close();
     this.#open.delete(client);
   }

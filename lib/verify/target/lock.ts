@@ -55,7 +55,7 @@ function create(file: string, own: string): boolean {
 }
 
 /** Another run may do the same at this moment. The last one gets the lock. */
-const settleMs = 50;
+const takeoverMs = 50;
 
 /** Whether the lock is of a process that has ended. */
 async function takeOver(file: string, own: string): Promise<boolean> {
@@ -63,7 +63,7 @@ async function takeOver(file: string, own: string): Promise<boolean> {
   const next = `${file}.${own.replace(' ', '-')}`;
   writeFileSync(next, own);
   renameSync(next, file);
-  await delay(settleMs);
+  await delay(takeoverMs);
   return contentOf(file) === own;
 }
 

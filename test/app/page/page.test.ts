@@ -109,7 +109,7 @@ test('the keyboard is enough', async () => {
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await page.getByLabel('Question').waitFor();
-  for (let step = 0; step < 5; step += 1) await page.keyboard.press('Tab');
+  for (let step = 0; step < 6; step += 1) await page.keyboard.press('Tab');
   await page.keyboard.type('count to 3');
   await page.keyboard.press('Enter');
   await page.getByText('1 2 3').waitFor();

@@ -6,7 +6,7 @@ test('a configuration that is not valid ends `cdk synth` with its faults, and wi
     env: {
       PATH: process.env.PATH,
       CDK_VALIDATION: 'false',
-      CDK_CONTEXT_JSON: JSON.stringify({ backplane: 'serverless', minTasks: 0 }),
+      CDK_CONTEXT_JSON: JSON.stringify({ backplane: 'serverless', minTasks: 0.5 }),
     },
   });
   expect(status).toBe(1);

@@ -137,7 +137,7 @@ describe('the command', () => {
     [['--users', '5'], "Unknown option '--users'"],
     [['--conections', '5'], 'Did you mean --connections?'],
     [['-c', 'mintasks=3'], '`mintasks` must be a knob, got: "3"; did you mean minTasks?'],
-    [['-c', 'minTasks=0'], '`minTasks` must be a whole number from 1 to 100, got: 0'],
+    [['-c', 'minTasks=-1'], '`minTasks` must be a whole number from 0 to 100, got: -1'],
   ])('%j is refused', async (args, message) => {
     const { code, output, errors } = await run(...args);
     expect([code, output]).toEqual([1, '']);

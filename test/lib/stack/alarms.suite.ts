@@ -210,6 +210,13 @@ test('a shortage is fewer tasks than the minimum', () => {
   });
 });
 
+test('a service that was stopped on purpose has no tasks, and lacks none', () => {
+  const [service] = resourcesOf(templateOf({ minTasks: 0 }), 'AWS::ECS::Service');
+  expect(service.DesiredCount).toBe(0);
+  const texts = resourcesOf(templateOf({ minTasks: 0 }), 'AWS::CloudWatch::Alarm').map(articleOf);
+  expect(texts).not.toContain('Fewer tasks than asked for');
+});
+
 test('without a backplane, no alarm watches one', () => {
   const aboutRedis = [
     'Service degraded',

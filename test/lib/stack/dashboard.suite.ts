@@ -76,6 +76,11 @@ describe.each(bodies)('%s', (variant, widgets) => {
     }
   });
 
+  test('each metric of AWS says of which resource it is: without a dimension it would be the whole account’s', () => {
+    const ofAws = shown.filter(({ namespace }) => namespace.startsWith('AWS/'));
+    expect(ofAws.filter(({ dimensions }) => Object.keys(dimensions).length === 0)).toEqual([]);
+  });
+
   test('no widget covers another, and each has metrics', () => {
     const cells = widgets.flatMap(({ x, y, width, height }) =>
       Array.from(

@@ -22,6 +22,7 @@ const domain = { ...prod, domainName, hostedZoneId, hostedZoneName };
 const bypassed = { ...calls, backplane: 'bypassed' };
 const withoutCalls = { ...calls, liveKitNodes: 0 };
 const withoutTurn = { ...calls, turn: false };
+const stopped = { ...calls, minTasks: 0, agentTasks: 0 };
 const onFargate = { ...calls, liveKitCapacity: 'fargate' };
 const targetsOfNodes = [
   'EdgeBalancerPublicLiveKitTargets',
@@ -111,6 +112,8 @@ const transitions: Record<string, Transition> = {
   },
   'the agents, away': { before: calls, after: { ...calls, agentTasks: 0 } },
   'the agents, back': { before: { ...calls, agentTasks: 0 }, after: calls },
+  'the service, stopped': { before: calls, after: stopped, article: 'Stop everything for a while' },
+  'the service, started again': { before: stopped, after: calls, article: 'Stop everything for a while' },
   'another processor': { before: dev, after: { cpuArchitecture: 'x86_64' } },
   'a rotation of LiveKit’s key': {
     before: calls,

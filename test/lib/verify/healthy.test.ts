@@ -42,7 +42,7 @@ test('every check passes on two instances that share a backplane, and leaves the
   // Named, with what they found: a code alone would not say why.
   expect(Object.values(results).filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(outcome.code).toBe(0);
-  expect(JSON.parse(outcome.output)).toMatchObject({ tokens: 'guests', passed: 18 });
+  expect(JSON.parse(outcome.output)).toMatchObject({ tokens: 'guests', passed: 19 });
   expect(Object.values(results).map(({ name, status }) => `${name} ${status}`)).toEqual([
     'instances passed',
     'readiness passed',
@@ -60,6 +60,7 @@ test('every check passes on two instances that share a backplane, and leaves the
     'idle-timeout passed',
     'each-alone passed',
     'killed-instance passed',
+    'signalr-recovery passed',
     'joining-instance passed',
     'presence passed',
   ]);
@@ -112,6 +113,11 @@ test('every check passes on two instances that share a backplane, and leaves the
         /^3 clients of app-2 back .* acknowledged meanwhile: .* in order, 0 lost; then 360 of 360/,
       ),
     },
+    'signalr-recovery': {
+      proved: expect.stringMatching(
+        /^\d of 10 clients were on app-\d, by .*: back in .*; \d+ messages acknowledged meanwhile: .* in order, 0 lost$/,
+      ),
+    },
     // 9 clients on three instances.
     'joining-instance': {
       proved: expect.stringMatching(/^app-3 took \d+ of 24 new clients; 810 of 810 .* under way meanwhile/),
@@ -119,6 +125,38 @@ test('every check passes on two instances that share a backplane, and leaves the
   });
   expect(instances()).toEqual(asStarted);
 });
+
+test.each([
+  ['drops dead instances', 'skip'],
+  ['answers 502 for them', 'answer 502'],
+] as const)(
+  'all that could need stickiness passes behind a proxy without it that %s',
+  async (_what, dead) => {
+    const own = stateFolder();
+    const spreading = new Topology({
+      instances: 3,
+      port: 0,
+      roundRobin: true,
+      dead,
+      redisBinary,
+      environment: { PATH: process.env.PATH },
+      folder: own.path,
+      print: () => undefined,
+    });
+    await spreading.start();
+    const only =
+      'instances,polling,websocket,websocket-upgrade,stickiness-cookie,signalr,delivery,recovery,killed-instance,signalr-recovery';
+    const outcome = await runVerify(['--json', '--clients', '2', '--messages', '5', '--only', only], {
+      stateFolder: own.path,
+    });
+    await spreading.stop();
+    own.remove();
+    const results = Object.values(resultsOf(outcome));
+    expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
+    expect(results).toHaveLength(10);
+    expect(outcome.code).toBe(0);
+  },
+);
 
 test('Ctrl-C in the middle of a change puts the topology back', async () => {
   const interrupted = new AbortController();

@@ -8,9 +8,12 @@ import { type Audit, auditDeliveries, type RoomLog } from '../../../lib/verify/a
 import { type Delivery, Ledger, type Receiver } from '../../../lib/verify/accounting/ledger.ts';
 import { eventually } from '../wait.ts';
 
+/** A client that joins rooms with the delivery contract, over whatever protocol. */
+export type RoomClient = Pick<ClientHub<number>, 'join'> & Partial<Pick<ClientHub<number>, 'instance'>>;
+
 /** A client of `app/client` in one room, and what the room's ledger knows of it. */
-export interface Member {
-  readonly hub: ClientHub<number>;
+export interface Member<Client extends RoomClient = ClientHub<number>> {
+  readonly hub: Client;
   readonly room: ClientRoom<number>;
   readonly receiver: Receiver;
 }
@@ -21,8 +24,8 @@ export interface AudienceOptions {
 }
 
 /** The clients of a test, all that they publish, and all that they hear. */
-export class Audience {
-  readonly members: Member[] = [];
+export class Audience<Client extends RoomClient = ClientHub<number>> {
+  readonly members: Member<Client>[] = [];
   readonly #options: AudienceOptions;
   readonly #ledgers = new Map<string, Ledger>();
   #published = 0;
@@ -32,7 +35,7 @@ export class Audience {
   }
 
   /** Joins with the delivery contract; resolves when the client is in the room. */
-  async join(hub: ClientHub<number>, room: string, options: JoinOptions = {}): Promise<Member> {
+  async join(hub: Client, room: string, options: JoinOptions = {}): Promise<Member<Client>> {
     const receiver = this.#enter(room, { of: hub, isNotified: true });
     const handlers = {
       onMessage: (message: Message) => receiver.delivered(message),
@@ -64,19 +67,26 @@ export class Audience {
    * Publishes so many messages, the members in turn, at an even pace.
    * @returns resolves when each was acknowledged, or ended in an error
    */
-  async publish(count: number, perSecond: number, senders: readonly Member[] = this.members): Promise<void> {
+  async publish(
+    count: number,
+    perSecond: number,
+    senders: readonly Member<Client>[] = this.members,
+  ): Promise<void> {
     const start = Date.now();
     const pending: Promise<unknown>[] = [];
     for (let n = 0; n < count; n += 1) {
       const wait = start + (n * 1000) / perSecond - Date.now();
       if (wait > 0) await delay(wait);
-      pending.push(this.publishOnce(senders[n % senders.length] as Member));
+      pending.push(this.publishOnce(senders[n % senders.length] as Member<Client>));
     }
     await Promise.all(pending);
   }
 
   /** @returns where it stands; undefined when it ended in an error */
-  async publishOnce({ room, receiver }: Member): Promise<Position | undefined> {
+  async publishOnce({
+    room,
+    receiver,
+  }: Pick<Member<Client>, 'room' | 'receiver'>): Promise<Position | undefined> {
     this.#published += 1;
     const ledger = this.#ledgerOf(room.name);
     const publish = ledger.publish(receiver.participant, `n${this.#published}`);
@@ -151,14 +161,14 @@ export class Audience {
     return auditDeliveries([...this.#ledgers.values()], logs);
   }
 
-  async #publishUntilTaken(sender: Member): Promise<Position> {
+  async #publishUntilTaken(sender: Member<Client>): Promise<Position> {
     for (;;) {
       const position = await this.publishOnce(sender);
       if (position) return position;
     }
   }
 
-  #enter(room: string, { of, isNotified }: { of?: ClientHub<number>; isNotified: boolean }): Receiver {
+  #enter(room: string, { of, isNotified }: { of?: Client; isNotified: boolean }): Receiver {
     const name = `client ${this.receivers.length + 1}`;
     const participant = {
       name,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled } from '../scale.ts';
 import { eventually } from '../wait.ts';
-import type { Audience } from './audience.ts';
+import type { Audience, RoomClient } from './audience.ts';
 
 const perSecond = scaled(60, 100);
 /** What a fault of some seconds holds up at that pace; a slow machine is given no more to do than it can. */
@@ -14,19 +14,19 @@ const least = scaled(100, 300);
  * as long as that takes, on a slow machine too.
  */
 export class Traffic {
-  readonly #audience: Audience;
+  readonly #audience: Audience<RoomClient>;
   readonly #publishes: Promise<unknown>[] = [];
   readonly #ended: Promise<void>;
   #underWay = 0;
   #isOver = false;
 
-  private constructor(audience: Audience) {
+  private constructor(audience: Audience<RoomClient>) {
     this.#audience = audience;
     this.#ended = this.#run();
   }
 
   /** Those publish who are members now. */
-  static async start(audience: Audience): Promise<Traffic> {
+  static async start(audience: Audience<RoomClient>): Promise<Traffic> {
     return new Traffic(audience);
   }
 

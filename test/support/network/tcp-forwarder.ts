@@ -37,9 +37,12 @@ export class TcpForwarder {
     server.on('connection', (client) => void this.#accept(client));
   }
 
-  /** @param targets ports of 127.0.0.1, asked for each new connection */
-  static async open(targets: () => readonly number[]): Promise<TcpForwarder> {
-    const server = createServer({ noDelay: true }).listen(0, '127.0.0.1');
+  /**
+   * @param targets ports of 127.0.0.1, asked for each new connection
+   * @param host where it listens; containers reach `0.0.0.0` alone
+   */
+  static async open(targets: () => readonly number[], host = '127.0.0.1'): Promise<TcpForwarder> {
+    const server = createServer({ noDelay: true }).listen(0, host);
     await once(server, 'listening');
     return new TcpForwarder(server, targets);
   }

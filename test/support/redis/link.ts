@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import type { Redis } from 'ioredis';
 import { createLog } from '../../../app/server/process/log.ts';
 import { inspectServer } from '../../../app/server/redis/backplane.ts';
 import { RedisLink } from '../../../app/server/redis/connection/link.ts';
 import { parseRedisSetting } from '../../../app/server/redis/setting/setting.ts';
+import { startRedis, type TestRedis } from './redis.ts';
 
 /** A log that nobody reads. */
 export const silent = createLog('silent', 'test');
@@ -14,4 +16,37 @@ export async function linkTo(setting: string, name = 'test'): Promise<RedisLink>
   link.start();
   await once(link, 'up');
   return link;
+}
+
+/** A Redis with a link to it: both are there while the tests run that stand beside the call. */
+export interface RedisInUse {
+  readonly server: TestRedis;
+  readonly link: RedisLink;
+  /** The link's connection. */
+  readonly redis: Redis;
+}
+
+/** @param options of the server, as `startRedis` takes them */
+export function useRedis(options?: readonly string[]): RedisInUse {
+  let server: TestRedis;
+  let link: RedisLink;
+  beforeAll(async () => {
+    server = await startRedis(options);
+    link = await linkTo(server.url);
+  });
+  afterAll(async () => {
+    await link.close();
+    await server.stop();
+  });
+  return {
+    get server() {
+      return server;
+    },
+    get link() {
+      return link;
+    },
+    get redis() {
+      return link.connection as Redis;
+    },
+  };
 }

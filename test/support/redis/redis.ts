@@ -18,8 +18,15 @@ export interface TestRedis {
 /** The server that the set-up found or installed. */
 export const redisBinary = ['valkey-server', 'redis-server'].find(isOnPath) ?? missing();
 
-/** @param options passed as they are, for example `['--requirepass', 'x']` */
-export async function startRedis(options: readonly string[] = [], port?: number): Promise<TestRedis> {
+/**
+ * @param options passed as they are, for example `['--requirepass', 'x']`
+ * @param binary another server than the one that the set-up found
+ */
+export async function startRedis(
+  options: readonly string[] = [],
+  port?: number,
+  binary = redisBinary,
+): Promise<TestRedis> {
   const chosen = port ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
   const fixed = [
@@ -34,7 +41,7 @@ export async function startRedis(options: readonly string[] = [], port?: number)
     '--appendonly',
     'no',
   ];
-  const child = spawn(redisBinary, [...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, [...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout?.on('data', (data) => {
     output += data;

@@ -6,7 +6,7 @@ const stateInWords = {
   running: 'Answering…',
   unknown: 'Some of this was lost; its end brings the whole text',
   done: 'Answered',
-  interrupted: 'Interrupted: the instance that answered is gone',
+  interrupted: 'Interrupted',
   cancelled: 'Cancelled',
   failed: 'Failed',
 } as const satisfies Record<Answer['state'], string>;
@@ -22,6 +22,7 @@ export function AnswerCard({ answer, self, onCancel }: AnswerCardProps) {
   const { turn, prompt, by, text, state, reason } = answer;
   const [fault, setFault] = useState<string>();
   const mayCancel = state === 'running' && (self === undefined || by === self);
+  const isBroken = state === 'interrupted' || state === 'failed';
   return (
     <li className="answer" data-state={state}>
       {by && (
@@ -35,7 +36,9 @@ export function AnswerCard({ answer, self, onCancel }: AnswerCardProps) {
         {state === 'running' && <span className="caret" aria-hidden="true" />}
       </p>
       <div className="foot">
-        <span className="soft">{reason ?? stateInWords[state]}</span>
+        <span className={isBroken ? 'broken' : 'soft'}>
+          {reason ? `${stateInWords[state]}: ${reason}` : stateInWords[state]}
+        </span>
         {mayCancel && (
           <button type="button" className="quiet" onClick={async () => setFault(await onCancel(turn))}>
             Cancel

@@ -1,14 +1,20 @@
 import { useEffect, useRef } from 'react';
 import { Composer } from '../controls/composer.tsx';
 import { ConnectionStatus } from '../hubs/connection-status.tsx';
-import { useHub } from '../hubs/use-hub.ts';
+import { useProtocol } from '../hubs/protocol.ts';
+import { ProtocolChoice } from '../hubs/protocol-choice.tsx';
+import { useHubOver } from '../hubs/use-hub.ts';
 import { useSession } from '../session/session.ts';
 import { AnswerCard } from './answer-card.tsx';
 import { useAnswers } from './use-answers.ts';
 
-/** A room in which a model answers. Everyone in it sees the answers, on whichever instance they are. */
+/**
+ * A room in which a model answers. Everyone in it sees the answers, on whichever instance they are, and over whichever
+ * protocol.
+ */
 export function AnswersView({ room: name }: { readonly room: string }) {
-  const hub = useHub('llm');
+  const chosen = useProtocol();
+  const hub = useHubOver(chosen.open, 'llm');
   const room = useAnswers(hub.client, name);
   const self = useSession()?.subject;
   const end = useRef<HTMLLIElement>(null);
@@ -22,8 +28,10 @@ export function AnswersView({ room: name }: { readonly room: string }) {
         <h2 id="answers-title">
           AI chat in <em>{name}</em>
         </h2>
+        <ProtocolChoice chosen={chosen} />
         <ConnectionStatus hub={hub} />
       </div>
+      {chosen.fault && <p role="alert">{chosen.fault}</p>}
       <div className="column">
         {room.answers.length === 0 ? (
           <p className="empty">

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { type Answer, Answers, ask, cancel } from '../../../client/answers.ts';
-import type { ClientHub } from '../../../client/hub.ts';
 import type { Message } from '../../../protocol/hub.ts';
+import type { RoomsHub } from '../hubs/protocol.ts';
 
 export interface AnswerRoom {
   /** Oldest first. */
@@ -18,7 +18,7 @@ const tryForMs = 15_000;
 const recent = 200;
 
 /** The questions and answers of a room, as they arrive. */
-export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom {
+export function useAnswers(hub: RoomsHub | undefined, room: string): AnswerRoom {
   const folded = useRef(new Answers());
   const [answers, setAnswers] = useState<readonly Answer[]>([]);
   const [refused, setRefused] = useState<string>();
@@ -26,6 +26,7 @@ export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom
   useEffect(() => {
     if (!hub) return;
     folded.current = new Answers();
+    setRefused(undefined);
     const show = () => setAnswers(folded.current.all);
     const handlers = {
       onMessage: (message: Message) => {
@@ -41,7 +42,7 @@ export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom
     return () => hub.leave(room);
   }, [hub, room]);
 
-  const attempt = async (what: (client: ClientHub) => Promise<unknown>) => {
+  const attempt = async (what: (client: RoomsHub) => Promise<unknown>) => {
     if (!hub) return 'Not connected yet';
     try {
       await what(hub);
@@ -53,7 +54,7 @@ export function useAnswers(hub: ClientHub | undefined, room: string): AnswerRoom
   return {
     answers,
     refused,
-    ask: (prompt) => attempt(({ socket }) => ask(socket, { room, prompt }, { forMs: tryForMs })),
-    cancel: (turn) => attempt(({ socket }) => cancel(socket, turn, { forMs: tryForMs })),
+    ask: (prompt) => attempt((client) => ask(client, { room, prompt }, { forMs: tryForMs })),
+    cancel: (turn) => attempt((client) => cancel(client, turn, { forMs: tryForMs })),
   };
 }

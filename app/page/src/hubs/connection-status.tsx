@@ -11,8 +11,12 @@ const stateInWords = {
   closed: 'Closed',
 } as const satisfies Record<ConnectionState, string>;
 
+export interface ConnectionStatusProps {
+  readonly hub: Pick<Hub, 'state' | 'instance'>;
+}
+
 /** The connection in words, and who serves it. */
-export function ConnectionStatus({ hub: { state, instance } }: { readonly hub: Hub }) {
+export function ConnectionStatus({ hub: { state, instance } }: ConnectionStatusProps) {
   const isServed = state === 'connected' || state === 'degraded';
   return (
     <p className="status" role="status">

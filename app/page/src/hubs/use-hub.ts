@@ -2,12 +2,24 @@ import { useEffect, useState } from 'react';
 import { type ClientHub, type ConnectionState, openHub } from '../../../client/hub.ts';
 import { currentSession, discardToken } from '../session/session.ts';
 
-export interface Hub {
+export interface Hub<Client = ClientHub> {
   /** Undefined until this window has begun to connect. */
-  readonly client: ClientHub | undefined;
+  readonly client: Client | undefined;
   readonly state: ConnectionState;
   /** The instance that serves this window. Undefined until it has said so. */
   readonly instance: string | undefined;
+}
+
+/** Opens a hub over one protocol, and says what a window shows of its connection. */
+export type OpenHub<Client extends Closable> = (name: string, watcher: HubWatcher) => Client;
+
+export interface HubWatcher {
+  onState(state: ConnectionState): void;
+  onInstance(instance: string): void;
+}
+
+interface Closable {
+  close(): void;
 }
 
 /** Opens a hub of the service that served the page. It gets a new token at each connect if needed. */
@@ -35,22 +47,47 @@ export function openOwnHub(name: string, forceNew = false): ClientHub {
   return hub;
 }
 
-/** Opens one hub, and closes it with the component. */
+export const openOverSocketIO: OpenHub<ClientHub> = (name, { onState, onInstance }) => {
+  const hub = openOwnHub(name);
+  hub.watch(onState);
+  hub.socket.on('welcome', ({ instance }) => onInstance(instance));
+  return hub;
+};
+
+/** Opens one hub over Socket.IO, and closes it with the component. */
 export function useHub(name: string): Hub {
-  const [client, setClient] = useState<ClientHub>();
+  return useHubOver(openOverSocketIO, name);
+}
+
+/**
+ * Opens one hub, and closes it with the component.
+ * @param open another function closes the hub and opens it anew; undefined: not yet
+ */
+export function useHubOver<Client extends Closable>(
+  open: OpenHub<Client> | undefined,
+  name: string,
+): Hub<Client> {
+  const [client, setClient] = useState<Client>();
   const [state, setState] = useState<ConnectionState>('connecting');
   const [instance, setInstance] = useState<string>();
 
   useEffect(() => {
-    const hub = openOwnHub(name);
-    hub.watch(setState);
-    hub.socket.on('welcome', (welcome) => setInstance(welcome.instance));
-    setClient(hub);
+    setState('connecting');
+    setInstance(undefined);
+    if (!open) return;
+    let isOver = false;
+    const hub = open(name, {
+      // The one before has nothing to say any more.
+      onState: (now) => isOver || setState(now),
+      onInstance: (now) => isOver || setInstance(now),
+    });
+    setClient(() => hub);
     return () => {
+      isOver = true;
       hub.close();
       setClient(undefined);
     };
-  }, [name]);
+  }, [open, name]);
 
   return { client, state, instance };
 }

@@ -6,7 +6,7 @@ import type { Member } from '../../rooms/member.ts';
 export interface InspectedHub {
   readonly name: string;
   /** All that are connected to it. */
-  readonly members: ReadonlySet<Member>;
+  readonly members: ReadonlyMap<string, Member>;
   readonly rooms: { view(): Iterable<RoomView> };
 }
 
@@ -104,7 +104,7 @@ function* userEntries(hubs: readonly InspectedHub[], query: InspectionQuery): It
 }
 
 function membersIn({ members: connected, rooms }: InspectedHub, room: string | undefined): Iterable<Member> {
-  if (room === undefined) return connected;
+  if (room === undefined) return connected.values();
   for (const { name, members } of rooms.view()) if (name === room) return members;
   return [];
 }

@@ -9,8 +9,8 @@
 -- owners, beat: of the leases
 local counts, leaving, state, ownSubjects, ownRooms, due, owners, beat = unpack(KEYS)
 -- place: hub/room    openBroadcast: text of the event up to the epoch    newEpoch: to be used if one must be made
--- settleMs: time for all to register again    came: how many; behind it stand they, and then those who left
-local owner, place, channel, openBroadcast, newEpoch, graceMs, ageMs, mostMembers, settleMs, came = unpack(ARGV, 1, 10)
+-- quietMs: for all to register again    came: how many; behind it stand they, and then those who left
+local owner, place, channel, openBroadcast, newEpoch, graceMs, ageMs, mostMembers, quietMs, came = unpack(ARGV, 1, 10)
 local firstSubject = 11
 
 local EMPTY_KEPT = 5000
@@ -24,7 +24,7 @@ local epoch, quiet = current[1], tonumber(current[3] or 0)
 local replid = replicationId()
 if not epoch then
   -- Redis may have come back empty: who registers first is not all who are there.
-  epoch, quiet = newEpoch, tonumber(redis.call('HGET', beat, 'since') or 0) + tonumber(settleMs)
+  epoch, quiet = newEpoch, tonumber(redis.call('HGET', beat, 'since') or 0) + tonumber(quietMs)
   if now >= quiet then quiet = 0 end
   redis.call('HSET', state, 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
   if quiet > 0 then redis.call('ZADD', due, whole(quiet), place) end

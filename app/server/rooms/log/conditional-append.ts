@@ -88,7 +88,7 @@ export class ConditionalAppend<const K extends string = string, const A extends 
 }
 
 /** Where `append.lua` finds an argument. */
-const placeOf = (name: keyof AppendArgs) => appendParameters.args.indexOf(name) + 1;
+const luaIndexOf = (name: keyof AppendArgs) => appendParameters.args.indexOf(name) + 1;
 
 function compose(precondition: string, { keys, args }: ScriptParameters<string, string>): string {
   return `
@@ -102,10 +102,10 @@ end
 
 local appendKeys, arguments = { unpack(KEYS, ${keys.length + 1}) }, { unpack(ARGV, ${args.length + 1}) }
 -- What append.lua would refuse behind it must not have changed the precondition's state.
-if arguments[${placeOf('mayBeNew')}] == '0' and redis.call('EXISTS', appendKeys[1]) == 0 then return { '', 0, 3 } end
+if arguments[${luaIndexOf('mayBeNew')}] == '0' and redis.call('EXISTS', appendKeys[1]) == 0 then return { '', 0, 3 } end
 local rejected, body = precondition({ unpack(KEYS, 1, ${keys.length}) }, { unpack(ARGV, 1, ${args.length}) })
 if rejected then return rejected end
-arguments[${placeOf('afterPosition')}] = arguments[${placeOf('afterPosition')}] .. body .. '}'
+arguments[${luaIndexOf('afterPosition')}] = arguments[${luaIndexOf('afterPosition')}] .. body .. '}'
 return append(appendKeys, arguments)
 `;
 }

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { assertCommandsAllowed, type Command, selfTestKeyMs } from '../../redis/permissions.ts';
 import { roomKeys } from '../keys.ts';
 import { RedisLog } from '../log/redis-log.ts';
 import { defaultRetention } from '../log/retention.ts';
 
-/** Keys of a self-test go away by themselves, in milliseconds. */
-const keptMs = 60_000;
 const hub = 'self-test';
 
 /**
@@ -19,32 +18,35 @@ export async function testRoomPermissions(redis: Redis, deployment: string, inst
     links: { commands: { connection: redis }, available: () => true },
     deployment,
     hub,
-    retention: { ...defaultRetention, maxAgeMs: keptMs, metaAgeMs: keptMs, idWindowMs: keptMs },
+    retention: {
+      ...defaultRetention,
+      maxAgeMs: selfTestKeyMs,
+      metaAgeMs: selfTestKeyMs,
+      idWindowMs: selfTestKeyMs,
+    },
   });
   try {
     const { epoch } = await log.append({ room: instance, subject: hub, id: randomUUID(), rest: '"body":0}' });
     await log.read({ room: instance, since: { epoch, offset: 0 } });
   } catch {
-    // A full or stalled server is for the heartbeat and the publishers to tell: here permissions alone count.
-    const denied = await deniedCommands(redis, deployment, instance);
-    if (denied.length > 0) throw new Error(`NOPERM ${denied.join('; ')}`);
+    await assertCommandsAllowed(redis, commandsOf(deployment, instance));
   }
 }
 
-/** A script that is denied a command does not say which: each is tried by itself. */
-async function deniedCommands(redis: Redis, deployment: string, instance: string): Promise<string[]> {
+/** What the scripts send, on keys of a room of its own. */
+function commandsOf(deployment: string, instance: string): Command[] {
   const { channel, meta, log, id } = roomKeys(deployment, hub, instance);
   const idKey = id(hub, 'permissions');
-  const tries: [command: string, ...args: (string | number)[]][] = [
+  return [
     ['evalsha', '0'.repeat(40), 0],
     ['eval', 'return 1', 0],
     ['info', 'replication'],
     ['time'],
     ['hmget', meta, 'epoch'],
     ['hset', meta, 'tried', 1],
-    ['pexpire', meta, keptMs],
+    ['pexpire', meta, selfTestKeyMs],
     ['pttl', meta],
-    ['set', idKey, 1, 'PX', keptMs],
+    ['set', idKey, 1, 'PX', selfTestKeyMs],
     ['get', idKey],
     ['del', idKey],
     ['exists', log],
@@ -55,11 +57,4 @@ async function deniedCommands(redis: Redis, deployment: string, instance: string
     ['del', log],
     ['publish', channel, ''],
   ];
-  const denials: string[] = [];
-  for (const [command, ...args] of tries) {
-    await redis.call(command, ...args).catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) denials.push(`${command}: ${message.slice('NOPERM '.length)}`);
-    });
-  }
-  return denials;
 }

@@ -1,7 +1,7 @@
 import { jsonProtocol } from './json.ts';
 import { messagePackProtocol } from './messagepack.ts';
 import type { HubProtocol } from './messages.ts';
-import { recordSeparator } from './records.ts';
+import { findTextRecord, recordSeparator } from './records.ts';
 
 /** Why a client's handshake is refused, in the words that its libraries show. */
 export class HandshakeError extends Error {
@@ -10,6 +10,8 @@ export class HandshakeError extends Error {
 
 /** Stateful reconnects would need version 2; its messages are those of version 1 without them. */
 const latestVersion = 2;
+/** It has two short properties. */
+export const largestHandshake = 4_096;
 const protocols: readonly HubProtocol[] = [jsonProtocol, messagePackProtocol];
 
 /** @param takesBinary whether the transport can carry it  @throws HandshakeError */
@@ -26,6 +28,16 @@ export function readHandshake(record: Buffer, takesBinary: boolean): HubProtocol
     );
   }
   return protocol;
+}
+
+/** Whether a client's first bytes are a handshake, be it one that is refused. */
+export function isHandshake(bytes: Buffer): boolean {
+  try {
+    const record = findTextRecord(bytes, largestHandshake);
+    return record !== undefined && parse(bytes.subarray(record.start, record.end)) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** The answer to a handshake, always as text. */

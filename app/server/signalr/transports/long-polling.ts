@@ -6,9 +6,11 @@ export interface LongPollingTimes {
   readonly pollMs: number;
   /** A session whose client asks no more ends after so long. @default 15,000 */
   readonly absentMs: number;
+  /** A drain does not wait for the next poll of a client that was silent for so long. @default 2,000 */
+  readonly pauseMs: number;
 }
 
-export const longPollingTimes: LongPollingTimes = { pollMs: 25_000, absentMs: 15_000 };
+export const longPollingTimes: LongPollingTimes = { pollMs: 25_000, absentMs: 15_000, pauseMs: 2_000 };
 
 interface Poll {
   readonly response: ServerResponse;
@@ -27,10 +29,11 @@ export class LongPollingTransport implements Transport {
   #poll: Poll | undefined;
   #timer: NodeJS.Timeout | undefined;
   #wasPolled = false;
+  #pausedAt = performance.now();
   #isEnding = false;
   #isAnswering = false;
 
-  /** @param onAbsent told when the client asks no more */
+  /** @param onAbsent called when the client asks no more */
   constructor(onAbsent: () => void, times: LongPollingTimes = longPollingTimes) {
     this.#onAbsent = onAbsent;
     this.#times = times;
@@ -39,6 +42,12 @@ export class LongPollingTransport implements Transport {
 
   get waitingBytes(): number {
     return this.#outgoing.count;
+  }
+
+  /** Something waits for the client, and its next poll will fetch it: it did not leave without a word. */
+  get willBeRead(): boolean {
+    const isThere = this.#poll !== undefined || performance.now() - this.#pausedAt < this.#times.pauseMs;
+    return this.waitingBytes > 0 && isThere;
   }
 
   send(record: Buffer): void {
@@ -121,6 +130,7 @@ export class LongPollingTransport implements Transport {
   }
 
   #wait(): void {
+    this.#pausedAt = performance.now();
     clearTimeout(this.#timer);
     if (!this.#isEnding) this.#timer = setTimeout(this.#onAbsent, this.#times.absentMs).unref();
   }

@@ -1,5 +1,4 @@
-import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from '@microsoft/signalr';
-import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
+import type { HubConnection } from '@microsoft/signalr';
 import type { Message, Position } from '../../../../app/protocol/hub.ts';
 import {
   type Check,
@@ -9,6 +8,7 @@ import {
   type Proof,
   unlessSeveral,
 } from '../../check.ts';
+import { buildConnection, signalRWays } from '../../clients/signalr-client.ts';
 import { sendWithinLimits } from '../../target/request.ts';
 import { until, within } from '../../wait.ts';
 import { count, list } from '../../wording.ts';
@@ -18,6 +18,9 @@ const path = '/chathub';
 const messagesEach = 5;
 /** Enough negotiations that a proxy without stickiness can't bring all of their polls to the same instance by luck. */
 const negotiations = 12;
+
+/** In milliseconds. */
+const longestStopMs = 2_000;
 
 /** What fails by one transport alone: by now, negotiations and polls are known to work. */
 const faults = {
@@ -35,13 +38,12 @@ const faults = {
   },
 } as const;
 
-const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
 const ways = [
-  { name: 'WebSockets', transport: WebSockets, isBinary: false, fault: faults.webSocket },
-  { name: 'WebSockets with MessagePack', transport: WebSockets, isBinary: true, fault: faults.webSocket },
-  { name: 'Server-Sent Events', transport: ServerSentEvents, isBinary: false, fault: faults.eventStream },
-  { name: 'long polling', transport: LongPolling, isBinary: false, fault: faults.polling },
-  { name: 'long polling with MessagePack', transport: LongPolling, isBinary: true, fault: faults.polling },
+  { ...signalRWays.webSockets, fault: faults.webSocket },
+  { ...signalRWays.binaryWebSockets, fault: faults.webSocket },
+  { ...signalRWays.eventStream, fault: faults.eventStream },
+  { ...signalRWays.polling, fault: faults.polling },
+  { ...signalRWays.binaryPolling, fault: faults.polling },
 ] as const;
 type Way = (typeof ways)[number];
 
@@ -176,19 +178,17 @@ async function exchange(context: Context, instances: Set<string>): Promise<strin
       ...notDelivered,
     });
   } finally {
-    await Promise.all(members.map(({ connection }) => connection.stop().catch(() => undefined)));
+    await Promise.all(members.map(({ connection }) => stop(connection)));
   }
 }
 
-async function build({ target, tokens }: Context, { transport, isBinary }: Way): Promise<HubConnection> {
-  const token = await tokens.of(tokens.nextUser());
-  const builder = new HubConnectionBuilder()
-    .withUrl(target.url + path, {
-      transport,
-      ...(token === undefined ? {} : { accessTokenFactory: () => token }),
-    })
-    .configureLogging(LogLevel.None);
-  return (isBinary ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
+/** The client waits for the end of its own start, which does not come where a proxy holds back the response. */
+async function stop(connection: HubConnection): Promise<void> {
+  await within(connection.stop(), longestStopMs, 'it did not stop').catch(() => undefined);
+}
+
+async function build({ target, tokens }: Context, way: Way): Promise<HubConnection> {
+  return buildConnection(target.url + path, way, { token: await tokens.of(tokens.nextUser()) });
 }
 
 async function attempt<T>({ name, fault }: Way, { timeoutMs }: Context, work: Promise<T>): Promise<T> {

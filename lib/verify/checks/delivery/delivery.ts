@@ -1,7 +1,7 @@
 import { type DeliveryReport, reportDeliveries } from '../../accounting/delivery-report.ts';
 import { Ledger } from '../../accounting/ledger.ts';
 import { type Check, CheckFailure, type Context, unlessSeveral } from '../../check.ts';
-import type { Client, Handlers } from '../../clients/client.ts';
+import type { Client, Handlers, RoomClient } from '../../clients/client.ts';
 import { until } from '../../wait.ts';
 import { count, figure } from '../../wording.ts';
 import { placeOnEach } from '../connecting/placement.ts';
@@ -31,7 +31,7 @@ export const delivery: Check = {
 };
 
 /** Lets every client join a new room, and counts what each of them gets from then on. */
-export async function openLedger(context: Context, clients: readonly Client[]): Promise<Ledger> {
+export async function openLedger(context: Context, clients: readonly RoomClient[]): Promise<Ledger> {
   const ledger = new Ledger(context.clients.newRoom());
   const receivers = new Map(clients.map((client) => [client, ledger.join(client)]));
   await enterAll(clients, ledger.room, (client) => ({
@@ -42,7 +42,7 @@ export async function openLedger(context: Context, clients: readonly Client[]): 
 }
 
 /** @throws CheckFailure if one of them can't join */
-export async function enterAll<C extends Client>(
+export async function enterAll<C extends RoomClient>(
   clients: readonly C[],
   room: string,
   handlersOf: (client: C) => Handlers,
@@ -130,7 +130,7 @@ function isWhole(report: DeliveryReport): boolean {
 }
 
 /** Publishes one message and records its acknowledgement. @returns the rejection in words, if there is one */
-export async function publishNext(ledger: Ledger, sender: Client): Promise<string | undefined> {
+export async function publishNext(ledger: Ledger, sender: RoomClient): Promise<string | undefined> {
   const publish = ledger.publish(sender);
   try {
     ledger.acknowledge(publish, await sender.publish(ledger.room, publish.id, publish.seq));

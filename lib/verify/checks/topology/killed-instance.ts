@@ -2,10 +2,10 @@ import type { DeliveryReport } from '../../accounting/delivery-report.ts';
 import { type Check, CheckFailure, type Context, NotProvedError } from '../../check.ts';
 import type { ContractClient } from '../../clients/contract-client.ts';
 import type { TopologyControl } from '../../target/target.ts';
-import { until } from '../../wait.ts';
 import { count, duration, figure } from '../../wording.ts';
 import { type Placement, placeOnEach } from '../connecting/placement.ts';
 import { assertWhole, exchangeMessages, openLedger, untilDelivered } from '../delivery/delivery.ts';
+import { killAndReturn, type Return } from './kill.ts';
 import { SteadyLoad } from './steady-load.ts';
 
 export const killedInstance: Check = {
@@ -49,67 +49,19 @@ async function killUnderLoad(
 ): Promise<Outage> {
   const ledger = await openLedger(context, clients);
   const load = new SteadyLoad(ledger, clients);
-  let ms: number;
+  const displaced = byInstance.get(victim) ?? [];
+  let returned: Return<ContractClient>;
   try {
-    ms = await killAndReturn(context, control, byInstance.get(victim) ?? [], victim);
+    returned = await killAndReturn(context, control, victim, displaced);
   } finally {
     await load.stop();
   }
+  const { ms, away } = returned;
+  if (away.length > 0) throw new CheckFailure(neverBack(context, victim, displaced, away));
   await untilDelivered(context, ledger);
   const { rejections } = load;
   const when = `of what was sent while ${victim} was killed`;
   return { ms, report: await assertWhole(context, ledger, { rejections, cameBack: true }, when) };
-}
-
-async function killAndReturn(
-  context: Context,
-  control: TopologyControl,
-  displaced: readonly ContractClient[],
-  victim: string,
-): Promise<number> {
-  const before = new Map(displaced.map((client) => [client, client.connections]));
-  const killedAt = performance.now();
-  await kill(context, control, victim);
-  const back = (client: ContractClient) => client.isReady && client.connections > (before.get(client) ?? 0);
-  await until(() => displaced.every(back), context);
-  const away = displaced.filter((client) => !back(client));
-  if (away.length > 0) throw new CheckFailure(neverBack(context, victim, displaced, away));
-  return performance.now() - killedAt;
-}
-
-async function kill(context: Context, control: TopologyControl, id: string): Promise<void> {
-  const pid = await pidOf(control, id);
-  const killing = control.kill(id);
-  context.afterwards({
-    what: `wait for ${id} to be back`,
-    run: async () => {
-      const killed = await killing.then(
-        () => true,
-        () => false,
-      );
-      if (killed) await backInService(context, control, id, pid);
-    },
-  });
-  await killing;
-}
-
-async function pidOf(control: TopologyControl, id: string): Promise<number | undefined> {
-  return (await control.instances()).find((instance) => instance.id === id)?.pid;
-}
-
-async function backInService(
-  { timeoutMs }: Context,
-  control: TopologyControl,
-  id: string,
-  oldPid: number | undefined,
-): Promise<void> {
-  const isBack = async () => {
-    const instance = (await control.instances()).find((each) => each.id === id);
-    return instance?.serving === true && instance.pid !== oldPid;
-  };
-  // No signal here: Ctrl-C must not leave the topology one instance short.
-  const back = await until(isBack, { timeoutMs, signal: new AbortController().signal });
-  if (!back) throw new Error(`${id} was not started again within ${timeoutMs / 1_000} s`);
 }
 
 function neverBack(

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ledger } from '../../accounting/ledger.ts';
-import type { Client } from '../../clients/client.ts';
+import type { RoomClient } from '../../clients/client.ts';
 import { publishNext } from '../delivery/delivery.ts';
 
 /** Messages a second of all senders together. */
@@ -14,12 +14,12 @@ export class SteadyLoad {
   /** The replies to rejected publishes. */
   readonly rejections: string[] = [];
   readonly #ledger: Ledger;
-  readonly #senders: readonly Client[];
-  readonly #underWay = new Map<Client, Promise<void>>();
+  readonly #senders: readonly RoomClient[];
+  readonly #underWay = new Map<RoomClient, Promise<void>>();
   readonly #running: Promise<void>;
   #isStopping = false;
 
-  constructor(ledger: Ledger, senders: readonly Client[]) {
+  constructor(ledger: Ledger, senders: readonly RoomClient[]) {
     this.#ledger = ledger;
     this.#senders = senders;
     this.#running = this.#run();
@@ -40,7 +40,7 @@ export class SteadyLoad {
     }
   }
 
-  #publish(sender: Client): void {
+  #publish(sender: RoomClient): void {
     const work = publishNext(this.#ledger, sender).then((rejection) => {
       if (rejection !== undefined) this.rejections.push(rejection);
       this.#underWay.delete(sender);

@@ -1,8 +1,7 @@
 import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
 import type { ClientRoom } from '../../../../app/client/room/room.ts';
 import { AuthenticationError } from '../../../../app/server/auth/errors.ts';
-import { reconnectExpired } from '../../../../app/server/auth/expiry.ts';
-import { hasExpired, type Identity } from '../../../../app/server/auth/identity.ts';
+import { hasExpired, type Identity, reconnectExpired } from '../../../../app/server/auth/identity.ts';
 import { authorizeBy } from '../../../../app/server/hubs/authorize.ts';
 import { defineHub } from '../../../../app/server/hubs/define.ts';
 import type { HubMember } from '../../../../app/server/hubs/member.ts';

@@ -1,22 +1,11 @@
 import { openCache } from '../../../../app/server/cache/open-cache.ts';
-import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { linkTo } from '../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
-let server: TestRedis;
-let link: RedisLink;
-beforeAll(async () => {
-  server = await startRedis();
-  link = await linkTo(server.url);
-});
-afterAll(async () => {
-  await link.close();
-  await server.stop();
-});
+const own = useRedis();
 
-const linksOf = (available = true) => ({ commands: link, available: () => available });
+const linksOf = (available = true) => ({ commands: own.link, available: () => available });
 const open = <T>(name: string, more: object = {}) =>
   openCache<T>({ name, deployment: 'cache-test', links: linksOf(), ...more });
 
@@ -25,7 +14,7 @@ test('what one instance sets, another gets, with an age in Redis', async () => {
   await one.set('a {b} %', { n: 1 }, 60_000);
   expect(await two.get('a {b} %')).toEqual({ n: 1 });
   expect(await open('other').get('a {b} %')).toBeUndefined();
-  const redis = await connectRedis(server.port);
+  const redis = await connectRedis(own.server.port);
   const [key] = await redis.keys('cache-test:*');
   const age = await redis.pttl(key as string);
   redis.disconnect();

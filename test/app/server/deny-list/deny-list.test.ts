@@ -72,13 +72,13 @@ const stands = (deployment: string, entry: string, { port } = server) =>
 
 test('what one instance denies, all know, also one that starts later; and so with what is lifted', async () => {
   const [{ list: one }, { list: two }] = [await instance('spread'), await instance('spread')];
-  const told: string[] = [];
-  two.onDenied((entries) => told.push(...entries));
+  const denied: string[] = [];
+  two.onDenied((entries) => denied.push(...entries));
   await one.deny('subject:eve', minute);
   expect(one.denies('subject:eve')).toBe(true);
   await all([two], 'subject:eve', true);
-  await eventually('the handler', () => told.length > 0);
-  expect(told).toEqual(['subject:eve']);
+  await eventually('the handler', () => denied.length > 0);
+  expect(denied).toEqual(['subject:eve']);
   const { list: late } = await instance('spread');
   expect(late.denies('subject:eve')).toBe(true);
   await two.lift('subject:eve');
@@ -202,16 +202,16 @@ describe('side by side:', () => {
       withRedis(async (open) => {
         const [{ list: one }, { list: two }] = [await open(), await open()];
         let looks = 0;
-        const told = new Set<string>();
+        const denied = new Set<string>();
         two.onDenied((entries) => {
           looks += 1;
-          for (const entry of entries) told.add(entry);
+          for (const entry of entries) denied.add(entry);
         });
         const entries = Array.from({ length: 5_000 }, (_, n) => `subject:${n}`);
         for (let at = 0; at < entries.length; at += 1_000) {
           await Promise.all(entries.slice(at, at + 1_000).map((entry) => one.deny(entry, minute)));
         }
-        await eventually('all to be told', () => told.size === entries.length);
+        await eventually('all to be told', () => denied.size === entries.length);
         expect(looks).toBeLessThan(entries.length / 10);
       }),
     'an instance was away, and Redis knows what happened': missesWhatHappened(false),
@@ -310,8 +310,8 @@ test('what is none of its messages changes nothing and ends nothing', async () =
 
 test('an instance that is alone keeps the same', async () => {
   const list = new MemoryDenyList();
-  const told: string[] = [];
-  list.onDenied((entries) => told.push(...entries));
+  const denied: string[] = [];
+  list.onDenied((entries) => denied.push(...entries));
   await list.deny('subject:eve', minute);
   await list.deny('subject:brief', 1);
   expect(list.denies('subject:eve')).toBe(true);
@@ -320,7 +320,7 @@ test('an instance that is alone keeps the same', async () => {
   expect(list.denies('subject:eve')).toBe(false);
   await list.deny('subject:eve', minute);
   expect(list.denies('subject:eve')).toBe(true);
-  await eventually('the handler', () => told.includes('subject:eve'));
+  await eventually('the handler', () => denied.includes('subject:eve'));
 });
 
 function keysOf(deployment: string): string[] {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { eventually } from '../../../support/wait.ts';
-import { connected, openPolling, poll, RawSocket, sendBytes } from './raw.ts';
+import { connected, negotiate, openPolling, poll, RawSocket, sendBytes, signalRHub } from './raw.ts';
 import { serviceToken, Target, tokenOf } from './target.ts';
 
 /** Bad HTTP of anyone: nothing crashes, nothing gets in, honest clients notice nothing. */
@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterEach(() => target.expectSound());
 afterAll(() => target.stop());
 
+const user = () => ({ authorization: `Bearer ${tokenOf({ iss: 'us', aud: 'app' })}` });
 const host = 'Host: 127.0.0.1';
 const messages = '/api/hubs/chat/rooms/private/messages';
 
@@ -38,11 +39,17 @@ describe('pages of other sites', () => {
     'whatever they call themselves: %s',
     async (origin) => {
       expect((await poll(target, '', { headers: { origin } })).status).toBe(403);
+      expect((await negotiate(target, '', { origin, ...user() })).status).toBe(403);
+      const raw = new RawSocket(target, { origin, ...user() }, signalRHub);
+      const [, { statusCode }] = await once(raw.ws, 'unexpected-response');
+      expect(statusCode).toBe(403);
+      raw.close();
     },
   );
 
   test('the page of the service itself is not', async () => {
     expect((await poll(target, '', { headers: { origin: target.url } })).status).toBe(200);
+    expect((await negotiate(target, '', { origin: target.url, ...user() })).status).toBe(200);
   });
 });
 
@@ -108,23 +115,33 @@ describe('too much', () => {
     expect([undefined, 200, 400]).toContain(answer?.status);
   });
 
-  test('chunks that never end are 413', async () => {
-    const sid = await openPolling(target);
+  test.each([
+    ['Socket.IO', async () => `/socket.io/?EIO=4&transport=polling&sid=${await openPolling(target)}`],
+    ['SignalR', async () => `${signalRHub}?id=${await openSignalRPolling()}`],
+  ])('chunks that never end are 413, for %s', async (_kind, open) => {
+    const path = await open();
     const socket = connect(target.port, '127.0.0.1');
     let answer = '';
     socket.on('data', (data) => {
       answer += data;
     });
     await connected(socket);
-    socket.write(
-      `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\n`,
-    );
+    const { authorization } = user();
+    const headers = `${host}\r\nAuthorization: ${authorization}\r\nTransfer-Encoding: chunked`;
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers}\r\n\r\n`);
     const chunk = `ffff\r\n${'x'.repeat(0xffff)}\r\n`;
     for (let n = 0; n < 50 && !socket.destroyed; n += 1) socket.write(chunk);
     await eventually('an answer', () => answer !== '' || socket.destroyed);
     expect(answer).toMatch(/^(HTTP\/1\.1 413|$)/);
     socket.destroy();
   });
+
+  async function openSignalRPolling(): Promise<string> {
+    const negotiated = await negotiate(target, '?negotiateVersion=1', user());
+    const { connectionToken } = (await negotiated.json()) as { connectionToken: string };
+    await fetch(`${target.url}${signalRHub}?id=${connectionToken}`, { headers: user() });
+    return connectionToken;
+  }
 
   test.each([
     ['a header of 20 KB', `GET / HTTP/1.1\r\n${host}\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],

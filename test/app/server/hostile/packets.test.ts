@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '../../../support/random.ts';
 import { eventually } from '../../../support/wait.ts';
+import { malformedPackets } from './malformed-packets.ts';
 import { RawSocket } from './raw.ts';
 import { privateRoom, Target, tokenOf } from './target.ts';
 
@@ -15,6 +16,11 @@ afterAll(() => target.stop());
 
 const mine = () => tokenOf({ iss: 'us', aud: 'app' });
 const open = () => RawSocket.open(target, mine());
+/** What holds for whatever a WebSocket carries. */
+const overWebSockets = describe.each([
+  ['Socket.IO', open],
+  ['SignalR', () => RawSocket.openSignalR(target, mine())],
+]);
 
 /** It may have been cut off, or may go on: in both cases it is answered properly, or not at all. */
 async function settle(raw: RawSocket): Promise<void> {
@@ -26,60 +32,7 @@ async function settle(raw: RawSocket): Promise<void> {
   raw.close();
 }
 
-test.each([
-  ['11 attachments', ['4511-/chat,["publish",{"_placeholder":true,"num":0}]']],
-  ['no attachments', ['450-/chat,["publish",{"_placeholder":true,"num":0}]', Buffer.from('x')]],
-  [
-    'a placeholder that is not there',
-    ['451-/chat,["publish",{"_placeholder":true,"num":7}]', Buffer.from('x')],
-  ],
-  [
-    'a placeholder of the prototype',
-    ['451-/chat,["publish",{"_placeholder":true,"num":"__proto__"}]', Buffer.from('x')],
-  ],
-  [
-    'a binary body',
-    ['451-/chat,1["publish",{"room":"open","body":{"_placeholder":true,"num":0}}]', Buffer.from('x')],
-  ],
-  ['attachments nobody announced', [Buffer.from('x'), Buffer.alloc(1_000)]],
-  ['a text between attachments', ['452-/chat,["x",{"_placeholder":true,"num":0}]', '42/chat,["y"]']],
-  ['no event', ['42/chat,[]']],
-  ['an event that is no name', ['42/chat,[{"a":1}]', '42/chat,[[]]', '42/chat,[null]']],
-  [
-    'events of Socket.IO itself',
-    ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener', 'error'].map(
-      (name) => `42/chat,5["${name}",{"x":1}]`,
-    ),
-  ],
-  [
-    'events of the prototype',
-    ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'].map(
-      (name) => `42/chat,6["${name}",{"room":"open"}]`,
-    ),
-  ],
-  ['events that are a number', ['42/chat,[1,2]']],
-  ['types that there are not', ['4', '47', '49/chat,', '4x', '9', '', ' ', '6', '1']],
-  [
-    'acknowledgements nobody waits for',
-    ['43/chat,12345["x"]', '43/chat,[]', '43/chat,99999999999999999999["x"]'],
-  ],
-  ['ids that are no numbers', ['42/chat,1e9["join",{"room":"open"}]', '42/chat,-1["join",{"room":"open"}]']],
-  ['no JSON', ['42/chat,["publish",{"room":', '42/chat,{', '42/chat,["a"]]']],
-  ['what only servers say', ['44/chat,{"message":"x"}', '40/chat,{"sid":"x"}']],
-  [
-    'a second CONNECT, as another',
-    ['40/chat,{"token":"x"}', '40/chat,', '40/chat,[]', '40/chat,"x"', '40/chat,null'],
-  ],
-  ['names of a million characters', [`42/chat,["${'x'.repeat(90_000)}"]`]],
-  [
-    'nulls',
-    ['42/chat,7["join",null]', '42/chat,7["publish",null,null]', '42/chat,7["leave"]', '42/chat,7[null]'],
-  ],
-  [
-    'control characters and lone surrogates',
-    ['42/chat,8["publish",{"room":"open","body":"\\u0000\\ud800"}]', '42/chat,8["join",{"room":"\\ud800"}]'],
-  ],
-] as const)('%s', async (_case, frames) => {
+test.each(malformedPackets)('%s', async (_case, frames) => {
   const raw = await open();
   raw.send(...frames);
   await settle(raw);
@@ -138,54 +91,56 @@ test('JSON nested as deep as a packet allows is answered, and not stored as anyt
   raw.close();
 });
 
-test('a frame that is too large ends its own connection', async () => {
-  const raw = await open();
-  raw.send(`42/chat,["publish",{"room":"open","body":"${'x'.repeat(1_000_000)}"}]`);
-  await eventually('the end of it', () => !raw.isOpen);
-});
-
-test('text that is no UTF-8, and frames against the protocol, end their own connection', async () => {
-  for (const bytes of [
-    // A masked text frame of one byte, 0xff.
-    Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]),
-    // Not masked, as only servers may.
-    Buffer.from([0x81, 0x01, 0x78]),
-    // A reserved opcode, and reserved bits.
-    Buffer.from([0x83, 0x80, 0, 0, 0, 0]),
-    Buffer.from([0xf1, 0x80, 0, 0, 0, 0]),
-    // A ping that is longer than a ping may be.
-    Buffer.concat([Buffer.from([0x89, 0xfe, 0, 200, 0, 0, 0, 0]), Buffer.alloc(200)]),
-    // A continuation of nothing, and a length of 2^63 - 1.
-    Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
-    Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
-  ]) {
+overWebSockets('a WebSocket of %s', (_kind, open) => {
+  test('a frame that is too large ends its own connection', async () => {
     const raw = await open();
-    (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket.write(bytes);
+    raw.send('x'.repeat(1_000_000));
+    await eventually('the end of it', () => !raw.isOpen);
+  });
+
+  test('text that is no UTF-8, and frames against the protocol, end their own connection', async () => {
+    for (const bytes of [
+      // A masked text frame of one byte, 0xff.
+      Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]),
+      // Not masked, as only servers may.
+      Buffer.from([0x81, 0x01, 0x78]),
+      // A reserved opcode, and reserved bits.
+      Buffer.from([0x83, 0x80, 0, 0, 0, 0]),
+      Buffer.from([0xf1, 0x80, 0, 0, 0, 0]),
+      // A ping that is longer than a ping may be.
+      Buffer.concat([Buffer.from([0x89, 0xfe, 0, 200, 0, 0, 0, 0]), Buffer.alloc(200)]),
+      // A continuation of nothing, and a length of 2^63 - 1.
+      Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
+      Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
+    ]) {
+      const raw = await open();
+      (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket.write(bytes);
+      await eventually('the end of it', () => !raw.isOpen);
+      raw.close();
+    }
+  });
+
+  test('a message in a hundred thousand fragments', async () => {
+    const raw = await open();
+    const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
+    const first = Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]);
+    const next = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x32]);
+    socket.write(first);
+    for (let n = 0; n < 100; n += 1) socket.write(Buffer.concat(Array<Buffer>(1_000).fill(next)));
+    await target.expectSound();
     await eventually('the end of it', () => !raw.isOpen);
     raw.close();
-  }
-});
+  });
 
-test('a message in a hundred thousand fragments', async () => {
-  const raw = await open();
-  const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
-  const first = Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]);
-  const next = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0x32]);
-  socket.write(first);
-  for (let n = 0; n < 100; n += 1) socket.write(Buffer.concat(Array<Buffer>(1_000).fill(next)));
-  await target.expectSound();
-  await eventually('the end of it', () => !raw.isOpen);
-  raw.close();
-});
-
-test('empty fragments without end', async () => {
-  const raw = await open();
-  const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
-  socket.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]));
-  const empty = Buffer.concat(Array<Buffer>(10_000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])));
-  for (let n = 0; n < 20; n += 1) socket.write(empty);
-  await target.expectSound();
-  raw.close();
+  test('empty fragments without end', async () => {
+    const raw = await open();
+    const socket = (raw.ws as unknown as { _socket: NodeJS.WritableStream })._socket;
+    socket.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x34]));
+    const empty = Buffer.concat(Array<Buffer>(10_000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])));
+    for (let n = 0; n < 20; n += 1) socket.write(empty);
+    await target.expectSound();
+    raw.close();
+  });
 });
 
 test('a stranger in the hub neither hears nor speaks in a room that its token does not name', async () => {

@@ -3,15 +3,20 @@ import { connect, type Socket } from 'node:net';
 import WebSocket from 'ws';
 import type { Target } from './target.ts';
 
+export const signalRHub = '/chathub';
 const engine = '/socket.io/?EIO=4&transport=';
 
-/** A WebSocket that speaks Engine.IO by hand, so that it can speak it badly. */
+/** A WebSocket that speaks Engine.IO or SignalR by hand, so that it can speak it badly. */
 export class RawSocket {
   readonly ws: WebSocket;
   readonly frames: string[] = [];
 
-  constructor(target: Pick<Target, 'url'>, headers: Record<string, string> = {}) {
-    this.ws = new WebSocket(`${target.url.replace('http', 'ws')}${engine}websocket`, {
+  constructor(
+    target: Pick<Target, 'url'>,
+    headers: Record<string, string> = {},
+    path = `${engine}websocket`,
+  ) {
+    this.ws = new WebSocket(`${target.url.replace('http', 'ws')}${path}`, {
       headers: { 'x-forwarded-for': '192.0.2.77', ...headers },
       maxPayload: 10_000_000,
     });
@@ -23,12 +28,21 @@ export class RawSocket {
     });
   }
 
-  /** In the hub, as the one whose token this is. */
-  static async open(target: Pick<Target, 'url'>, token = ''): Promise<RawSocket> {
+  /** In the hub, as the one whose token this is. @param namespace as packets begin with it, `` for `/` */
+  static async open(target: Pick<Target, 'url'>, token = '', namespace = '/chat,'): Promise<RawSocket> {
     const raw = new RawSocket(target);
     await once(raw.ws, 'open');
-    raw.ws.send(`40/chat,${JSON.stringify({ token })}`);
-    await raw.until((frame) => frame.startsWith('40/chat,'));
+    raw.ws.send(`40${namespace}${JSON.stringify({ token })}`);
+    await raw.until((frame) => frame.startsWith(`40${namespace}`));
+    return raw;
+  }
+
+  /** In the same hub, as a client of SignalR. */
+  static async openSignalR(target: Pick<Target, 'url'>, token = ''): Promise<RawSocket> {
+    const raw = new RawSocket(target, { authorization: `Bearer ${token}` }, signalRHub);
+    await once(raw.ws, 'open');
+    raw.ws.send('{"protocol":"json","version":1}\x1e');
+    await raw.until((frame) => frame.startsWith('{}'));
     return raw;
   }
 
@@ -102,4 +116,16 @@ export function poll(
 export async function openPolling(target: Target): Promise<string> {
   const text = await (await poll(target)).text();
   return (JSON.parse(text.slice(1)) as { sid: string }).sid;
+}
+
+/** A negotiation of SignalR, as anyone's. */
+export function negotiate(
+  target: Pick<Target, 'url'>,
+  query = '',
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${target.url}${signalRHub}/negotiate${query}`, {
+    method: 'POST',
+    headers: { 'x-forwarded-for': '192.0.2.88', ...headers },
+  });
 }

@@ -151,6 +151,18 @@ test.each(['json', 'messagepack'] as const)('noise of all kinds, as %s', async (
   }
 });
 
+test('as many large messages as may be sent, whose values take many times their bytes', async () => {
+  const values = `[${'[],'.repeat(30_000)}[]]`;
+  const large = `{"type":1,"target":"Join","arguments":[{"room":"open","more":${values}}]}${end}`;
+  const item = `{"type":2,"invocationId":"u","item":${values}}${end}`;
+  const attacker = await Attacker.open();
+  attacker.send(call('Join', 'open').repeat(200));
+  attacker.send(`{"type":1,"target":"Join","arguments":["open"],"streamIds":["u"]}${end}`);
+  for (let times = 0; times < 160; times += 1) attacker.send(large, item);
+  await target.expectSound();
+  await attacker.settle(last);
+});
+
 test('requests that no client sends', async () => {
   const hub = `${target.url}/chathub`;
   const ids = ['x', 's1.x.y', '%00', `s1.${'A'.repeat(5_000)}.0.x`, 's1.e30.0.AAAA', '../..', '\u{1f600}'];

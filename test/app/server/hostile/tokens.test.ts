@@ -1,8 +1,10 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket } from 'socket.io-client';
 import { defaultRules } from '../../../../app/server/limits/limits.ts';
 import { eventually } from '../../../support/wait.ts';
+import { negotiate, RawSocket, signalRHub } from './raw.ts';
 import { privateRoom, refusalOf, secret, serviceToken, Target, tokenOf } from './target.ts';
 
 /** Who has no right to be here, or has lost it: on two instances that share a Redis. */
@@ -84,6 +86,18 @@ describe('a token', () => {
     ['the service token', serviceToken, 'invalid'],
   ])('%s lets nobody in', async (_case, token, code) => {
     expect(await refusalOf(target.connectWith({ token }))).toBe(code);
+    const text = typeof token === 'string' ? token : '';
+    const inQuery = new URLSearchParams({ access_token: text });
+    for (const request of [
+      negotiate(target, `?${inQuery}`),
+      negotiate(target, '', { authorization: `Bearer ${text}` }),
+    ]) {
+      expect((await request).status).toBe(401);
+    }
+    const raw = new RawSocket(target, {}, `${signalRHub}?${inQuery}`);
+    const [, { statusCode }] = await once(raw.ws, 'unexpected-response');
+    expect(statusCode).toBe(401);
+    raw.close();
   });
 
   test('that ends while its client is connected: nothing more is taken, and then the connection ends', async () => {

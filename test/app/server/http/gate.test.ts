@@ -3,7 +3,7 @@ import WebSocket from 'ws';
 import { originGate, rateGate, readinessGate } from '../../../../app/server/http/gates.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
 import { openMemoryStore } from '../../../../app/server/rooms/store/store.ts';
-import { allowRequest } from '../../../../app/server/socketio/allow-request.ts';
+import { allowRequest } from '../../../../app/server/socketio/server.ts';
 import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
 
 /** Ten handshakes of an address, and none more while the test lasts. */

@@ -19,6 +19,7 @@ const reader: HubMember = {
   deliver: () => undefined,
   offer: () => undefined,
   send: () => undefined,
+  request: async () => [],
   terminate: () => undefined,
   reconnect: () => undefined,
   disconnect: () => undefined,

@@ -115,3 +115,48 @@ test("the hub's authorize and its limits are held to, and leaving makes room", a
   await ask(ann, 'leave', { room: 'a' });
   expect(await ask(ann, 'join', { room: 'c' })).toMatchObject({ ok: true });
 });
+
+const ported = defineHub({
+  name: 'ported',
+  namespace: '/v1/app',
+  roomMethods: false,
+  events: 'any',
+  onConnect: (call) => call.send('ready'),
+  onEvent: async (call, event, args) => {
+    if (event === 'join') return call.join(String(args[0]));
+    if (event === 'shout') return call.emit('shouted', args, { exceptCaller: true });
+    if (event === 'whisper') return call.emit('whispered', args.slice(1), { room: String(args[0]) });
+    if (event === 'misname') return call.emit('connect', []);
+    if (event === 'unsendable') return { count: 1n };
+    return call.send('echo', event, ...args);
+  },
+});
+
+test('a hub that was ported has every name to itself, in a namespace of its own', async () => {
+  await open(ported);
+  const [ann, ben] = await Promise.all([server.connect('v1/app'), server.connect('v1/app')]);
+  const heard: unknown[] = [];
+  ben.onAny((...all) => heard.push(all));
+  expect(await ann.emitWithAck('join', 'board')).toBeUndefined();
+  await ben.emitWithAck('join', 'board');
+  await ann.emitWithAck('shout', 1, 'two');
+  await ann.emitWithAck('whisper', 'board', { three: 3 });
+  await ben.emitWithAck('publish', { room: 'board' });
+  await eventually('all events', () => heard.length === 3);
+  expect(heard).toEqual([
+    ['shouted', 1, 'two'],
+    ['whispered', { three: 3 }],
+    ['echo', 'publish', { room: 'board' }],
+  ]);
+});
+
+test("what a hub's own events do wrong is answered, and ends nothing", async () => {
+  await open(ported);
+  const ann = await server.connect('v1/app');
+  expect(await ann.emitWithAck('misname')).toMatchObject({ error: { code: 'internal' } });
+  expect(await ann.emitWithAck('unsendable')).toMatchObject({ error: { code: 'internal' } });
+  expect(lines.join()).toContain('an event must not have a name of the transports, got: connect');
+  expect(lines.join()).toContain('BigInt');
+  const deep = JSON.parse(`${'['.repeat(200)}${']'.repeat(200)}`);
+  expect(await ann.emitWithAck('deep', deep)).toMatchObject({ error: { code: 'bad_request' } });
+});

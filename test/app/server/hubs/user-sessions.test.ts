@@ -1,21 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserSessions, type UserSessionsOptions } from '../../../../app/server/hubs/user-sessions.ts';
-import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { linkTo } from '../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { useRedis } from '../../../support/redis/link.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
 
-let server: TestRedis;
-let link: RedisLink;
-beforeAll(async () => {
-  server = await startRedis();
-  link = await linkTo(server.url);
-});
-afterAll(async () => {
-  await link.close();
-  await server.stop();
-});
+const own = useRedis();
 
 let isAvailable = true;
 afterEach(() => {
@@ -27,7 +16,7 @@ const open = (hub: string, more: Partial<UserSessionsOptions> = {}) =>
     hub,
     deployment: 'd',
     schemas: { cart: z.array(z.string()), text: z.string() },
-    links: { commands: link, available: () => isAvailable },
+    links: { commands: own.link, available: () => isAvailable },
     ...more,
   });
 
@@ -59,7 +48,7 @@ test.each([
 test('what is read is kept on', async () => {
   const session = open('long', { idleMs: 60_000 }).of('ada');
   await session.set('text', 'here');
-  await onRedis(server.port, async (redis) => {
+  await onRedis(own.server.port, async (redis) => {
     const [key = ''] = await redis.keys('d:session:*long*');
     await redis.pexpire(key, 30_000);
     await session.get('text');

@@ -88,10 +88,10 @@ test('Redis stalls for longer than a lease: who lives is not swept, who died mea
   await kill(doomed);
   await delay(2_000);
   server.process.kill('SIGCONT');
-  const told = () => living.flatMap(({ dead }) => dead);
-  await eventually('the death to be handled', () => told().length > 0);
+  const expired = () => living.flatMap(({ dead }) => dead);
+  await eventually('the death to be handled', () => expired().length > 0);
   await delay(500);
-  expect(told()).toEqual([doomed.leases.owner]);
+  expect(expired()).toEqual([doomed.leases.owner]);
   expect(living.map(({ renewals }) => renewals)).toEqual([0, 0, 0]);
 });
 

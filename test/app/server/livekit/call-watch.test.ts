@@ -3,10 +3,10 @@ import type { CallEvent } from '../../../../app/protocol/calls.ts';
 import { hashOfToken, type Identity } from '../../../../app/server/auth/identity.ts';
 import { type Denials, openDenials } from '../../../../app/server/deny-list/open-denials.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
+import { shareDuty } from '../../../../app/server/leases/duty.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
 import { openLivekitApi } from '../../../../app/server/livekit/api.ts';
 import { CallWatch } from '../../../../app/server/livekit/call-watch.ts';
-import { shareDuty } from '../../../../app/server/livekit/duty.ts';
 import { serveLivekit } from '../../../../app/server/livekit/serve.ts';
 import { callToken } from '../../../../app/server/livekit/token.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
@@ -37,7 +37,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
   let node: TestNode;
   let instances: [Instance, Instance];
   let settings: Parameters<typeof startLiveKit>[0];
-  const told: { room: string; body: CallEvent }[] = [];
+  const published: { room: string; body: CallEvent }[] = [];
   const participants: Participant[] = [];
 
   beforeAll(async () => {
@@ -92,7 +92,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
       limits,
       log: silent,
       watch: {
-        isOnDuty: shareDuty({ links, deployment, instance: name, lastsMs: 10_000 }),
+        isOnDuty: shareDuty({ name: 'calls', links, deployment, instance: name, lastsMs: 10_000 }),
         everyMs: 500,
         comeBackSeconds: 1,
       },
@@ -111,11 +111,12 @@ describeWithLiveKit('calls of two instances are looked after', () => {
   }
 
   async function hear(room: string, body: CallEvent) {
-    told.push({ room, body });
-    return { epoch: 'E', offset: told.length };
+    published.push({ room, body });
+    return { epoch: 'E', offset: published.length };
   }
 
-  const toldIn = (room: string) => told.filter((each) => each.room === room).map(({ body }) => body.call);
+  const callsIn = (room: string) =>
+    published.filter((each) => each.room === room).map(({ body }) => body.call);
 
   const tokenFor = async (room: string, subject: string, more: Partial<Identity> = {}) =>
     (
@@ -151,7 +152,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     await eventually('eve to be out again', () => !isIn(again));
     expect([isIn(ada), isIn(elsewhere)]).toEqual([true, true]);
     // Nobody hears that someone came who may not.
-    const joins = told.filter(({ room, body }) => room === 'lobby' && body.call === 'joined');
+    const joins = published.filter(({ room, body }) => room === 'lobby' && body.call === 'joined');
     expect(joins.map(({ body }) => body.subject).sort()).toEqual(['ada', 'eve']);
 
     await instances[1].denials.bans.lift(ban('eve', 'lobby'));
@@ -192,14 +193,14 @@ describeWithLiveKit('calls of two instances are looked after', () => {
 
   test('a call whose node has died is nobody’s, and ends', async () => {
     const hal = await join(await tokenFor('doomed', 'hal'));
-    await eventually('the call to be told', () => toldIn('doomed').includes('joined'));
+    await eventually('the call to be told', () => callsIn('doomed').includes('joined'));
     await node.stop();
     await hal.leave().catch(() => undefined);
     node = await startLiveKit(settings);
     expect(await present('doomed')).toEqual([]);
-    await eventually('the end to be told', () => toldIn('doomed').includes('ended'), 60_000);
+    await eventually('the end to be told', () => callsIn('doomed').includes('ended'), 60_000);
     // Its second node has started nothing that anyone would hear of.
-    expect(toldIn('doomed')).toEqual(['started', 'joined', 'ended']);
+    expect(callsIn('doomed')).toEqual(['started', 'joined', 'ended']);
     const api = openLivekitApi(accessAt(new URL(node.url).host));
     await eventually('it to be forgotten', async () =>
       (await api.calls()).every(({ room }) => room !== 'doomed'),
@@ -208,7 +209,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
 
   test('a call whose node has died goes on where its people come back', async () => {
     const ida = await join(await tokenFor('moved', 'ida'));
-    await eventually('the call to be told', () => toldIn('moved').includes('joined'));
+    await eventually('the call to be told', () => callsIn('moved').includes('joined'));
     await node.stop();
     await ida.leave().catch(() => undefined);
     node = await startLiveKit(settings);
@@ -219,10 +220,10 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     const third = await join(await tokenFor('moved', 'kim'));
     await eventually('both to be there', async () => (await api.participants('moved')).length === 2);
     // Several looks at all calls later.
-    const looks = toldIn('moved').length;
+    const looks = callsIn('moved').length;
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    expect([isIn(back), isIn(third), toldIn('moved').slice(looks)]).toEqual([true, true, []]);
-    expect(toldIn('moved')).not.toContain('ended');
+    expect([isIn(back), isIn(third), callsIn('moved').slice(looks)]).toEqual([true, true, []]);
+    expect(callsIn('moved')).not.toContain('ended');
   });
 });
 
@@ -303,7 +304,7 @@ test('one instance is on duty, another one when it does not ask again', async ()
   const open = async (instance: string) => {
     const backplane = await openBackplane({ sources: { url: redis.url }, deployment, instance, log: silent });
     await eventually('the backplane', () => backplane.status === 'joined');
-    const duty = shareDuty({ links: backplane.links, deployment, instance, lastsMs: 1_000 });
+    const duty = shareDuty({ name: 'calls', links: backplane.links, deployment, instance, lastsMs: 1_000 });
     return { duty, close: () => backplane.close() };
   };
   const [one, two] = [await open('one'), await open('two')];
@@ -314,5 +315,7 @@ test('one instance is on duty, another one when it does not ask again', async ()
   await redis.stop();
   await eventually('to be alone', () => one.duty());
   await two.close();
-  expect(await shareDuty({ links: undefined, deployment, instance: 'x', lastsMs: 1 })()).toBe(true);
+  expect(await shareDuty({ name: 'calls', links: undefined, deployment, instance: 'x', lastsMs: 1 })()).toBe(
+    true,
+  );
 });

@@ -244,7 +244,7 @@ describe('the webhook', () => {
     ],
   ])('%j', async (more, body) => {
     expect((await send(event(more))).statusCode).toBe(204);
-    expect(published.map(([, told]) => told)).toEqual([body]);
+    expect(published.map(([, payload]) => payload)).toEqual([body]);
   });
 
   test.each([

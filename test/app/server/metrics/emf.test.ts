@@ -36,9 +36,9 @@ const metadata = z.strictObject({
 function metricsIn(line: Record<string, unknown>): Record<string, unknown> {
   const { CloudWatchMetrics } = metadata.parse(line._aws);
   const values: Record<string, unknown> = {};
-  for (const { Dimensions, Metrics: told } of CloudWatchMetrics) {
+  for (const { Dimensions, Metrics: declared } of CloudWatchMetrics) {
     for (const dimension of Dimensions.flat()) name(1_024).parse(line[dimension]);
-    for (const { Name } of told) {
+    for (const { Name } of declared) {
       values[Name] = z.union([z.number(), z.array(z.number()).min(1).max(100)]).parse(line[Name]);
     }
   }

@@ -40,6 +40,6 @@ test('the table for CloudWatch has every metric of the line, and no other', () =
   reporter.report('minute');
   reporter.close();
   const [{ _aws }] = lines() as [{ _aws: { CloudWatchMetrics: [{ Metrics: { Name: string }[] }] } }];
-  const told = _aws.CloudWatchMetrics[0].Metrics.map(({ Name }) => Name);
-  expect(namesIn(cloudWatch)).toEqual(told.sort());
+  const names = _aws.CloudWatchMetrics[0].Metrics.map(({ Name }) => Name);
+  expect(namesIn(cloudWatch)).toEqual(names.sort());
 });

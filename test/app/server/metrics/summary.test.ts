@@ -16,8 +16,8 @@ test('many connections that come and go are one line for each period, and none w
   await eventually('the first line', () => lines().length > 0);
   for (const client of clients) client.disconnect();
   await eventually('all to be gone', () => metrics.count === 0);
-  const told = () => lines().map(({ closed }) => Number(closed));
-  await eventually('all to be told', () => told().reduce((sum, each) => sum + each, 0) === 20);
+  const closedCounts = () => lines().map(({ closed }) => Number(closed));
+  await eventually('all to be told', () => closedCounts().reduce((sum, each) => sum + each, 0) === 20);
   const count = lines().length;
   await new Promise((resolve) => setTimeout(resolve, 350));
   expect(lines()).toHaveLength(count);

@@ -33,8 +33,8 @@ test.each([
 });
 
 test('TLS is believed of a trusted proxy alone', () => {
-  const told = request({ 'x-forwarded-proto': 'https' });
-  expect(isSecure(told, 0)).toBe(false);
-  expect(isSecure(told, 1)).toBe(true);
+  const forwarded = request({ 'x-forwarded-proto': 'https' });
+  expect(isSecure(forwarded, 0)).toBe(false);
+  expect(isSecure(forwarded, 1)).toBe(true);
   expect(isSecure(request({ 'x-forwarded-proto': 'https, http' }), 1)).toBe(false);
 });

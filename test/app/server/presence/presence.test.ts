@@ -70,7 +70,7 @@ async function startAlone(): Promise<Instance> {
   return { ...instance, kill: async () => undefined };
 }
 
-async function startJoined(port: number, id: string, settleMs = 100): Promise<Instance> {
+async function startJoined(port: number, id: string, quietMs = 100): Promise<Instance> {
   const sources = { url: `redis://127.0.0.1:${port}` };
   const backplane = await openBackplane({ sources, deployment, instance: id, log: silent });
   const { links } = backplane;
@@ -79,7 +79,7 @@ async function startJoined(port: number, id: string, settleMs = 100): Promise<In
   const times = { beatEveryMs: 100, leaseMs: 1_000, longestGapMs: 500, quietMs: 1_000 };
   const leases = openRedisLeases({ links, deployment, instance: id, log: silent, times });
   const store = openRedisStore({ links, deployment });
-  const presences = openRedisPresence({ links, deployment, settleMs });
+  const presences = openRedisPresence({ links, deployment, quietMs });
   const instance = await start(store, presences, leases);
   const kill = async () => {
     await backplane.close();
@@ -110,17 +110,17 @@ async function startJoined(port: number, id: string, settleMs = 100): Promise<In
 interface Person {
   readonly hub: ClientHub;
   readonly list: PresenceList;
-  readonly told: PresenceDifference[];
+  readonly differences: PresenceDifference[];
   now(): string[];
 }
 
 function enter(instance: Instance, subject: string): Person {
   const hub = openHub(instance.server.url, 'chat', { auth: { subject }, forceNew: true });
   opened.push({ close: async () => hub.close() });
-  const told: PresenceDifference[] = [];
+  const differences: PresenceDifference[] = [];
   hub.join('r', { onMessage: () => undefined });
-  const list = hub.presence('r', (_members, difference) => told.push(difference));
-  return { hub, list, told, now: () => [...list.members].sort() };
+  const list = hub.presence('r', (_members, difference) => differences.push(difference));
+  return { hub, list, differences, now: () => [...list.members].sort() };
 }
 
 async function untilAllSee(people: readonly Person[], subjects: readonly string[]): Promise<void> {
@@ -128,7 +128,8 @@ async function untilAllSee(people: readonly Person[], subjects: readonly string[
   await eventually(`all to see ${expected}`, () => people.every(({ now }) => now().join() === expected));
 }
 
-const leftOf = (people: readonly Person[]) => people.flatMap(({ told }) => told.flatMap(({ left }) => left));
+const leftOf = (people: readonly Person[]) =>
+  people.flatMap(({ differences }) => differences.flatMap(({ left }) => left));
 
 test('alone: members see who comes, and who is gone for longer than the grace', async () => {
   const instance = await startAlone();
@@ -151,12 +152,12 @@ test('over instances: an instance dies, and who does not come back elsewhere has
   const bob = enter(two, 'bob');
   const cid = enter(two, 'cid');
   await untilAllSee([ann, bob, cid], ['ann', 'bob', 'cid']);
-  const before = ann.told.length;
+  const before = ann.differences.length;
   await two.kill();
   cid.hub.close();
   const again = enter(one, 'bob');
   await untilAllSee([ann, again], ['ann', 'bob']);
-  expect(ann.told.slice(before)).toEqual([{ joined: [], left: ['cid'] }]);
+  expect(ann.differences.slice(before)).toEqual([{ joined: [], left: ['cid'] }]);
 });
 
 test('an instance that leaves in order: who moves is never told', async () => {
@@ -166,14 +167,14 @@ test('an instance that leaves in order: who moves is never told', async () => {
   const ann = enter(one, 'ann');
   const bob = enter(two, 'bob');
   await untilAllSee([ann, bob], ['ann', 'bob']);
-  const before = ann.told.length;
+  const before = ann.differences.length;
   await two.presence.close();
   await two.leases.close();
   bob.hub.close();
   const again = enter(one, 'bob');
   await untilAllSee([again], ['ann', 'bob']);
   await delay(graceMs + 1_500);
-  expect([ann.told.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
+  expect([ann.differences.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
 });
 
 test('Redis restarts empty: nobody is told to have left', async () => {

@@ -8,39 +8,29 @@ import { testPresencePermissions } from '../../../../app/server/presence/self-te
 import type { HubPresence } from '../../../../app/server/presence/store.ts';
 import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { linkTo, silent } from '../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { linkTo, silent, useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** What only Redis can do to presence. */
 
-const settleMs = 600;
-let server: TestRedis;
-let link: RedisLink;
+const quietMs = 600;
+const own = useRedis();
 let redis: Redis;
 let deployment = '';
 let presence: HubPresence;
 let count = 0;
 
-beforeAll(async () => {
-  server = await startRedis();
-  link = await linkTo(server.url);
-  redis = await connectRedis(server.port);
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await link.close();
-  await server.stop();
+beforeAll(() => {
+  redis = own.redis;
 });
 
 beforeEach(async () => {
   count += 1;
   deployment = `d${count}`;
   await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, 'a');
-  const links = { commands: link, available: () => true };
-  presence = openRedisPresence({ links, deployment, settleMs }).open({
+  const links = { commands: own.link, available: () => true };
+  presence = openRedisPresence({ links, deployment, quietMs }).open({
     hub: 'chat',
     broadcast: () => undefined,
     graceMs: 0,
@@ -56,24 +46,24 @@ test('an owner without a lease registers nothing', async () => {
 });
 
 test('Redis came back empty: nobody is told, and nobody is answered, before all could register again', async () => {
-  const told: PresenceChange[] = [];
-  const listener = await connectRedis(server.port);
-  listener.on('message', (_channel, text: string) => told.push(JSON.parse(text.slice(1)).payload));
+  const changes: PresenceChange[] = [];
+  const listener = await connectRedis(own.server.port);
+  listener.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
   await listener.subscribe(presenceKeys(deployment, 'chat', 'r').channel);
   await redis.hset(leaseKeys(deployment).beat, 'since', Date.now());
   await presence.change('r', ann);
   await expect(presence.members('r')).rejects.toThrow('came back empty');
   await presence.change('r', { owner: 'a', joined: ['bob'], left: [] });
   await presence.publishDue();
-  expect(told).toEqual([]);
-  await delay(settleMs);
+  expect(changes).toEqual([]);
+  await delay(quietMs);
   await eventually('an empty difference', async () => {
     await presence.publishDue();
-    return told.length === 1;
+    return changes.length === 1;
   });
   listener.disconnect();
   const { epoch, version, members } = await presence.members('r');
-  expect(told).toEqual([{ room: 'r', epoch, version, joined: [], left: [] }]);
+  expect(changes).toEqual([{ room: 'r', epoch, version, joined: [], left: [] }]);
   expect([...(members ?? [])].sort()).toEqual(['ann', 'bob']);
 });
 
@@ -117,14 +107,14 @@ test('every key has an age, and a room that is left leaves only its state', asyn
 /** A connection as a user with these rules. */
 async function connectAs(rules: string): Promise<RedisLink> {
   await redis.call('ACL', 'SETUSER', 'u', 'reset', '>secret', ...rules.split(' '));
-  return linkTo(`redis://u:secret@127.0.0.1:${server.port}`);
+  return linkTo(`redis://u:secret@127.0.0.1:${own.server.port}`);
 }
 
 test('the permissions of the service suffice', async () => {
   const limited = await connectAs(renderAcl(serviceAcl(deployment)));
   await testPresencePermissions(limited.connection as Redis, deployment, 'i');
   const links = { commands: limited, available: () => true };
-  const its = openRedisPresence({ links, deployment, settleMs: 0 }).open({
+  const its = openRedisPresence({ links, deployment, quietMs: 0 }).open({
     hub: 'chat',
     broadcast: () => undefined,
     graceMs: 0,

@@ -4,59 +4,47 @@ import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { HubPresence, PresenceStore } from '../../../../app/server/presence/store.ts';
-import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
-import { linkTo } from '../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
+import { useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** One hub's presence, and what the members of a room `r` were told. */
 interface Stage {
   readonly presence: HubPresence;
-  readonly told: PresenceChange[];
+  readonly changes: PresenceChange[];
 }
 
 const graceMs = 400;
-let server: TestRedis;
-let link: RedisLink;
+const own = useRedis();
 let count = 0;
 const ends: (() => void)[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  link = await linkTo(server.url);
-});
 
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-afterAll(async () => {
-  await link.close();
-  await server.stop();
-});
-
 async function inRedis(): Promise<Stage> {
   count += 1;
   const deployment = `d${count}`;
-  const redis = await connectRedis(server.port);
+  const redis = await connectRedis(own.server.port);
   for (const owner of ['a', 'b']) await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, owner);
-  const told: PresenceChange[] = [];
-  redis.on('message', (_channel, text: string) => told.push(JSON.parse(text.slice(1)).payload));
+  const changes: PresenceChange[] = [];
+  redis.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
   await redis.subscribe(roomKeys(deployment, 'chat', 'r').channel);
   ends.push(() => redis.disconnect());
   const store: PresenceStore = openRedisPresence({
-    links: { commands: link, available: () => true },
+    links: { commands: own.link, available: () => true },
     deployment,
   });
-  return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), told };
+  return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), changes };
 }
 
 async function inMemory(): Promise<Stage> {
-  const told: PresenceChange[] = [];
-  const broadcast = (_room: string, _event: string, payload: unknown) => told.push(payload as PresenceChange);
-  return { presence: openMemoryPresence().open({ hub: 'chat', broadcast, graceMs }), told };
+  const changes: PresenceChange[] = [];
+  const broadcast = (_room: string, _event: string, payload: unknown) =>
+    changes.push(payload as PresenceChange);
+  return { presence: openMemoryPresence().open({ hub: 'chat', broadcast, graceMs }), changes };
 }
 
 const joined = (owner: string, ...subjects: string[]) => ({ owner, joined: subjects, left: [] });
@@ -71,30 +59,30 @@ describe.each([
   }
 
   /** Beats, as instances do, until the room was told so often. */
-  async function beatUntilTold({ presence, told }: Stage, times: number): Promise<void> {
+  async function beatUntilTold({ presence, changes }: Stage, times: number): Promise<void> {
     await eventually(`${times} differences`, async () => {
       await presence.publishDue();
-      return told.length >= times;
+      return changes.length >= times;
     });
   }
 
   test('who is new is told once, with the next version of the epoch', async () => {
-    const { presence, told } = await open();
+    const { presence, changes } = await open();
     await presence.change('r', joined('a', 'ann', 'bob'));
     await presence.change('r', joined('a', 'ann'));
     await presence.change('r', joined('b', 'ann', 'cid'));
-    await eventually('both differences', () => told.length === 2);
-    expect(told.map(({ room, version, joined, left }) => [room, version, joined, left])).toEqual([
+    await eventually('both differences', () => changes.length === 2);
+    expect(changes.map(({ room, version, joined, left }) => [room, version, joined, left])).toEqual([
       ['r', 1, ['ann', 'bob'], []],
       ['r', 2, ['cid'], []],
     ]);
-    expect(new Set(told.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(new Set(changes.map(({ epoch }) => epoch)).size).toBe(1);
     expect(await members(presence)).toEqual(['ann', 'bob', 'cid']);
   });
 
   test('a leave is told behind the grace, together with the others that are due', async () => {
     const stage = await open();
-    const { presence, told } = stage;
+    const { presence, changes } = stage;
     await presence.change('r', joined('a', 'ann', 'bob', 'cid'));
     await presence.change('r', left('a', 'ann'));
     await presence.change('r', left('a', 'bob'));
@@ -102,12 +90,12 @@ describe.each([
     expect(await members(presence)).toEqual(['ann', 'bob', 'cid']);
     await delay(graceMs + 50);
     await beatUntilTold(stage, 2);
-    expect(told[1]).toEqual({ ...told[0], version: 2, joined: [], left: ['ann', 'bob'] });
+    expect(changes[1]).toEqual({ ...changes[0], version: 2, joined: [], left: ['ann', 'bob'] });
     expect(await members(presence)).toEqual(['cid']);
   });
 
   test('who moves to another instance, or comes back, is told neither as left nor as joined', async () => {
-    const { presence, told } = await open();
+    const { presence, changes } = await open();
     await presence.change('r', joined('a', 'moves', 'returns', 'stays'));
     await presence.change('r', joined('b', 'stays'));
     await presence.change('r', left('a', 'moves', 'returns', 'stays'));
@@ -117,27 +105,27 @@ describe.each([
       await delay(120);
       await presence.publishDue();
     }
-    expect(told).toHaveLength(1);
+    expect(changes).toHaveLength(1);
     expect(await members(presence)).toEqual(['moves', 'returns', 'stays']);
   });
 
   test('what a dead owner registered is taken back; who is there through another one stays', async () => {
     const stage = await open();
-    const { presence, told } = stage;
+    const { presence, changes } = stage;
     const many = Array.from({ length: 1_200 }, (_, index) => `user ${index}`);
     for (let start = 0; start < 1_200; start += 400) {
       await presence.change('r', joined('a', ...many.slice(start, start + 400)));
     }
     await presence.change('r', joined('b', 'user 7', 'other'));
-    const before = told.length;
+    const before = changes.length;
     await Promise.all([presence.release('a', 0, 'all'), presence.release('a', 0, 'all')]);
     await eventually('all to be told', async () => {
       await presence.publishDue();
-      return told.slice(before).reduce((sum, each) => sum + each.left.length, 0) === 1_199;
+      return changes.slice(before).reduce((sum, each) => sum + each.left.length, 0) === 1_199;
     });
     expect(await members(presence)).toEqual(['other', 'user 7']);
     expect(await presence.registered('r', 'a')).toEqual([]);
-    expect(told.map(({ version }) => version)).toEqual(told.map((_, index) => index + 1));
+    expect(changes.map(({ version }) => version)).toEqual(changes.map((_, index) => index + 1));
   });
 
   test('the answer holds no members for who has them', async () => {
@@ -160,11 +148,11 @@ describe.each([
   });
 
   test('subjects and rooms with any characters', async () => {
-    const { presence, told } = await open();
+    const { presence, changes } = await open();
     const odd = ['a/b', '"quoted"', 'ü 🙂', '{x}', 'a\\b', '%7B'];
     await presence.change('r', joined('a', ...odd));
-    await eventually('the difference', () => told.length === 1);
-    expect(told[0]?.joined).toEqual(odd);
+    await eventually('the difference', () => changes.length === 1);
+    expect(changes[0]?.joined).toEqual(odd);
     expect(await members(presence)).toEqual([...odd].sort());
     await presence.change('r/"{odd}"', joined('a', 'ann'));
     expect((await presence.members('r/"{odd}"')).members).toEqual(['ann']);

@@ -12,8 +12,12 @@ import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
 import type { Redis } from 'ioredis';
 import { AuthenticationError } from '../../../../app/server/auth/errors.ts';
 import { Relay } from '../../../../app/server/relay/relay.ts';
-import type { SignalRConnection } from '../../../../app/server/signalr/connection.ts';
-import { HubError, type SignalRHub, UnauthorizedError } from '../../../../app/server/signalr/hub.ts';
+import {
+  HubError,
+  type SignalRConnection,
+  type SignalRHub,
+  UnauthorizedError,
+} from '../../../../app/server/signalr/hub.ts';
 import { SignalRServer, type SignalRServerOptions } from '../../../../app/server/signalr/server.ts';
 
 /** One instance that serves a hub for tests. */
@@ -160,7 +164,7 @@ export class TestHub implements SignalRHub {
   /** What it asks its own client would otherwise wait for the answer to this invocation. */
   async #ask(connection: SignalRConnection, target: string): Promise<unknown> {
     try {
-      return await connection.invoke(target, [21], target === 'silent' ? 500 : 30_000);
+      return await connection.invoke(target, [21], target === 'silent' ? 100 : 30_000);
     } catch (error) {
       throw new HubError((error as Error).message);
     }

@@ -55,6 +55,11 @@ test('MessagePack: an invocation of five elements, as older clients write it, is
   expect(read(messagePackProtocol, five)).toMatchObject([{ type: 1, target: 'method', arguments: [42] }]);
 });
 
+test('MessagePack: what belongs to stateful reconnects, which are not offered, is left out', () => {
+  for (const bytes of ['03 92 08 05', '03 92 09 01'])
+    expect(read(messagePackProtocol, hex(bytes))).toEqual([]);
+});
+
 test.each<[HubMessage, string]>([
   [
     { type: 1, target: 'Message', arguments: [{ a: 1 }] },

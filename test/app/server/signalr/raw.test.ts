@@ -28,6 +28,14 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** With a text of six bytes for its argument. */
+const callOfEcho = Buffer.concat([
+  Buffer.from([19, 0x96, 1, 0x80, 0xa1, 0x31, 0xa4]),
+  Buffer.from('echo'),
+  Buffer.from([0x91, 0xa6]),
+  Buffer.from('ä😀'),
+  Buffer.from([0x90]),
+]);
 const ada = { authorization: 'Bearer user-ada' };
 const end = '\x1e';
 
@@ -69,6 +77,14 @@ describe('negotiation', () => {
       error: 'The client requested a non-integer protocol version.',
     });
     expect(await negotiate('?negotiateVersion=7')).toMatchObject({ negotiateVersion: 1 });
+    // Clients that ask for stateful reconnects do without where the answer does not say so.
+    const stateful = await negotiate('?negotiateVersion=1&useStatefulReconnect=true');
+    expect(Object.keys(stateful)).toEqual([
+      'negotiateVersion',
+      'connectionId',
+      'connectionToken',
+      'availableTransports',
+    ]);
   });
 
   test('is a POST of a user', async () => {
@@ -148,6 +164,20 @@ describe('a connection', () => {
     const { connectionToken: id = '' } = await negotiate();
     const gone = await send(`?id=${id.slice(0, -1)}`, { headers: { ...ada, accept: 'Text' } });
     expect(gone).toMatchObject({ status: 200, text: `{"type":7,"allowReconnect":true}${end}` });
+  });
+
+  test('begins with its handshake, before it is polled, as a client in Python does it; with nothing else', async () => {
+    const { connectionId: id = '' } = await negotiate('');
+    const handshake = `{"protocol":"json","version":0}${end}`;
+    for (const body of [`{"type":6}${end}`, handshake.slice(0, -1), 'x', `{"protocol":1}${end}`]) {
+      expect((await post(id, body, two)).status).toBe(404);
+    }
+    const eve = { headers: { authorization: 'Bearer user-eve' }, method: 'POST', body: handshake };
+    expect((await send(`?id=${id}`, eve)).status).toBe(404);
+    expect((await send(`?id=${id}`, { ...eve, headers: {} })).status).toBe(401);
+    expect(await post(id, handshake, two)).toMatchObject({ status: 200, text: '' });
+    const poll = async () => (await send(`?id=${id}`, { headers: { accept: 'Text' } }, two)).text;
+    expect([await poll(), await poll()]).toEqual(['', `{}${end}`]);
   });
 
   test('of one record a poll, for the client that reads no more of them', async () => {
@@ -263,6 +293,68 @@ describe('WebSockets', () => {
     expect((await negotiate()).negotiateVersion).toBe(1);
   });
 
+  test.each([
+    [
+      'json',
+      Buffer.from(`{"type":1,"invocationId":"1","target":"echo","arguments":["ä😀"]}${end}{"type":6}${end}`),
+    ],
+    ['messagepack', Buffer.concat([callOfEcho, Buffer.from([2, 0x91, 6])])],
+  ])('%s that comes byte by byte, behind its handshake, is the same', async (protocol, bytes) => {
+    const { socket, heard } = await open('');
+    const all = Buffer.concat([Buffer.from(`{"protocol":"${protocol}","version":1}${end}`), bytes]);
+    for (const byte of all) socket.send(Buffer.from([byte]));
+    await eventually('an answer', () => heard.length === 2);
+    expect(heard[1]).toContain('ä😀');
+    // And all of it at once.
+    const again = await open('');
+    again.socket.send(all);
+    await eventually('the same answer', () => again.heard.length === 2);
+    expect(again.heard).toEqual(heard);
+    for (const each of [socket, again.socket]) each.close();
+  });
+
+  test('carry JSON as text and MessagePack as binary, and the answer to a handshake as text', async () => {
+    for (const [protocol, call] of [
+      ['json', `{"type":1,"invocationId":"1","target":"nothing","arguments":[]}${end}`],
+      ['messagepack', callOfEcho],
+    ] as const) {
+      const { socket } = await open('');
+      const kinds: string[] = [];
+      socket.on('message', (_data, isBinary) => kinds.push(isBinary ? 'binary' : 'text'));
+      socket.send(`{"protocol":"${protocol}","version":1}${end}`);
+      socket.send(call);
+      await eventually('an answer', () => kinds.length === 2);
+      expect(kinds).toEqual(['text', protocol === 'json' ? 'text' : 'binary']);
+      expect(socket.protocol).toBe('');
+      socket.close();
+    }
+  });
+
+  test('take no message by a POST', async () => {
+    const { connectionToken: id = '' } = await negotiate();
+    const { socket } = await open(`?id=${id}`);
+    expect((await post(id, `{"type":6}${end}`)).status).toBe(405);
+    expect((await send(`?id=${id}`)).status).toBe(400);
+    socket.close();
+  });
+
+  test('a stream that is cancelled ends with a completion, and sends nothing behind it', async () => {
+    const { socket, heard } = await open('');
+    socket.send(`{"protocol":"json","version":1}${end}`);
+    socket.send(`{"type":4,"invocationId":"s","target":"endless","arguments":[]}${end}`);
+    await eventually('some items', () => heard.length > 3);
+    socket.send(`{"type":5,"invocationId":"s"}${end}`);
+    const completion = `{"type":3,"invocationId":"s"}${end}`;
+    await eventually('its completion', () => heard.includes(completion));
+    socket.send(`{"type":1,"invocationId":"1","target":"nothing","arguments":[]}${end}`);
+    await eventually('what comes next', () => heard.at(-1) !== completion);
+    expect(heard.slice(heard.indexOf(completion))).toEqual([
+      completion,
+      `{"type":3,"invocationId":"1"}${end}`,
+    ]);
+    socket.close();
+  });
+
   test('answers to nothing that was asked, and cancels of nothing, are left out', async () => {
     const { socket, heard } = await open('');
     socket.send(`{"protocol":"json","version":1}${end}`);
@@ -309,15 +401,13 @@ describe('WebSockets', () => {
 
 describe('time', () => {
   test('who does not shake hands, and who falls silent, is ended; who listens is pinged', async () => {
-    const times = { handshake: 50, keepAlive: 50, client: 600 };
+    const times = { handshake: 500, keepAlive: 50, client: 600 };
     const quick = await startInstance('quick', redis, { times });
     const url = `${quick.url.replace('http', 'ws')}/testhub`;
     const silent = new WebSocket(url, { headers: ada });
     const words: string[] = [];
     silent.on('message', (data) => words.push(String(data)));
-    await new Promise((resolve) => silent.once('close', resolve));
-    expect(words).toEqual([`{"error":"Handshake was canceled."}${end}`]);
-
+    const silentEnded = new Promise((resolve) => silent.once('close', resolve));
     const listener = new WebSocket(url, { headers: ada });
     const heard: string[] = [];
     listener.on('message', (data) => heard.push(String(data)));
@@ -328,20 +418,54 @@ describe('time', () => {
     listener.send(`{"type":6}${end}`);
     await new Promise((resolve) => listener.once('close', resolve));
     expect(heard.at(-1)).toBe(`{"type":7}${end}`);
+    await silentEnded;
+    expect(words).toEqual([`{"error":"Handshake was canceled."}${end}`]);
     await quick.stop();
   });
 
   test('a poll is answered in time, and a client that polls no more is gone', async () => {
-    const quick = await startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 5_000 } });
-    const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', quick);
-    await send(`?id=${id}`, {}, quick);
-    expect(await send(`?id=${id}`, {}, quick)).toMatchObject({ status: 200, text: '' });
+    const [patient, quick] = await Promise.all([
+      startInstance('patient', redis, { longPolling: { pollMs: 50, absentMs: 30_000 } }),
+      startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 50 } }),
+    ]);
+    for (const instance of [patient, quick]) {
+      const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
+      expect((await send(`?id=${id}`, {}, instance)).status).toBe(200);
+      if (instance === patient) {
+        expect(await send(`?id=${id}`, {}, instance)).toMatchObject({ status: 200, text: '' });
+      }
+    }
     await eventually('it to be gone', () => quick.signalr.count === 0);
-    await quick.stop();
+    expect(patient.signalr.count).toBe(1);
+    await Promise.all([patient.stop(), quick.stop()]);
   });
 });
 
+test.each([
+  ['is counted until its client has read it', 30_000, 1],
+  ['is not, where its client polls no more', 0, 0],
+])('what was last said to a client that polls %s', async (_what, pauseMs, count) => {
+  const instance = await startInstance(`pause-${pauseMs}`, redis, { longPolling: { pauseMs } });
+  const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
+  await send(`?id=${id}`, {}, instance);
+  await post(id, `{"protocol":"json","version":1}${end}`, instance);
+  for (const connection of instance.signalr) connection.close();
+  await eventually('its end', () => [...instance.signalr].length === 0);
+  expect(instance.signalr.count).toBe(count);
+  expect((await send(`?id=${id}`, {}, instance)).text).toBe(`{}${end}{"type":7,"allowReconnect":true}${end}`);
+  expect(instance.signalr.count).toBe(0);
+  await instance.stop();
+});
+
+test('a hub is found in any case, and with a slash behind its path', async () => {
+  const { connectionToken: id = '' } = await negotiate();
+  const polled = await fetch(`${one.url}/TestHub/?id=${id}`, { headers: ada });
+  expect([polled.status, await polled.text()]).toEqual([200, '']);
+});
+
 test('what is asked of no hub is answered by others', async () => {
+  expect((await fetch(`${one.url}/testhub//?id=x`)).status).toBe(404);
+  expect((await fetch(`${one.url}/`)).status).toBe(404);
   expect((await fetch(`${one.url}/otherhub/negotiate`, { method: 'POST' })).status).toBe(404);
 });
 

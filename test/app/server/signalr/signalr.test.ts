@@ -5,17 +5,23 @@ import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 import { clientOf, type Instance, startInstance, type transports } from './cluster.ts';
+import { isFull, messageOf, sendRaw } from './fleet.ts';
+import { type HubInstance, startHere, startProcess } from './hub-instances.ts';
+
+/** The protocol's server with a hub of all kinds of methods; its instances are processes in `npm run test:signalr`. */
 
 let server: TestRedis;
 let redis: Redis;
-let instances: Instance[];
+let instances: HubInstance[];
 let proxy: CookielessProxy;
 const clients: HubConnection[] = [];
 
 beforeAll(async () => {
   server = await startRedis();
   redis = await connectRedis(server.port);
-  instances = await Promise.all(['one', 'two', 'three'].map((name) => startInstance(name, redis)));
+  instances = await Promise.all(
+    ['one', 'two', 'three'].map((name) => (isFull ? startProcess(name, server) : startHere(name, redis))),
+  );
   // In turn, so that hardly a request reaches the instance of the one before.
   let next = 0;
   proxy = await openCookielessProxy(
@@ -36,13 +42,18 @@ afterAll(async () => {
 });
 
 type TransportName = keyof typeof transports;
-const rows: readonly [TransportName, 'json' | 'messagepack'][] = [
-  ['webSockets', 'json'],
+type Row = readonly [TransportName, 'json' | 'messagepack'];
+/** Each transport and each encoding once; the service's own tests try other pairs. */
+const some: readonly Row[] = [
   ['webSockets', 'messagepack'],
   ['serverSentEvents', 'json'],
   ['longPolling', 'json'],
+];
+const others: readonly Row[] = [
+  ['webSockets', 'json'],
   ['longPolling', 'messagepack'],
 ];
+const rows = isFull ? [...some, ...others] : some;
 
 function client(
   ...[transport, protocol, options]: Parameters<typeof clientOf> extends [string, ...infer R] ? R : never
@@ -51,12 +62,6 @@ function client(
   clients.push(made);
   return made;
 }
-
-const messageOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: Error) => error.message,
-  );
 
 function itemsOf(connection: HubConnection, target: string, ...args: unknown[]): Promise<unknown[]> {
   const items: unknown[] = [];
@@ -118,7 +123,7 @@ describe.each(rows)('%s with %s, behind a proxy without cookies', (transport, pr
     expect(await messageOf(itemsOf(connection, 'broken'))).toBe(
       'An error occurred on the server while streaming results. HubException: broken',
     );
-    const abortedBefore = aborted();
+    const abortedBefore = await aborted();
     let items = 0;
     const stream = connection.stream('endless').subscribe({
       next: () => {
@@ -129,7 +134,7 @@ describe.each(rows)('%s with %s, behind a proxy without cookies', (transport, pr
     });
     await eventually('some items', () => items > 3);
     stream.dispose();
-    await eventually('the method to be told', () => aborted() === abortedBefore + 1);
+    await eventually('the method to be told', async () => (await aborted()) === abortedBefore + 1);
   });
 
   test('streams are taken, and sent back', async () => {
@@ -159,7 +164,7 @@ describe.each(rows)('%s with %s, behind a proxy without cookies', (transport, pr
   test('a client whose connection is ended with leave to come back does', async () => {
     const before = connection.connectionId;
     const back = new Promise((resolve) => connection.onreconnected(resolve));
-    for (const { signalr } of instances) for (const each of signalr) each.close();
+    await Promise.all(instances.map((instance) => instance.closeAll()));
     expect(await back).not.toBe(before);
     expect(await connection.invoke('add', 1, 1)).toBe(2);
   });
@@ -177,17 +182,11 @@ describe.each(rows)('%s with %s, behind a proxy without cookies', (transport, pr
   });
 });
 
-const aborted = () => instances.reduce((sum, { hub }) => sum + hub.aborted, 0);
+const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+const aborted = async () => sumOf(await Promise.all(instances.map((instance) => instance.aborted())));
 
-/** Past the protocol, as only a faulty client does. */
-async function sendRaw(connection: HubConnection, data: string | ArrayBuffer): Promise<void> {
-  await (
-    connection as unknown as { connection: { send(data: string | ArrayBuffer): Promise<void> } }
-  ).connection.send(data);
-}
-
-test('requests went from instance to instance', () => {
-  expect(instances.reduce((sum, { relay }) => sum + relay.requests, 0)).toBeGreaterThan(100);
+test('requests went from instance to instance', async () => {
+  expect(sumOf(await Promise.all(instances.map((instance) => instance.relayed())))).toBeGreaterThan(100);
 });
 
 test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
@@ -224,5 +223,29 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
     expect(await connection.invoke('where')).toBe(two.name);
     await connection.stop();
     for (const each of [one, two]) await each.stop();
+  },
+);
+
+test.each<TransportName>(['serverSentEvents', 'longPolling'])(
+  'when an instance leaves through which a client by %s is served, it moves, and goes on',
+  async (transport) => {
+    const [home, entry] = (await Promise.all(
+      ['home', 'entry'].map((name) => startInstance(`${transport}-${name}`, redis)),
+    )) as [Instance, Instance];
+    // It negotiates at its home, and all else goes through the other one.
+    let requests = 0;
+    const own = await openCookielessProxy([home.url, entry.url], () => (requests++ === 0 ? 0 : 1));
+    const connection = clientOf(own.url, transport);
+    await connection.start();
+    expect(await connection.invoke('where')).toBe(home.name);
+    await eventually('something to be relayed', () => entry.relay.count > 0);
+    const back = new Promise((resolve) => connection.onreconnected(resolve));
+    own.targets = [home.url];
+    for (const exchange of [...entry.relay]) exchange.close();
+    await back;
+    expect(await connection.invoke('where')).toBe(home.name);
+    await connection.stop();
+    await own.close();
+    for (const each of [home, entry]) await each.stop();
   },
 );

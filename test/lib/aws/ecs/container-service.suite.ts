@@ -117,6 +117,27 @@ test('nothing can connect to a task before a route is added, and tasks reach onl
   ]);
 });
 
+test('a service has a name of its own, beside others in one stack', () => {
+  const { container, template } = service({ containerName: 'backend' });
+  expect(container.Name).toBe('backend');
+  expect(container.LogConfiguration.Options['awslogs-stream-prefix']).toBe('backend');
+  const [group] = resourcesOf(template, 'AWS::EC2::SecurityGroup');
+  expect(group.GroupDescription).toContain('Tasks of backend');
+  expect(usual.container.Name).toBe('app');
+});
+
+test('ECS may decrypt secrets under a key of the customer’s, by that key alone and through Secrets Manager', () => {
+  const secretsKmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d';
+  const decrypts = ({ template }: ReturnType<typeof service>) =>
+    resourcesOf(template, 'AWS::IAM::Policy')
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+      .filter(({ Action }) => Action === 'kms:Decrypt');
+  expect(decrypts(service({ secretsKmsKeyArn }))).toEqual([
+    expect.objectContaining({ Resource: secretsKmsKeyArn, Condition: expect.anything() }),
+  ]);
+  expect(decrypts(usual)).toEqual([]);
+});
+
 test.each([
   [RemovalPolicy.DESTROY, 'Delete'],
   [RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, 'RetainExceptOnCreate'],

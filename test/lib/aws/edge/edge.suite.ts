@@ -120,6 +120,19 @@ describe('a load balancer', () => {
     ]);
   });
 
+  test('a route may be for host names, and for paths of them', () => {
+    const api: RouteProps = { name: 'Api', hosts: ['api.example.com'], port: 8000, readyPath: '/' };
+    const template = balancer({}, [service, api, { ...api, name: 'Old', paths: ['/v1/*'] }]);
+    const host = { Field: 'host-header', HostHeaderConfig: { Values: ['api.example.com'] } };
+    const conditions = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::ListenerRule').map(
+      ({ Conditions }) => Conditions,
+    );
+    expect(conditions).toEqual([
+      [host],
+      [host, { Field: 'path-pattern', PathPatternConfig: { Values: ['/v1/*'] } }],
+    ]);
+  });
+
   test('access logs are private, encrypted, refused without TLS, and gone after 30 days', () => {
     const template = usual;
     template.hasResource('AWS::S3::Bucket', {

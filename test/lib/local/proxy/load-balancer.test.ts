@@ -215,6 +215,40 @@ describe('rules', () => {
     });
   });
 
+  test('requests for a target that died get 502 until its successor answers, where nothing is checked', async () => {
+    const { balancer, port } = await balance({ sticky: false, dead: 'answer 502' });
+    await target(balancer, 't1');
+    const dying = await target(balancer, 't2');
+    await dying.stop();
+    balancer.died('t2');
+    const met = async (needed: readonly (string | number)[]) => {
+      const seen = new Set<string | number>();
+      await eventually(needed.join(' and '), async () => {
+        const { status, body } = await ask(port);
+        seen.add(status === 200 ? body : status);
+        return needed.every((each) => seen.has(each));
+      });
+      return seen;
+    };
+    await met([502, 't1']);
+    expect(balancer.status()).toMatchObject([{ id: 't1' }, { id: 't2', health: 'unhealthy' }]);
+    await target(balancer, 't2');
+    expect(balancer.status()).toHaveLength(2);
+    expect([...(await met(['t1', 't2']))].sort()).toEqual(['t1', 't2']);
+    await balancer.deregister('t2', 0);
+    expect(balancer.status()).toHaveLength(1);
+  });
+
+  test('a target that died is gone, where such are skipped', async () => {
+    const { balancer, port } = await balance({ sticky: false });
+    await target(balancer, 't1');
+    await (await target(balancer, 't2')).stop();
+    balancer.died('t2');
+    await eventually('it to be gone', () => balancer.status().length === 1);
+    for (let asked = 0; asked < 8; asked += 1) expect((await ask(port)).body).toBe('t1');
+    balancer.died('t2');
+  });
+
   test('some paths have targets of their own, whose clients are not sticky', async () => {
     const { balancer, port } = await balance({ rules });
     await target(balancer, 'service');

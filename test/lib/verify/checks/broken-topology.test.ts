@@ -2,6 +2,7 @@ import type { Check } from '../../../../lib/verify/check.ts';
 import { eachAlone } from '../../../../lib/verify/checks/topology/each-alone.ts';
 import { joiningInstance } from '../../../../lib/verify/checks/topology/joining-instance.ts';
 import { killedInstance } from '../../../../lib/verify/checks/topology/killed-instance.ts';
+import { signalrRecovery } from '../../../../lib/verify/checks/topology/signalr-recovery.ts';
 import { noTokens } from '../../../../lib/verify/clients/tokens.ts';
 import { runChecks } from '../../../../lib/verify/run.ts';
 import type { Plan, Result } from '../../../../lib/verify/run-check.ts';
@@ -256,6 +257,24 @@ describe('through a proxy', () => {
     });
   });
 
+  test.each([
+    ['all of Server-Sent Events', 'responses'],
+    ['Server-Sent Events behind their head', 'bodies'],
+  ] as const)('a proxy that buffers %s fails with these alone', async (_what, buffers) => {
+    const url = await using(spreadingProxy([joined[0]?.url as string], { buffers }));
+    const outcome = await verifyAt(url, '--only', 'polling,signalr', '--timeout', '4');
+    expect(outcome.code).toBe(1);
+    expect(resultsOf(outcome)).toMatchObject({
+      polling: { status: 'passed' },
+      signalr: {
+        status: 'failed',
+        found: 'by Server-Sent Events: nothing came within 4 s',
+        cause: 'a proxy holds back or ends responses that go on, as polls work there',
+        fix: expect.stringMatching(/switch off its buffering .*text\/event-stream .*proxy_buffering off/),
+      },
+    });
+  });
+
   test('a proxy that cuts idle connections is named with the time that it took', async () => {
     const url = await using(spreadingProxy([joined[0]?.url as string], { idleMs: 400 }));
     const outcome = await verifyAt(url, '--only', 'idle-timeout');
@@ -362,6 +381,18 @@ describe('with a control', () => {
       ),
       cause: 'it is only and down and neither the proxy nor the others',
       fix: expect.stringContaining('compare its environment'),
+    });
+  });
+
+  test("SignalR's clients that do not come back fail, with the transport and the proxy's part in it", async () => {
+    const control = controlThat({ kill: async () => undefined });
+    expect(await run(signalrRecovery, control, { timeoutMs: 4_000 })).toMatchObject({
+      status: 'failed',
+      found: expect.stringMatching(
+        /^\d+ of \d+ clients of (one|two) did not come back within 4 s: by .*; the topology could not be put back/,
+      ),
+      cause: expect.stringContaining('the proxy still sends requests to the dead instance'),
+      fix: expect.stringContaining('proxy_next_upstream'),
     });
   });
 

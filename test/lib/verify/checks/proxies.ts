@@ -1,11 +1,5 @@
 import { once } from 'node:events';
-import {
-  createServer,
-  request as forward,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, request as forward, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { LoadBalancer } from '../../../../lib/local/proxy/load-balancer.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -45,14 +39,14 @@ export interface SpreadingOptions {
   readonly closed?: RegExp;
   /** Paths whose query is dropped. @default none */
   readonly withoutQuery?: RegExp;
-  /** Responses are passed on when they have ended, and no sooner. @default false */
-  readonly buffers?: boolean;
+  /** Of Server-Sent Events: hold back the whole response, or what follows its head. @default nothing */
+  readonly buffers?: 'responses' | 'bodies';
 }
 
 /** A proxy with a common mistake: each request goes to the next target, cookies or not. */
 export async function spreadingProxy(
   targets: readonly string[],
-  { upgrades = true, idleMs, closed, withoutQuery, buffers = false }: SpreadingOptions = {},
+  { upgrades = true, idleMs, closed, withoutQuery, buffers }: SpreadingOptions = {},
 ): Promise<TestProxy> {
   let turn = 0;
   const next = () => new URL(targets[turn++ % targets.length] as string);
@@ -63,9 +57,12 @@ export async function spreadingProxy(
     const { hostname, port } = next();
     const { connection: _hop, upgrade: _dropped, cookie: _cookie, ...headers } = request.headers;
     const onward = forward({ hostname, port, method, path, headers, agent: false }, (answer) => {
-      if (buffers) return void passWhole(answer, response);
+      const isHeldBack = buffers !== undefined && answer.headers['content-type'] === 'text/event-stream';
+      if (isHeldBack && buffers === 'responses') return void answer.resume();
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      response.flushHeaders();
+      if (isHeldBack) answer.resume();
+      else answer.pipe(response);
     });
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());
@@ -85,16 +82,6 @@ export async function spreadingProxy(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => closeServer(server, tunnels),
   };
-}
-
-async function passWhole(answer: IncomingMessage, response: ServerResponse): Promise<void> {
-  const parts: Buffer[] = [];
-  try {
-    for await (const part of answer) parts.push(part);
-    response.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(parts));
-  } catch {
-    response.destroy();
-  }
 }
 
 function tunnel(request: IncomingMessage, client: Socket, target: URL, tunnels: Set<Socket>): void {

@@ -1,29 +1,18 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { RedisLink } from '../../../../../app/server/redis/connection/link.ts';
 import { ConditionalAppend } from '../../../../../app/server/rooms/log/conditional-append.ts';
 import type { Precondition, RoomLog } from '../../../../../app/server/rooms/log/log.ts';
 import { MemoryLog } from '../../../../../app/server/rooms/log/memory-log.ts';
 import { RedisLog } from '../../../../../app/server/rooms/log/redis-log.ts';
 import { defaultRetention } from '../../../../../app/server/rooms/log/retention.ts';
 import { messageBeforeBody, messageRest } from '../../../../../app/server/rooms/message.ts';
-import { linkTo } from '../../../../support/redis/link.ts';
-import { startRedis, type TestRedis } from '../../../../support/redis/redis.ts';
+import { useRedis } from '../../../../support/redis/link.ts';
 
-let redis: TestRedis;
-let link: RedisLink;
-beforeAll(async () => {
-  redis = await startRedis();
-  link = await linkTo(redis.url);
-});
-afterAll(async () => {
-  await link.close();
-  await redis.stop();
-});
+const own = useRedis();
 
 const overRedis = (): RoomLog =>
   new RedisLog({
-    links: { commands: link, available: () => true },
+    links: { commands: own.link, available: () => true },
     deployment: 'test',
     hub: 'chat',
     retention: defaultRetention,

@@ -69,7 +69,7 @@ test('what an instance acknowledged while it was alone is told as lost to member
   const hub = openHub(other.url, 'chat', { forceNew: true, transports: ['websocket'] });
   closing.push(() => hub.close());
   for (const room of rooms) {
-    await hub.join(room, { onMessage: () => undefined, onLost: (told) => lost.push({ room, ...told }) })
+    await hub.join(room, { onMessage: () => undefined, onLost: (loss) => lost.push({ room, ...loss }) })
       .joined;
   }
   await eventually('the first message', () => here.bodies.length + there.bodies.length === 2);
@@ -83,15 +83,15 @@ test('what an instance acknowledged while it was alone is told as lost to member
   await eventually('each its own', () => here.bodies.length === 4 && there.bodies.length === 2);
   wire.refuse(false);
 
-  const told = (gaps: readonly Gap[]) => new Map(gaps.map(({ room, lost: count }) => [room, count]));
+  const lossesIn = (gaps: readonly Gap[]) => new Map(gaps.map(({ room, lost: count }) => [room, count]));
   await eventually('members elsewhere to be told', () => there.gaps.length >= 2);
-  expect(told(there.gaps)).toEqual(
+  expect(lossesIn(there.gaps)).toEqual(
     new Map([
       ['used', 2],
       ['unused', 1],
     ]),
   );
-  await eventually('members here to be told', () => told(here.gaps).size >= 2);
+  await eventually('members here to be told', () => lossesIn(here.gaps).size >= 2);
   await eventually('app/client to tell', () => lost.length >= 2);
   expect(lost).toEqual(
     expect.arrayContaining([

@@ -258,16 +258,16 @@ describe('Socket.IO over three instances', () => {
 
     test('serverSideEmit reaches the other servers, and gathers their answers', async () => {
       const [one, two, three] = instances;
-      const told: unknown[] = [];
+      const received: unknown[] = [];
       for (const { nsp, name } of instances) {
-        nsp.on('told', (...args: unknown[]) => told.push([name, ...args]));
+        nsp.on('told', (...args: unknown[]) => received.push([name, ...args]));
         nsp.on('count', (by: number, answer: (count: number) => void) =>
           answer(by * (name === 'two' ? 2 : 3)),
         );
       }
       one.nsp.serverSideEmit('told', 1, Buffer.from('b'));
-      await eventually('both', () => told.length === 2);
-      expect(told.sort()).toEqual([
+      await eventually('both', () => received.length === 2);
+      expect(received.sort()).toEqual([
         ['three', 1, Buffer.from('b')],
         ['two', 1, Buffer.from('b')],
       ]);

@@ -5,13 +5,13 @@ import { endPacketFloods } from '../../../../../app/server/socketio/engine/packe
 import { type RoomsServer, startRoomsServer } from '../../../../support/servers/rooms-server.ts';
 
 let server: RoomsServer;
-const told: unknown[] = [];
+const floods: unknown[] = [];
 const judged: number[] = [];
 beforeAll(async () => {
   server = await startRoomsServer({ store: openMemoryStore() });
   // The compiler sees two Socket.IOs: the service's own, and the one of the tests.
   endPacketFloods(server.io as never, {
-    onFlood: ({ url }) => told.push(/who=(.*)/.exec(url ?? '')?.[1]),
+    onFlood: ({ url }) => floods.push(/who=(.*)/.exec(url ?? '')?.[1]),
     isTooMuch: ({ url }, bytes) => {
       if (url?.includes('who=judged')) judged.push(bytes);
       return url?.includes('who=judged') === true && judged.length === 2;
@@ -52,7 +52,7 @@ test.each([
     times(90, () => busy.send(packet));
     await flood(flooder, () => send(flooder));
     expect(busy.readyState).toBe(WebSocket.OPEN);
-    expect(told.splice(0)).toEqual([kind]);
+    expect(floods.splice(0)).toEqual([kind]);
     busy.terminate();
   },
 );
@@ -66,7 +66,7 @@ test('who is slow enough goes on for as long as it likes, and what it sends is t
   clearInterval(sending);
   expect(judged).toHaveLength(2);
   for (const bytes of judged) expect(bytes).toBeGreaterThan(0);
-  expect(told.splice(0)).toEqual(['judged']);
+  expect(floods.splice(0)).toEqual(['judged']);
 });
 
 function times(count: number, act: () => void): void {

@@ -9,7 +9,7 @@ import { type RoomsServer, startRoomsServer } from '../../../../support/servers/
 import { eventually } from '../../../../support/wait.ts';
 
 /**
- * Slimming reaches into engine.io and ws; `direct-fanout.test.ts` holds their versions. When one of these fails
+ * Slimming reaches into engine.io and ws; `internals.test.ts` holds their versions. When one of these fails
  * after an upgrade, read what changed; until then `slimConnections: false` works.
  */
 setFlagsFromString('--expose-gc');

@@ -347,6 +347,7 @@ describe('the command line', () => {
     ],
     [['--url', 'https://example.com', '--broadcast', 'say=hello'], /--broadcast must be an event/],
     [['--url', 'https://example.com', '--deploy'], /--url or --deploy/],
+    [['--url', 'https://example.com', 'eyJhbGciOiJIUzI1NiJ9.me:secret'], /\(a token\)/],
     [[], /`npm run doctor -- --url/],
   ])('that is not valid is explained, all of it at once: %j', async (words, said) => {
     let errors = '';

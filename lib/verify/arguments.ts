@@ -89,7 +89,7 @@ Exit code:
        for nothing
   1    a check fails, or nothing at all could be proved
   2    nothing was verified: the command line, the URL, the token or the stack is no good, nothing answers at
-       the URL, or something that is not this service; what to do is said
+       the URL, or something that is not this service, at which the doctor then looks; what to do is said
   130  Ctrl-C
 `;
 

@@ -1,4 +1,5 @@
 import { hang, type Output, paint } from '../../verify/report.ts';
+import { orAborted } from '../../verify/wait.ts';
 import { count, duration } from '../../verify/wording.ts';
 import { type Check, type Endpoint, type NamedFinding, notChecked, type Subject } from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
@@ -54,7 +55,8 @@ export async function diagnose(
   const { findings: first, subject, isOurs } = await survey(question);
   for (const finding of first) report(finding);
   const all = subject ?? { ...question, isOurs, endpoints: [] };
-  for (const check of checksOf(all, subject !== undefined)) report(await runCheck(check, all));
+  const probes = new Probes(all);
+  for (const check of checksOf(all, subject !== undefined)) report(await runCheck(check, all, probes));
   const conclusion = conclude(findings, isOurs);
   const diagnosis = {
     ok: !findings.some(({ status }) => status === 'failed'),
@@ -97,16 +99,15 @@ function checksAt(subject: Subject, endpoint: Endpoint): readonly Check[] {
   ];
 }
 
-const probesOf = new WeakMap<Subject, Probes>();
+const timeIsUp = notChecked('the time of the run was up');
 
-async function runCheck(check: Check, subject: Subject): Promise<NamedFinding> {
+async function runCheck(check: Check, subject: Subject, probes: Probes): Promise<NamedFinding> {
   const { name } = check;
-  if (subject.signal.aborted) return { name, ...notChecked('the time of the run was up') };
-  const probes = probesOf.get(subject) ?? new Probes(subject);
-  probesOf.set(subject, probes);
+  if (subject.signal.aborted) return { name, ...timeIsUp };
   try {
-    return { name, ...(await check.run(subject, probes)) };
+    return { name, ...(await orAborted(check.run(subject, probes), subject.signal)) };
   } catch (error) {
+    if (subject.signal.aborted) return { name, ...timeIsUp };
     return { name, ...notChecked((error as Error).message) };
   }
 }

@@ -32,7 +32,7 @@ export function eventsStream({ path }: Endpoint): Check {
 async function awaitReply(stream: EventStream, url: URL, headers: Headers): Promise<Finding> {
   if (!(await shakeHands(url, headers)))
     return notChecked(`the stream opened, and ${tries} requests reached no instance that knows it`);
-  if (await stream.until(() => stream.text.includes('data: {}'), patienceMs))
+  if (await stream.until(() => stream.text.includes('data: {'), patienceMs))
     return passed('what the hub sends arrives at once');
   const arrived =
     stream.status === undefined

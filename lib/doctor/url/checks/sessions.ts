@@ -91,6 +91,12 @@ async function explainAstray(
       fix: `${withoutStickiness}turn stickiness by cookie on at the hop that chooses the instance. With one instance it works`,
     };
   }
+  if (sessions.astray === sessions.requests) {
+    return {
+      cause: `${unknown}: not one request is known where it arrives: a proxy drops the query of requests, or gives each to another instance`,
+      fix: `let every hop pass paths and queries as they are. Then look at one instance alone (--instance URL): if it works, ${withoutStickiness}turn stickiness by cookie on at the proxy`,
+    };
+  }
   return {
     cause: `${unknown}: about ${count(await probes.instances(endpoint), 'instance')} answer behind a proxy without stickiness, and each knows its own sessions alone. It fails with two, and works with one`,
     fix: `${withoutStickiness}turn stickiness by cookie on at the proxy (ALB: stickiness.enabled, lb_cookie; HAProxy: cookie … insert; Traefik: sticky.cookie)`,

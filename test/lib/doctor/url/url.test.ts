@@ -111,6 +111,13 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
+  test('whose query a proxy drops loses every session, with one instance, too', async () => {
+    const url = await behindProxy(await plainServers(1), { withoutQuery: /sid=/ });
+    expect(await lookAt(url)).toMatchObject({
+      conclusion: { name: 'polling', cause: expect.stringContaining('a proxy drops the query of requests') },
+    });
+  });
+
   test('whose upgrade header the proxy drops is named, with the setting', async () => {
     const url = await behindProxy(await plainServers(1), { upgrades: false });
     expect(await lookAt(url)).toMatchObject({
@@ -340,6 +347,7 @@ describe('the command line', () => {
     ],
     [['--url', 'https://example.com', '--broadcast', 'say=hello'], /--broadcast must be an event/],
     [['--url', 'https://example.com', '--deploy'], /--url or --deploy/],
+    [['--url', 'https://example.com', 'eyJhbGciOiJIUzI1NiJ9.me:secret'], /\(a token\)/],
     [[], /`npm run doctor -- --url/],
   ])('that is not valid is explained, all of it at once: %j', async (words, said) => {
     let errors = '';

@@ -63,10 +63,10 @@ export interface Transports extends CountedConnections {
 /** Serves hubs on an HTTP server over Socket.IO and SignalR, also to clients that reached another instance. */
 export async function openTransports(http: FastifyInstance, options: TransportsOptions): Promise<Transports> {
   const { server } = http;
-  const { environment, backplane, metrics } = options;
+  const { metrics } = options;
   const connectionLimit = new ConnectionLimit();
   const socketIo = openSocketIo(server, options, connectionLimit);
-  const relay = await openRelay(http, environment, backplane);
+  const relay = await openRelay(http, options);
   if (relay) relayEngine(socketIo.io.engine, relay);
   const signalR = openSignalR(server, options, { connectionLimit, relay });
   refuseOtherUpgrades(server, {
@@ -170,10 +170,10 @@ const isTooMuch = ({ limits }: TransportsOptions, address: string, bytes: number
 /** Undefined in single-instance mode: there is nobody to relay to. */
 async function openRelay(
   http: FastifyInstance,
-  { deployment, instanceId, host, relay: { host: ownHost, port } }: Environment,
-  { links }: Backplane,
+  { environment, backplane: { links }, instances }: TransportsOptions,
 ): Promise<Relay | undefined> {
   if (!links) return undefined;
+  const { deployment, instanceId, host, relay: own } = environment;
   const { commands } = links;
   const relay = new Relay({
     deployment,
@@ -181,8 +181,9 @@ async function openRelay(
     redis: () => commands.connection,
     server: http.server,
     // Instances share the network by which they reach Redis, whatever else this machine is in.
-    host: () => ownHost ?? commands.connection?.stream.localAddress,
-    listen: { host, port },
+    host: () => own.host ?? commands.connection?.stream.localAddress,
+    peers: () => instances.list().map(({ instance }) => instance),
+    listen: { host, port: own.port },
     largestBody,
   });
   await relay.open();

@@ -13,6 +13,8 @@ export interface DirectoryOptions {
   readonly redis: () => Pick<Redis, 'get' | 'set' | 'del'> | undefined;
   /** Where other instances reach this one; undefined while that is not known. */
   readonly own: () => Address | undefined;
+  /** Instances that may be needed: they are looked for ahead, for Redis may be away then. @default none */
+  readonly peers?: (() => readonly string[]) | undefined;
 }
 
 const announceEveryMs = 5_000;
@@ -39,8 +41,14 @@ export class Directory {
     this.#timer = setInterval(() => void this.announce(), announceEveryMs).unref();
   }
 
-  /** Says where this instance is; it says so again by itself. */
+  /** Says where this instance is, and learns where the others are; it does so again by itself. */
   async announce(): Promise<void> {
+    const { instance, peers = () => [] } = this.#options;
+    const others = peers().filter((peer) => peer !== instance);
+    await Promise.all([this.#announceOwn(), ...others.map((peer) => this.find(peer))]);
+  }
+
+  async #announceOwn(): Promise<void> {
     const { own, redis, deployment, instance } = this.#options;
     const address = own();
     if (!address) return;

@@ -22,6 +22,8 @@ export interface RelayOptions {
   readonly server: Server;
   /** The address by which other instances reach this machine; undefined while that is not known. */
   readonly host: () => string | undefined;
+  /** The other instances, as far as they are known: where they are is learnt before anything goes there. @default none */
+  readonly peers?: () => readonly string[];
   /** What the relay's own port listens on. */
   readonly listen: { readonly host: string; readonly port: number };
   /** Bytes of a request's body; what is larger is refused where it comes in. */

@@ -228,7 +228,7 @@ async function drainedClient(fleet: Fleet, way: Way, user: string, room: string)
 
 /** What a call may end with while its instance leaves, or is gone: nothing was done, or nobody heard of it. */
 const leavingErrors =
-  /HubException: unavailable: the instance is leaving|connection being closed|not in the 'Connected' State|No Connection with that ID|fetch failed/;
+  /HubException: (unavailable|refused|uncertain): |connection being closed|not in the 'Connected' State|No Connection with that ID|fetch failed/;
 
 /** One message after the other, each until it is acknowledged. @returns their bodies */
 async function publishUntil(client: HubConnection, user: string, room: string, isOver: () => boolean) {

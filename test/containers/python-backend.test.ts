@@ -31,7 +31,7 @@ describeWithContainers('a Python backend beside the service', () => {
 
   beforeAll(async () => {
     deployment = await Deployment.start(
-      callKnobs,
+      { ...callKnobs, mainHub: true, pythonSocketio: '/=emit' },
       { healthChecks: { path: paths.ready }, rules: [liveKitRule, rule] },
       (stack) =>
         new PythonBackend(stack, 'Backend', {
@@ -170,6 +170,32 @@ describeWithContainers('a Python backend beside the service', () => {
       return ((await answer.json()) as { participants: string[] }).participants;
     };
     await eventually('the participant to be listed', async () => (await participants()).includes('ada'));
+  });
+
+  test('users of the service’s namespace / are in the rooms of the backend’s, by the bridge', async () => {
+    const service = await deployment.run('app');
+    deployment.balancer.register({ id: service.id, host: '127.0.0.1', port: service.portOf(3000) });
+    await inService(service, 'app');
+    const old = await connect('ada', taskUrl(tasks[0]), 'websocket');
+    const moved = io(deployment.url, {
+      auth: { token: tokenOf('bob') },
+      transports: ['websocket'],
+      forceNew: true,
+    });
+    sockets.push(moved);
+    const heard: string[] = [];
+    moved.on('message', ({ text }) => heard.push(text));
+    await eventually('bob to be connected', () => moved.connected);
+    expect(await moved.emitWithAck('join', { room: 'lobby' })).toMatchObject({ ok: true });
+    await eventually('the service to hear Python', async () => {
+      await say(old, 'from Python');
+      return heard.includes('from Python');
+    });
+    const before = old.heard.length;
+    moved.emit('message', { room: 'lobby', from: 'bob', text: 'from the service' });
+    await eventually('Python to hear the service', () =>
+      old.heard.slice(before).includes('bob: from the service'),
+    );
   });
 
   test('when one is killed, its clients are back at the other, and hear and are heard', async () => {

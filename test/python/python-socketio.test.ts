@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import { environmentNames as names } from '../../app/names.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
 import { BridgedService } from '../app/server/bridges/bridged-service.ts';
+import { describeWithPython, openVenv } from '../support/python.ts';
 import { eventually } from '../support/wait.ts';
-import { describeWithPython, openVenv, PythonPeer } from './python.ts';
+import { PythonPeer } from './peer.ts';
 
 // The first run brings the packages.
 jest.setTimeout(600_000);
@@ -19,7 +21,7 @@ describeWithPython('python-socketio', () => {
     let interpreter: string;
     const opened: { stop?(): void; disconnect?(): unknown }[] = [];
     beforeAll(async () => {
-      interpreter = await openVenv(version);
+      interpreter = await openVenv(join(import.meta.dirname, 'requirements', `${version}.txt`));
       service = await BridgedService.start({
         [names.pythonSocketio]: '/=emit,/bots=publish',
         [names.pythonSocketioVersion]: version,

@@ -48,7 +48,7 @@ const faults: typeof matrix = [
   [
     'its instance leaves: all that it called is answered, and it comes back elsewhere',
     cells.drained,
-    [ways[3]],
+    [serverSentEvents],
   ],
   ['Redis is away: it stays connected, and goes on when Redis is back', cells.redisAway, [webSockets]],
 ];

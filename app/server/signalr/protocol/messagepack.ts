@@ -1,4 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
+import { assertMessagePackBounds } from '../../net/messagepack-bounds.ts';
 import { JsonText, parseText } from './json-text.ts';
 import {
   type Completion,
@@ -131,7 +132,7 @@ function completionOf([, , id, kind, value]: readonly unknown[]): Completion {
   return { type, invocationId, hasResult: kind === resultKind.value, result: value };
 }
 
-/** Lengths in the text are bounded by its own: nobody makes us reserve what he did not send. */
+/** Lengths are bounded by what came: nobody makes us reserve what he did not send. */
 function decoded(record: Buffer, largest: number): unknown {
   const options = {
     maxStrLength: largest,
@@ -141,6 +142,7 @@ function decoded(record: Buffer, largest: number): unknown {
     maxExtLength: largest,
   };
   try {
+    assertMessagePackBounds(record);
     // The first bytes of integers of 64 bits: where neither is, there are none.
     if (!record.includes(0xcf) && !record.includes(0xd3)) return decode(record, options);
     return settled(decode(record, { ...options, useBigInt64: true }));

@@ -5,7 +5,7 @@ import { ConnectionLimit } from '../../connections/connection-limit.ts';
 import type { Connection } from './internals.ts';
 
 /**
- * Hubs that one connection is in at once; each is one for each time that it is entered. The service has five, and a
+ * Hubs that one connection is in at once; each is one for each time that it is entered. The service has six at most, and a
  * page that enters, leaves and enters again before it was answered is in one twice.
  */
 const mostEntries = 20;

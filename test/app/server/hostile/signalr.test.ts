@@ -131,6 +131,16 @@ test.each([
   ['a list that is not there', [Buffer.from([6, 0xdd, 0xff, 0xff, 0xff, 0xff, 0x01])]],
   ['a text that is not there', [Buffer.from([6, 0xdb, 0x7f, 0xff, 0xff, 0xff, 0x01])]],
   ['lists of many levels', [Buffer.concat([Buffer.from([0xa0, 0x9c, 0x01]), Buffer.alloc(20_000, 0x91)])]],
+  [
+    // Each list says that it has 80,000 items, for which a decoder would make room.
+    'lists that promise more than there is, in each other',
+    [
+      Buffer.concat([
+        Buffer.from([0x80 | (90_000 & 0x7f), 0x80 | ((90_000 >> 7) & 0x7f), 90_000 >> 14]),
+        ...Array<Buffer>(18_000).fill(Buffer.from([0xdd, 0x00, 0x01, 0x38, 0x80])),
+      ]),
+    ],
+  ],
   ['a binary body', [packed([1, {}, 'x', 'Publish', ['open', new Uint8Array(100)], []])]],
   ['a time for a room', [packed([1, {}, 'x', 'Join', [new Date()], []])]],
   ['a map of the prototype', [Buffer.from([12, 0x81, 0xa9, ...Buffer.from('__proto__'), 1])]],

@@ -24,6 +24,7 @@ export const serviceMetrics = [
   'Connects',
   'Disconnects',
   'UpgradeFailures',
+  'SessionsCut',
   'Joins',
   'Replays',
   'Publishes',

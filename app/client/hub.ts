@@ -8,7 +8,7 @@ import { watchWaking } from './connection/wake.ts';
 import { type OnPresence, PresenceList } from './presence.ts';
 import type { Caller } from './requests/call.ts';
 import { callerOf } from './requests/socket-caller.ts';
-import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts';
+import { ClientRoom, isMessage, type JoinOptions, type RoomHandlers } from './room/room.ts';
 
 /**
  * Connects to one hub of the service, with the delivery contract: in each room that was joined, every message reaches
@@ -80,7 +80,9 @@ export class ClientHub<Body = unknown> {
       this.#instance = instance;
     },
     degraded: ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'),
-    message: (message) => this.#rooms.get(message.room)?.heard(message),
+    message: (message) => {
+      if (isMessage(message)) this.#rooms.get(message.room)?.heard(message);
+    },
     expelled: ({ room }) => this.#rooms.get(room)?.expelled(),
     presence: (change) => this.#presences.get(change.room)?.heard(change),
     gap: ({ room }) => this.#rooms.get(room)?.rejoin(),
@@ -103,7 +105,9 @@ export class ClientHub<Body = unknown> {
     socket.on('connect_error', (error) => this.#notConnected((error as HandshakeError).data?.code));
     // This gets events before the application's own listeners, and `off('message')` does not remove it.
     socket.onAny((event: string, payload) => {
-      if (Object.hasOwn(this.#handlers, event)) this.#handlers[event as keyof ServerToClient]?.(payload);
+      // Servers that are bridged to the hub may have events of the same names, with whatever arguments.
+      const isOurs = Object.hasOwn(this.#handlers, event) && typeof payload === 'object' && payload !== null;
+      if (isOurs) this.#handlers[event as keyof ServerToClient]?.(payload);
     });
   }
 

@@ -1,10 +1,10 @@
-import type { ErrorCode, Message, Welcome } from '../protocol/hub.ts';
+import type { ErrorCode, Welcome } from '../protocol/hub.ts';
 import { Notifier, type OnError } from './connection/notify.ts';
 import { OneAtATime } from './connection/one-at-a-time.ts';
 import { type Caller, isRightBehind, NoReplyError, replyTimeoutMs, sendingMs } from './requests/call.ts';
 import { HubError } from './requests/errors.ts';
 import { measureRequest } from './requests/request-size.ts';
-import { ClientRoom, type JoinOptions, type RoomHandlers } from './room/room.ts';
+import { ClientRoom, isMessage, type JoinOptions, type RoomHandlers } from './room/room.ts';
 
 /** The part of a connection of `@microsoft/signalr` that is used here. */
 export interface SignalRConnection {
@@ -53,10 +53,12 @@ export class SignalRHub<Body = unknown> {
   readonly #notifier: Notifier;
   readonly #caller: SignalRCaller;
   readonly #handlers: Readonly<Record<string, (payload: never) => void>> = {
-    welcome: ({ limits }: Welcome) => this.#welcomed(limits?.bodyBytes),
-    message: (message: Message) => this.#rooms.get(message.room)?.heard(message),
-    gap: ({ room }: { room: string }) => this.#rooms.get(room)?.rejoin(),
-    expelled: ({ room }: { room: string }) => this.#rooms.get(room)?.expelled(),
+    welcome: (welcome: Welcome | null) => this.#welcomed(welcome?.limits?.bodyBytes),
+    message: (message: unknown) => {
+      if (isMessage(message)) this.#rooms.get(message.room)?.heard(message);
+    },
+    gap: (gap: { room: string } | null) => gap && this.#rooms.get(gap.room)?.rejoin(),
+    expelled: (said: { room: string } | null) => said && this.#rooms.get(said.room)?.expelled(),
   };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;

@@ -6,7 +6,7 @@ import type { Readiness } from './http/health.ts';
 import type { WatchedBackplane } from './metrics/backplane-metrics.ts';
 import type { ConnectionMetrics } from './metrics/connection-metrics.ts';
 import { EmfReporter } from './metrics/emf.ts';
-import { Metrics } from './metrics/metrics.ts';
+import { Metrics, type WatchedInstances } from './metrics/metrics.ts';
 import type { Relay } from './relay/relay.ts';
 
 /** The parts of a service that are looked at. */
@@ -18,6 +18,7 @@ export interface ObservedService {
   readonly readiness: () => Readiness;
   /** Undefined in single-instance mode. */
   readonly relay: Relay | undefined;
+  readonly instances: WatchedInstances;
 }
 
 /** What a service tells of itself: metrics, the listener for operators, CloudWatch's lines, the log's summary. */
@@ -40,13 +41,14 @@ export class Observability {
   }
 
   /** Starts to look, and listens for operators. @throws EnvironmentError when it can't */
-  async open({ connections, backplane, hubs, readiness, relay }: ObservedService): Promise<void> {
+  async open({ connections, backplane, hubs, readiness, relay, instances }: ObservedService): Promise<void> {
     const { metrics } = this;
     const { adminPort, host, instanceId, serviceTokens, backplane: need } = this.#environment;
     metrics.connections.watch(connections);
     metrics.backplane.watch(backplane, need === 'preferred');
     for (const { name, rooms } of hubs) metrics.rooms.watch(name, rooms);
     if (relay) metrics.relay.watch(relay);
+    metrics.instanceEnds.watch(instances);
     if (adminPort === undefined) return;
     this.#admin = await openAdmin({
       port: adminPort,

@@ -62,7 +62,8 @@ export async function startService(environment: Environment, log: Logger): Promi
   // One for hubs and calls: the keys of an identity provider are fetched once.
   const authenticate = createAuthenticator(environment.auth, log);
   const own = () => ({ instance, connections: transports?.count ?? 0, draining: isDraining() });
-  const instances = new InstanceRegistry({ links, deployment, own });
+  const relayed = () => transports?.relay?.count ?? 0;
+  const instances = new InstanceRegistry({ links, deployment, own, relayed });
   const shared = { environment, backplane, limits, isDraining, instances, log };
   const { hubs, close: closeHubs } = await openAllHubs({ ...shared, denials, metrics });
   opened.push(...hubs);
@@ -74,7 +75,14 @@ export async function startService(environment: Environment, log: Logger): Promi
   });
   transports = clients;
   const bridges = await openBridges({ environment, hubs, backplane, log });
-  await observability.open({ connections: clients, backplane, hubs, readiness, relay: clients.relay });
+  await observability.open({
+    connections: clients,
+    backplane,
+    hubs,
+    readiness,
+    relay: clients.relay,
+    instances,
+  });
   await serveApi(http, environment, { links, hubs, authenticate, origins, denials, limits, log });
   const startDrain = () => {
     if (drained) return drained;
@@ -91,6 +99,8 @@ export async function startService(environment: Environment, log: Logger): Promi
     drain: startDrain,
     stop: async () => {
       await startDrain();
+      // Whoever was sent away is not cut.
+      await instances.announce();
       endStallWatch();
       await clients.close();
       await http.close();

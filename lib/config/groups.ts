@@ -151,12 +151,27 @@ function serviceOf(knobs: Knobs) {
         }
       : undefined,
     model: modelOf(knobs),
+    mainHub: knobs.mainHub,
+    bridges: bridgesOf(knobs),
     roomLog: {
       messages: knobs.roomLogMessages,
       bytes: knobs.roomLogBytes,
       seconds: knobs.roomLogSeconds,
       metaSeconds: knobs.roomMetaSeconds,
     },
+  };
+}
+
+/** As the service reads them; undefined if nothing is bridged. */
+function bridgesOf(knobs: Knobs) {
+  const { pythonSocketio, emitter } = knobs;
+  if (pythonSocketio === undefined && emitter === undefined) return undefined;
+  return {
+    python: pythonSocketio,
+    pythonChannel: knobs.pythonSocketioChannel,
+    pythonVersion: knobs.pythonSocketioVersion,
+    emitter,
+    emitterPrefix: knobs.emitterPrefix,
   };
 }
 

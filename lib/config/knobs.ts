@@ -38,6 +38,14 @@ const subnets = (purpose: string) =>
 
 const claimName = () => text(/^\S{1,256}$/, 'name a claim, without spaces', 'copy its name from a token');
 
+const bridgedNamespaces = () =>
+  text(
+    /^\/[^=,\s]*=(emit|publish)(,\/[^=,\s]*=(emit|publish))*$/,
+    'list namespaces, each with emit or publish',
+    'write it as /=emit,/bots=publish',
+  );
+const channelName = /^[A-Za-z0-9_.:-]{1,64}$/;
+
 const zone = /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/;
 const regionName = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const host = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/;
@@ -263,6 +271,35 @@ export const knobs = z.object({
     .describe(
       'Origins of other pages that may connect: https://app.example.com, https://*.example.com for one label in place of the star, capacitor://localhost, null; * for all.',
     ),
+
+  mainHub: flag('take true where clients connect to Socket.IO’s namespace /')
+    .optional()
+    .describe(
+      'The hub `main` is served at Socket.IO’s namespace `/`, for clients that know of no hubs (app/server/hubs/main.ts). Without it, nobody is let in there.',
+    ),
+  pythonSocketio: bridgedNamespaces()
+    .optional()
+    .describe(
+      'Namespaces that are joined to servers and publishers of python-socketio on the same Redis, each with how: /=emit,/bots=publish (app/server/bridges/README.md). They get a Redis user of their own.',
+    ),
+  pythonSocketioChannel: text(
+    channelName,
+    'be 1 to 64 letters, digits and . _ : -',
+    'take the `channel` of its AsyncRedisManager',
+  )
+    .optional()
+    .describe('Redis channel of python-socketio. Without it, socketio.'),
+  pythonSocketioVersion: text(/^\d{1,4}\.\d{1,4}(\.\d{1,4})?$/, 'be a version such as 5.10.0', 'ask pip')
+    .optional()
+    .describe('The oldest python-socketio that is joined. Without it, 5.15.1 or newer is expected.'),
+  emitter: bridgedNamespaces()
+    .optional()
+    .describe(
+      'Namespaces that hear `@socket.io/redis-emitter` and its like on the same Redis, each with how: /=emit,/bots=publish (app/server/bridges/README.md).',
+    ),
+  emitterPrefix: text(channelName, 'be 1 to 64 letters, digits and . _ : -', 'take the `key` of the emitters')
+    .optional()
+    .describe('`key` of the emitters, with which their channels begin. Without it, socket.io.'),
 
   roomLogMessages: whole(10, 100_000, `take ${defaultRetention.maxLength}`)
     .optional()

@@ -259,6 +259,24 @@ export const rules: readonly Rule[] = [
       modelRegions === undefined &&
       `\`modelRegions\` must name the regions of the inference profile ${modelId}, got: nothing; \`aws bedrock get-inference-profile --inference-profile-identifier ${modelId}\` lists them`,
   ),
+  ...(['pythonSocketio', 'emitter'] as const).flatMap((knob) => [
+    rule([knob, 'backplane'], (given) => {
+      const { backplane } = given;
+      return (
+        given[knob] !== undefined &&
+        backplane === 'none' &&
+        `\`${knob}\` must be absent with \`backplane\` none, got: ${shown(given[knob])}; what it names is heard in Redis`
+      );
+    }),
+    rule([knob, 'mainHub'], (given) => {
+      const { mainHub } = given;
+      return (
+        given[knob]?.split(',').some((each) => each.startsWith('/=')) &&
+        mainHub !== true &&
+        `\`${knob}\` must not name the namespace / without \`mainHub\`, got: ${shown(given[knob])}; set mainHub=true`
+      );
+    }),
+  ]),
   rule(['roomLogSeconds', 'roomMetaSeconds'], (given) => {
     const logSeconds = given.roomLogSeconds ?? defaultRetention.maxAgeMs / 1_000;
     const metaSeconds = given.roomMetaSeconds ?? defaultRetention.metaAgeMs / 1_000;

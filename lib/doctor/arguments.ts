@@ -45,6 +45,9 @@ A server:
   --plain KIND       socketio or signalr: what it is. Without it, both are looked for, and this project's
                      service is known by its health check
   --path PATH        where it is served: /socket.io/ by default, or the path of a hub (/llmhub)
+  --namespace NAME   of Socket.IO, where clients enter another than the main one: /bots
+  --instance URL     the address of one instance, past the proxy: what fails there, too, is neither the
+                     proxy's fault nor that of running several
   --origin ORIGIN    the origin of a page whose scripts connect: https://app.example.com
   --token T          a token that the server accepts, if it wants one
   --broadcast EVENT  an event or a method that the server sends on to every client, with its values:
@@ -77,6 +80,8 @@ const options = {
   url: { type: 'string' },
   plain: { type: 'string' },
   path: { type: 'string' },
+  namespace: { type: 'string' },
+  instance: { type: 'string' },
   origin: { type: 'string' },
   token: { type: 'string' },
   broadcast: { type: 'string' },

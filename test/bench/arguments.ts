@@ -1,7 +1,15 @@
 import { parseArgs } from 'node:util';
 import { type Variant, variants } from './variants.ts';
 
-export const measureNames = ['cpu-room', 'cpu-small-rooms', 'memory', 'redis', 'loss', 'boot'] as const;
+export const measureNames = [
+  'cpu-room',
+  'cpu-small-rooms',
+  'memory',
+  'redis',
+  'loss',
+  'boot',
+  'signalr',
+] as const;
 export type MeasureName = (typeof measureNames)[number];
 
 /** What the bench was asked for. */

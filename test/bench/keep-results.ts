@@ -44,7 +44,8 @@ export function measuredOf(
 
 function columns<T, R>(rounds: Rounds<T>, cell: (column: Column, figures: readonly T[]) => R) {
   return Object.fromEntries(
-    [...rounds].map(([column, figures]) => [column, cell(column, figures)]),
+    // The protocols are compared with each other alone, and are no columns.
+    [...rounds].map(([column, figures]) => [column, cell(column as Column, figures)]),
   ) as Partial<Record<Column, R>>;
 }
 

@@ -7,6 +7,7 @@ import type { DeliveryFigures } from './measures/delivery.ts';
 import { measureLoss } from './measures/loss.ts';
 import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
 import { measureRedis, type RedisFigures } from './measures/redis.ts';
+import { measureSignalR, type SignalRResults } from './measures/signalr.ts';
 import type { BenchContext, Rounds } from './rounds.ts';
 
 /** Every figure of every round; what was not asked for is absent. */
@@ -18,6 +19,7 @@ export interface BenchResults {
   readonly sigterm?: Rounds<LossFigures>;
   readonly sigkill?: Rounds<LossFigures>;
   readonly boot?: BootResults | undefined;
+  readonly signalr?: SignalRResults;
 }
 
 export async function measureAll(args: BenchArguments, print: (line: string) => void): Promise<BenchResults> {
@@ -33,15 +35,14 @@ export async function measureAll(args: BenchArguments, print: (line: string) => 
       sigkill: await measureLoss(context, 'SIGKILL'),
     }),
     ...(wanted.has('boot') && { boot: await measureBoot(context) }),
+    ...(wanted.has('signalr') && { signalr: await measureSignalR(context) }),
   };
 }
 
 /** Maps as objects, for `--json`. */
 export function asJson(results: BenchResults): object {
-  return Object.fromEntries(
-    Object.entries(results).map(([name, rounds]) => [
-      name,
-      rounds instanceof Map ? Object.fromEntries(rounds) : rounds,
-    ]),
-  );
+  const plain = (value: unknown): unknown => (value instanceof Map ? Object.fromEntries(value) : value);
+  const { signalr, ...others } = results;
+  const all = { ...others, ...signalr };
+  return Object.fromEntries(Object.entries(all).map(([name, rounds]) => [name, plain(rounds)]));
 }

@@ -7,6 +7,7 @@ import type { ConnectionFigures } from './measures/memory.ts';
 import type { RedisFigures } from './measures/redis.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, type Spread, spreadOf } from './rounds.ts';
+import { renderSignalR } from './signalr-table.ts';
 import { type Variant, variants } from './variants.ts';
 
 /** The figures as Markdown: a column for each variant, the medians of the rounds. */
@@ -17,6 +18,7 @@ export function renderTable(results: BenchResults, { machine, rounds, quick }: H
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
   if (results.boot) lines.push('', ...renderBoot(results.boot));
+  if (results.signalr) lines.push('', ...renderSignalR(results.signalr, quick));
   const unsound = unsoundRounds(results);
   if (unsound.length > 0) lines.push('', ...unsound);
   return `${lines.join('\n')}\n`;
@@ -59,7 +61,7 @@ function rowsOf(results: BenchResults, quick: boolean): readonly Row[] {
  * Rounds in which not everything that was published in a slice arrived in it: the machine was too busy, or a
  * variant refused. A cost a delivery says nothing then.
  */
-function unsoundRounds({ oneRoom, smallRooms }: BenchResults): string[] {
+function unsoundRounds({ oneRoom, smallRooms, signalr }: BenchResults): string[] {
   const of = (what: string, rounds: Rounds<DeliveryFigures> | undefined) =>
     [...(rounds ?? [])].flatMap(([name, all]) =>
       all.flatMap(({ missing, deliveries, p99 }, round) =>
@@ -68,7 +70,7 @@ function unsoundRounds({ oneRoom, smallRooms }: BenchResults): string[] {
           : `UNSOUND: ${what}, round ${round + 1}, ${name}: ${deliveries} deliveries where ${deliveries + missing} were due (p99 ${p99.toFixed(0)} ms). Run it again on a quieter machine.`,
       ),
     );
-  return [...of('one room', oneRoom), ...of('small rooms', smallRooms)];
+  return [...of('one room', oneRoom), ...of('small rooms', smallRooms), ...of('SignalR', signalr?.room)];
 }
 
 function deliveryRows(load: DeliveryLoad, rounds: Rounds<DeliveryFigures> | undefined): readonly Row[] {

@@ -9,7 +9,8 @@ export interface Variant {
   readonly dialect: DialectName;
 }
 
-export type VariantName = 'floor' | 'classic' | 'streams' | 'ours';
+/** The last two are this project by one protocol and by the other, for each other alone. */
+export type VariantName = 'floor' | 'classic' | 'streams' | 'ours' | 'socketio' | 'signalr';
 
 export const variants: readonly Variant[] = [
   { name: 'floor', title: 'floor: bare ws', entry: 'servers/floor', dialect: 'bare' },

@@ -26,12 +26,56 @@ export function describeWithContainers(title: string, suite: () => void): void {
   else describe(title, suite);
 }
 
-function lack(): string | undefined {
+function lackOfEngine(): string | undefined {
   if (process.env.CONTAINERS !== 'run') return '`npm run test:containers` runs them';
-  if (!engine) return 'no container engine: install Docker or podman, or name one in CONTAINER_ENGINE';
+  return engine
+    ? undefined
+    : 'no container engine: install Docker or podman, or name one in CONTAINER_ENGINE';
+}
+
+function lack(): string | undefined {
+  const lacking = lackOfEngine();
+  if (lacking) return lacking;
   if (spawnSync(moto, ['--help']).status !== 0)
     return "no moto_server: `pip install 'moto[server]'`, or name it in MOTO_SERVER";
   return undefined;
+}
+
+/** What runs a file of Compose: named by `CONTAINER_COMPOSE`, with its options, or the engine's own, or podman's. */
+const compose = [process.env.CONTAINER_COMPOSE, `${engine} compose`, 'podman-compose']
+  .map((command) => command?.split(' ') ?? [])
+  .find(([command, ...words]) => command && spawnSync(command, [...words, 'version']).status === 0);
+
+/** A suite that runs containers of its own, and needs no stand-in for AWS. */
+export function describeWithEngine(title: string, suite: () => void): void {
+  const lacking = lackOfEngine();
+  if (lacking) skipSuite(title, lacking, suite);
+  else describe(title, suite);
+}
+
+/** A suite that runs a file of Compose, if this run is for that and the machine has what it takes. */
+export function describeWithCompose(title: string, suite: () => void): void {
+  const lacking = lackOfEngine() ?? (compose ? undefined : lackOfCompose);
+  if (lacking) skipSuite(title, lacking, suite);
+  else describe(title, suite);
+}
+
+const lackOfCompose =
+  'no Compose: install Docker with it or `pip install podman-compose`, or name it in CONTAINER_COMPOSE';
+
+/** @param environment besides this process's own  @throws Error with what it says */
+export async function composeCommand(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  const [command = '', ...options] = compose ?? [];
+  const { stdout } = await run(command, [...options, ...words], {
+    env: { ...process.env, ...environment },
+    maxBuffer: 64 * 1024 * 1024,
+  }).catch((error) => {
+    throw new Error(`compose ${words.join(' ')}: ${String(error.stderr).trim()}`);
+  });
+  return stdout.trim();
 }
 
 /** podman gives a container with a read-only root folders that it may write, and ECS gives none. */

@@ -1,4 +1,4 @@
-"""python-socketio's own client, as anyone would write it: joins a room, says something, and prints what it hears of others."""
+"""python-socketio's own client, as anyone would write it: joins a room, speaks, and prints what it hears of others."""
 
 import asyncio
 import sys

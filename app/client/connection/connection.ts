@@ -61,8 +61,9 @@ export class HubConnection {
     socket.on('connect', () => {
       this.#hasReplied = false;
     });
-    socket.on('welcome', ({ limits }) => {
-      this.#bodyBytes = limits?.bodyBytes;
+    socket.on('welcome', (welcome) => {
+      // Null where a server that is bridged to the hub emits an event of this name.
+      this.#bodyBytes = welcome?.limits?.bodyBytes;
     });
     socket.on('disconnect', (reason, details) => {
       // A sentence, a status or an event, depending on the transport.

@@ -221,3 +221,10 @@ export class ClientRoom<Body = unknown> {
     this.#notifier.notify(this.#handlers.onRefused, error);
   }
 }
+
+/** Whether an event is one of the service's: a server that is bridged to the hub may have others of the same name. */
+export function isMessage(payload: unknown): payload is Message {
+  if (typeof payload !== 'object' || payload === null) return false;
+  const { room, epoch, offset } = payload as Partial<Message>;
+  return typeof room === 'string' && typeof epoch === 'string' && Number.isSafeInteger(offset);
+}

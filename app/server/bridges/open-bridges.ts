@@ -4,13 +4,15 @@ import type { OpenHub } from '../hubs/open.ts';
 import { HeldDuty } from '../leases/duty.ts';
 import type { Backplane } from '../redis/backplane.ts';
 import { resolveRedisSetting } from '../redis/setting/source.ts';
+import { serviceVariables } from '../service-variables.ts';
+import { EnvironmentError } from '../variables.ts';
 import type { BridgedNamespace } from './emission.ts';
 import { EmitterBridge, emitterBridgeName } from './emitter/bridge.ts';
-import { HubBridge } from './hub-bridge.ts';
+import { HubBridge, type HubBridgeOptions } from './hub-bridge.ts';
 import { PythonBridge, pythonBridgeName } from './python-socketio/bridge.ts';
 
 export interface BridgesOptions {
-  readonly environment: Pick<Environment, 'bridges' | 'deployment' | 'instanceId'>;
+  readonly environment: Pick<Environment, 'backplane' | 'bridges' | 'deployment' | 'instanceId'>;
   readonly hubs: readonly OpenHub[];
   readonly backplane: Pick<Backplane, 'links'>;
   readonly log: Logger;
@@ -25,7 +27,7 @@ const dutyLastsMs = 3_000;
 
 /**
  * Opens the bridges that the environment names.
- * @throws Error for a namespace that is no hub's, RedisSettingError when the setting can't be read
+ * @throws EnvironmentError for a namespace that is no hub's, RedisSettingError when the setting can't be read
  */
 export async function openBridges({ environment, hubs, backplane, log }: BridgesOptions): Promise<Bridges> {
   const { bridges, deployment, instanceId: instance } = environment;
@@ -38,14 +40,24 @@ export async function openBridges({ environment, hubs, backplane, log }: Bridges
   }
   const duty = new HeldDuty({
     ...{ links: backplane.links, deployment, instance, name: 'bridges', lastsMs: dutyLastsMs },
+    servesAlone: environment.backplane === 'preferred',
   });
-  const hubsOf = (name: string, namespaces: readonly BridgedNamespace[]) =>
-    bridgedHubs(namespaces, { name, hubs, log, isOnDuty: () => duty.isMine });
+  const hubsOf = (name: string, variable: string, namespaces: readonly BridgedNamespace[]) =>
+    bridgedHubs(namespaces, { name, variable, hubs, log, isOnDuty: () => duty.isMine });
   const shared = { sources, deployment, instance, log };
   const opened = [
-    python && new PythonBridge({ ...shared, ...python, hubs: hubsOf(pythonBridgeName, python.namespaces) }),
+    python &&
+      new PythonBridge({
+        ...shared,
+        ...python,
+        hubs: hubsOf(pythonBridgeName, serviceVariables.pythonSocketio.name, python.namespaces),
+      }),
     emitter &&
-      new EmitterBridge({ ...shared, ...emitter, hubs: hubsOf(emitterBridgeName, emitter.namespaces) }),
+      new EmitterBridge({
+        ...shared,
+        ...emitter,
+        hubs: hubsOf(emitterBridgeName, serviceVariables.emitter.name, emitter.namespaces),
+      }),
   ].filter((bridge) => bridge !== undefined);
   return {
     close: async () => {
@@ -55,22 +67,24 @@ export async function openBridges({ environment, hubs, backplane, log }: Bridges
   };
 }
 
+interface BridgedHubsOptions extends Omit<HubBridgeOptions, 'hub' | 'mode'> {
+  readonly hubs: readonly OpenHub[];
+  /** Where the namespaces are listed. */
+  readonly variable: string;
+}
+
 function bridgedHubs(
   namespaces: readonly BridgedNamespace[],
-  {
-    hubs,
-    ...shared
-  }: Omit<ConstructorParameters<typeof HubBridge>[0], 'hub' | 'mode'> & {
-    readonly hubs: readonly OpenHub[];
-  },
+  { hubs, variable, ...shared }: BridgedHubsOptions,
 ): ReadonlyMap<string, HubBridge> {
   return new Map(
     namespaces.map(({ namespace, mode }) => {
       const hub = hubs.find((each) => each.namespace === namespace);
       if (hub) return [namespace, new HubBridge({ ...shared, hub, mode })];
       const known = hubs.map((each) => each.namespace).join(', ');
-      throw new Error(
-        `the bridge ${shared.name} names ${namespace}, which is no hub's namespace: name one of ${known}${namespace === '/' ? ', or set MAIN_HUB=true' : ''}`,
+      const more = namespace === '/' ? `, or set ${serviceVariables.mainHub.name}=true` : '';
+      throw new EnvironmentError(
+        `The environment can't be used:\n  ${variable} names ${namespace}, which is no hub's namespace: name one of ${known}${more}`,
       );
     }),
   );

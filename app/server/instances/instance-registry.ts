@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CountedInstance } from '../../protocol/fleet.ts';
+import type { Leases } from '../leases/leases.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { redisName } from '../redis/keys.ts';
 
@@ -9,6 +10,17 @@ export interface InstanceRegistryOptions {
   readonly deployment: string;
   /** This instance now. */
   readonly own: () => CountedInstance;
+  /** How much this instance relays to sessions of others now. @default it relays nothing */
+  readonly relayed?: () => number;
+}
+
+/** What ended with other instances. */
+export interface InstanceEnds {
+  instances: number;
+  /** Sessions that they held. */
+  served: number;
+  /** Sessions of others that reached these through them. */
+  relayed: number;
 }
 
 const publishEveryMs = 1_000;
@@ -16,18 +28,30 @@ const publishEveryMs = 1_000;
 const forgottenAfterMs = 3_500;
 /** More than anyone can look at; a bound on what others can make this instance keep. */
 const mostInstances = 1_000;
+/** The last words of an instance are known for so long: others take longer to be sure of its end. */
+const lastWordsMs = 60_000;
 
 /** What instances say of themselves. */
 const countedInstance = z.object({
   instance: z.string().min(1).max(64),
   connections: z.int().min(0),
   draining: z.boolean(),
+  // Instances of a version before say neither.
+  owner: z.string().max(100).optional(),
+  relayed: z.int().min(0).default(0),
 });
+type Said = z.infer<typeof countedInstance>;
 
 /** Which instances there are and how many clients each has: every instance publishes it each second. */
 export class InstanceRegistry {
   readonly #options: InstanceRegistryOptions;
+  /** What ended with other instances whose end was handed to this one, as they last said: at most a second before. */
+  readonly ends: InstanceEnds = { instances: 0, served: 0, relayed: 0 };
   readonly #heard = new Map<string, { readonly said: CountedInstance; readonly at: number }>();
+  /** By the names under which they hold their leases: one that starts again has another. */
+  readonly #lastWords = new Map<string, { readonly said: Said; readonly at: number }>();
+  #owner: string | undefined;
+  #stopWatching: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: InstanceRegistryOptions) {
@@ -37,7 +61,13 @@ export class InstanceRegistry {
       received: (payload) => this.#hear(countedInstance.parse(JSON.parse(payload.toString()))),
       resubscribed: () => undefined,
     });
-    this.#timer = setInterval(() => this.#publish(), publishEveryMs).unref();
+    this.#timer = setInterval(() => void this.announce(), publishEveryMs).unref();
+  }
+
+  /** Counts what ends with others. The end of each is handed to one of those that go on. */
+  watchEnds(leases: Pick<Leases, 'owner' | 'onExpired'>): void {
+    this.#owner = leases.owner;
+    this.#stopWatching = leases.onExpired(async (ended) => this.#count(ended));
   }
 
   /** All that are known, by name; this one among them. */
@@ -58,8 +88,16 @@ export class InstanceRegistry {
     return others[Math.floor(Math.random() * others.length)]?.instance;
   }
 
+  /** Says what this instance has now; it says so by itself, too. */
+  async announce(): Promise<void> {
+    const { own, relayed = () => 0, links } = this.#options;
+    const said = { ...own(), owner: this.#owner, relayed: relayed() };
+    await links?.commands.connection?.publish(this.#channel, JSON.stringify(said)).catch(() => undefined);
+  }
+
   close(): void {
     clearInterval(this.#timer);
+    this.#stopWatching();
     this.#options.links?.channels.unsubscribe(this.#channel);
   }
 
@@ -67,14 +105,27 @@ export class InstanceRegistry {
     return redisName(this.#options.deployment, 'instances');
   }
 
-  #hear(said: CountedInstance): void {
-    if (this.#heard.size < mostInstances || this.#heard.has(said.instance)) {
-      this.#heard.set(said.instance, { said, at: Date.now() });
+  #hear(said: Said): void {
+    const { instance, connections, draining, owner } = said;
+    const at = Date.now();
+    if (this.#heard.size < mostInstances || this.#heard.has(instance)) {
+      this.#heard.set(instance, { said: { instance, connections, draining }, at });
+    }
+    for (const [other, { at: heardAt }] of this.#lastWords) {
+      if (at - heardAt > lastWordsMs) this.#lastWords.delete(other);
+    }
+    if (owner !== undefined && (this.#lastWords.size < mostInstances || this.#lastWords.has(owner))) {
+      this.#lastWords.set(owner, { said, at });
     }
   }
 
-  #publish(): void {
-    const connection = this.#options.links?.commands.connection;
-    connection?.publish(this.#channel, JSON.stringify(this.#options.own())).catch(() => undefined);
+  #count(owner: string): void {
+    const last = this.#lastWords.get(owner)?.said;
+    // An end may be handed out twice.
+    this.#lastWords.delete(owner);
+    if (!last) return;
+    this.ends.instances += 1;
+    this.ends.served += last.connections;
+    this.ends.relayed += last.relayed;
   }
 }

@@ -15,6 +15,8 @@ export interface DutyOptions {
 
 export interface HeldDutyOptions extends DutyOptions {
   readonly links: Pick<BackplaneLinks, 'commands' | 'channels'> | undefined;
+  /** While Redis is away each instance is on duty, for itself, and not none. */
+  readonly servesAlone: boolean;
 }
 
 /** What one instance does for all: whoever asked first, for as long as it goes on asking. While Redis is away, each. */
@@ -70,6 +72,8 @@ export class HeldDuty {
 
   async #renew(): Promise<void> {
     if (this.#isClosed) return;
+    const { links, servesAlone } = this.#options;
+    if (links && !links.commands.connection && !servesAlone) return;
     const askedAt = performance.now();
     const isMine = await this.#ask().catch(() => undefined);
     if (this.#isClosed) return void (await this.#giveBack());

@@ -154,11 +154,12 @@ function gaugesOf({ connections, rooms, backplane, eventLoop }: Metrics): Servic
 const timesOf = (name: ServiceMetric, value: readonly number[]): ServiceEmfMetric[] =>
   value.length === 0 ? [] : [{ name, unit: 'Milliseconds', value }];
 
-function totalsOf({ connections, rooms, backplane }: Metrics): Totals {
+function totalsOf({ connections, rooms, backplane, instanceEnds }: Metrics): Totals {
   return {
     Connects: ['Count', connections.opened],
     Disconnects: ['Count', connections.closed],
     UpgradeFailures: ['Count', connections.upgradeFailures],
+    SessionsCut: ['Count', instanceEnds.sessions],
     Joins: ['Count', rooms.total('joins')],
     Replays: ['Count', rooms.total('replays')],
     Publishes: ['Count', rooms.published('acknowledged')],

@@ -14,6 +14,7 @@ export class Metrics {
   readonly rooms = new RoomMetrics(this.registry);
   readonly backplane = new BackplaneMetrics(this.registry);
   readonly relay = new RelayMetrics(this.registry);
+  readonly instanceEnds = new InstanceEndMetrics(this.registry);
   readonly http = new HttpMetrics(this.registry);
   readonly eventLoop = new EventLoopLag(this.registry);
 
@@ -115,5 +116,51 @@ class RelayMetrics {
 
   watch(relay: Relay): void {
     this.#relay = relay;
+  }
+}
+
+/** Counts what ended with other instances. */
+export interface WatchedInstances {
+  readonly ends: { readonly instances: number; readonly served: number; readonly relayed: number };
+}
+
+/** What the ends of other instances cut. One that was killed can't say so itself: one of those that go on does. */
+class InstanceEndMetrics {
+  #watched: WatchedInstances | undefined;
+
+  constructor(registry: Registry) {
+    counterOf(
+      registry,
+      {
+        name: 'realtime_instance_ends_total',
+        help: 'Ends of other instances that were handed to this one: each to one of those that go on. A rise: instances crash, or are replaced',
+      },
+      () => one(this.#ends.instances),
+    );
+    counterOf(
+      registry,
+      {
+        name: 'realtime_sessions_cut_total',
+        help: 'Sessions that those instances held (served), or relayed to others, when they last said so before they ended: what their ends cut. A rise: instances end without having drained; of relayed: more is cut than their own',
+        labels: ['part'],
+      },
+      () => [
+        [{ part: 'served' }, this.#ends.served],
+        [{ part: 'relayed' }, this.#ends.relayed],
+      ],
+    );
+  }
+
+  /** All that was cut. */
+  get sessions(): number {
+    return this.#ends.served + this.#ends.relayed;
+  }
+
+  watch(watched: WatchedInstances): void {
+    this.#watched = watched;
+  }
+
+  get #ends() {
+    return this.#watched?.ends ?? { instances: 0, served: 0, relayed: 0 };
   }
 }

@@ -9,14 +9,28 @@ export interface Envelope {
 }
 
 const relayed = Symbol('relayed');
+const leaving = Symbol('leaving');
 
 interface MarkedRequest {
   [relayed]?: Envelope;
+  [leaving]?: () => void;
 }
 
 /** From now on the request counts as one that another instance sent on. */
 export function markRelayed(request: object, envelope: Envelope): void {
   (request as MarkedRequest)[relayed] = envelope;
+}
+
+/** @param handler called when the instance that relays this request leaves: its answer, if it can, ends in an orderly way */
+export function onEntryLeaving(request: object, handler: () => void): void {
+  if (relayedBy(request)) (request as MarkedRequest)[leaving] = handler;
+}
+
+/** The instance that relays this request leaves. @returns whether anybody sees to it */
+export function entryLeaves(request: object): boolean {
+  const handler = (request as MarkedRequest)[leaving];
+  handler?.();
+  return handler !== undefined;
 }
 
 /** Who sent this request on, and for whom; undefined where the client reached this instance itself. */

@@ -45,6 +45,35 @@ export function serviceAcl(deployment: string): AclRules {
   };
 }
 
+/** Channels of other programs that bridges hear. */
+export interface BridgedChannels {
+  /** `channel` of python-socketio, on which is published, too. @default it is not joined */
+  readonly python?: string | undefined;
+  /** `key` of emitters, and the namespaces that hear them. @default they are not heard */
+  readonly emitter?: { readonly prefix: string; readonly namespaces: readonly string[] } | undefined;
+}
+
+/** What the bridges may do: channels of others by their names, and no key. */
+export function bridgesAcl({ python, emitter }: BridgedChannels): AclRules {
+  const commands = ['client|setname', 'info', 'ping', 'select', 'subscribe', 'unsubscribe'];
+  return {
+    keys: [],
+    channels: [
+      ...(python === undefined ? [] : [python]),
+      // A pattern is subscribed only where an ACL has the same one, letter by letter.
+      ...(emitter?.namespaces ?? []).flatMap((namespace) => [
+        `${emitter?.prefix}#${namespace}#*`,
+        `${emitter?.prefix}-request#${namespace}#`,
+      ]),
+    ],
+    commands: [
+      ...commands,
+      ...(emitter ? ['psubscribe', 'punsubscribe'] : []),
+      ...(python === undefined ? [] : ['publish']),
+    ].sort(),
+  };
+}
+
 /** The rules as one line of an ACL file, after the user's name and before its password. */
 export function renderAcl({ keys, channels, commands: allowed }: AclRules): string {
   return [

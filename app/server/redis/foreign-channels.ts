@@ -30,7 +30,6 @@ export class ForeignChannels {
   readonly #subscriber: RedisLink;
   readonly #endpointWatch: EndpointWatch;
   readonly #pings: NodeJS.Timeout;
-  #isSubscribed = false;
 
   constructor(options: ForeignChannelsOptions) {
     this.#options = options;
@@ -53,9 +52,6 @@ export class ForeignChannels {
     this.#publisher = link('publish', publishSelfTest);
     this.#subscriber = link('subscribe');
     this.#subscriber.on('up', (connection) => void this.#subscribe(connection));
-    this.#subscriber.on('down', () => {
-      this.#isSubscribed = false;
-    });
     this.#endpointWatch = new EndpointWatch(
       { commands: this.#publisher, subscriptions: this.#subscriber },
       log,
@@ -63,11 +59,6 @@ export class ForeignChannels {
     this.#pings = setInterval(() => this.#ping(), pingEveryMs).unref();
     this.#publisher.start();
     this.#subscriber.start();
-  }
-
-  /** Its channels are heard. */
-  get isSubscribed(): boolean {
-    return this.#isSubscribed;
   }
 
   /** @throws RedisAwayError, and what Redis says */
@@ -91,7 +82,6 @@ export class ForeignChannels {
     try {
       if (channels.length > 0) await connection.subscribe(...channels);
       if (patterns.length > 0) await connection.psubscribe(...patterns);
-      this.#isSubscribed = true;
       log.info({ bridge: name, channels: [...channels, ...patterns] }, 'the bridge hears its channels');
     } catch (error) {
       log.error({ bridge: name, reason: (error as Error).message }, 'a bridge can not hear its channels');

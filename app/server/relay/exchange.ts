@@ -7,12 +7,21 @@ import {
 import type { Socket } from 'node:net';
 import type { Address } from './directory.ts';
 import { envelopeHeader } from './envelope.ts';
+import { exchangeHeader } from './notice.ts';
 
 /** Something of a client's that goes by this instance to another one, for as long as it lasts. */
 export interface Exchange {
   readonly kind: 'request' | 'connection';
-  /** Ends it, on both sides. */
-  close(): void;
+  /** @param discard cuts it, on both sides; else the other instance is asked to end it first */
+  close(discard?: boolean): void;
+}
+
+/** How an exchange ends in an orderly way. */
+export interface Ending {
+  /** What the exchange is called between the two instances. */
+  readonly exchange: string;
+  /** Asks the instance that answers to end it. @returns whether it sees to it */
+  ask(): Promise<boolean>;
 }
 
 /** Nobody of that name answers there: nothing was done with the request. */
@@ -37,6 +46,7 @@ const ofOneConnection = new Set([
   'transfer-encoding',
   'upgrade',
   envelopeHeader,
+  exchangeHeader,
 ]);
 const ofUpgrades = new Set(['connection', 'upgrade']);
 

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { markRelayed } from '../net/relayed.ts';
+import { entryLeaves, markRelayed } from '../net/relayed.ts';
 import { open } from './envelope.ts';
 import { misdirectedStatus } from './exchange.ts';
+import { exchangeHeader, noticeIn, noticeStatus } from './notice.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export interface RelayListenerOptions {
@@ -29,6 +30,8 @@ const keepAliveMs = 60_000;
 export class RelayListener {
   readonly #options: RelayListenerOptions;
   readonly #server: Server;
+  /** What other instances relay at the moment, by their names for it. */
+  readonly #exchanges = new Map<string, IncomingMessage>();
 
   constructor(options: RelayListenerOptions) {
     this.#options = options;
@@ -54,8 +57,25 @@ export class RelayListener {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (await this.#open(request)) this.#options.target.emit('request', request, response);
-    else response.writeHead(misdirectedStatus, { connection: 'close' }).end();
+    if (!(await this.#open(request))) {
+      return void response.writeHead(misdirectedStatus, { connection: 'close' }).end();
+    }
+    const leaving = noticeIn(request);
+    if (leaving !== undefined) return void response.writeHead(this.#leaves(leaving)).end();
+    this.#track(request, response);
+    this.#options.target.emit('request', request, response);
+  }
+
+  #leaves(exchange: string): number {
+    const request = this.#exchanges.get(exchange);
+    return noticeStatus(request !== undefined && entryLeaves(request));
+  }
+
+  #track(request: IncomingMessage, until: ServerResponse | Duplex): void {
+    const exchange = request.headers[exchangeHeader];
+    if (typeof exchange !== 'string') return;
+    this.#exchanges.set(exchange, request);
+    until.once('close', () => this.#exchanges.delete(exchange));
   }
 
   async #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -64,8 +84,10 @@ export class RelayListener {
     socket.on('error', ignore);
     const isSealed = await this.#open(request);
     socket.off('error', ignore);
-    if (isSealed) this.#options.target.emit('upgrade', request, socket, head);
-    else socket.end(`HTTP/1.1 ${misdirectedStatus} Misdirected Request\r\nConnection: close\r\n\r\n`);
+    if (isSealed) {
+      this.#track(request, socket);
+      this.#options.target.emit('upgrade', request, socket, head);
+    } else socket.end(`HTTP/1.1 ${misdirectedStatus} Misdirected Request\r\nConnection: close\r\n\r\n`);
   }
 
   async #open(request: IncomingMessage): Promise<boolean> {

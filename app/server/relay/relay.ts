@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { Agent, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Redis } from 'ioredis';
 import { relayedBy } from '../net/relayed.ts';
 import { type Address, Directory } from './directory.ts';
 import { seal } from './envelope.ts';
-import type { Exchange } from './exchange.ts';
+import type { Ending, Exchange } from './exchange.ts';
 import { RelayListener } from './listener.ts';
 import { LocatedIds } from './located-ids.ts';
+import { sendNotice } from './notice.ts';
 import { RequestExchange, readBody } from './request-exchange.ts';
 import { SigningKeys } from './signing-keys.ts';
 import { UpgradeExchange } from './upgrade-exchange.ts';
@@ -85,7 +87,7 @@ export class Relay {
     largestBody = this.#options.largestBody,
   ): Promise<boolean> {
     if (this.#isClosed) return false;
-    const exchange = new RequestExchange(request, response, this.#agent);
+    const exchange = new RequestExchange(request, response, this.#agent, this.#endingAt(instance));
     const body = await readBody(request, largestBody);
     if (!body) {
       if (!response.destroyed) response.writeHead(413, { connection: 'close' }).end();
@@ -106,7 +108,7 @@ export class Relay {
     instance: string,
   ): Promise<boolean> {
     if (this.#isClosed) return false;
-    const exchange = new UpgradeExchange(request, socket, head);
+    const exchange = new UpgradeExchange(request, socket, head, this.#endingAt(instance));
     this.#track(exchange, socket);
     this.upgrades += 1;
     return this.#attempt(request, instance, exchange, (address, envelope) =>
@@ -126,7 +128,7 @@ export class Relay {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#directory.close();
-    for (const exchange of [...this.#exchanges]) exchange.close();
+    for (const exchange of [...this.#exchanges]) exchange.close(true);
     this.#agent.destroy();
     await this.#listener.close();
   }
@@ -134,6 +136,20 @@ export class Relay {
   get #address(): Address | undefined {
     const host = this.#options.host();
     return host === undefined || this.#port === undefined ? undefined : { host, port: this.#port };
+  }
+
+  #endingAt(to: string): Ending {
+    const exchange = randomUUID();
+    return {
+      exchange,
+      ask: async () => {
+        const address = await this.#directory.find(to);
+        return (
+          address !== undefined &&
+          sendNotice({ exchange, from: this.#options.instance, to }, address, this.keys)
+        );
+      },
+    };
   }
 
   #track(exchange: Exchange, until: ServerResponse | Duplex): void {

@@ -2,7 +2,15 @@ import { once } from 'node:events';
 import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Address } from './directory.ts';
 import { envelopeHeader } from './envelope.ts';
-import { type Exchange, isUnreachable, misdirectedStatus, openUpstream, passedOn } from './exchange.ts';
+import {
+  type Ending,
+  type Exchange,
+  isUnreachable,
+  misdirectedStatus,
+  openUpstream,
+  passedOn,
+} from './exchange.ts';
+import { exchangeHeader } from './notice.ts';
 
 /** Nothing moves for so long, in milliseconds: longer than any poll waits. */
 const idleTimeoutMs = 90_000;
@@ -13,10 +21,12 @@ export class RequestExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #agent: Agent;
+  readonly #ending: Ending;
   #upstream: ClientRequest | undefined;
   #answered = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, agent: Agent) {
+  constructor(request: IncomingMessage, response: ServerResponse, agent: Agent, ending: Ending) {
+    this.#ending = ending;
     this.#request = request;
     this.#response = response;
     this.#agent = agent;
@@ -36,7 +46,7 @@ export class RequestExchange implements Exchange {
     const upstream = openUpstream(this.#request, address, this.#headers(body, envelope), this.#agent);
     this.#upstream = upstream;
     // From its answer on, an error can come at any time.
-    upstream.on('error', () => this.#answered && this.close());
+    upstream.on('error', () => this.#answered && this.#cut());
     upstream.setTimeout(idleTimeoutMs, () => upstream.destroy(new Error('nothing moved')));
     upstream.end(body);
     try {
@@ -54,7 +64,14 @@ export class RequestExchange implements Exchange {
     }
   }
 
-  close(): void {
+  close(discard = false): void {
+    if (discard) return void this.#cut();
+    // All but polls and event streams are answered in a moment.
+    if (this.#request.method !== 'GET') return;
+    void this.#ending.ask().then((isSeenTo) => !isSeenTo && this.#cut());
+  }
+
+  #cut(): void {
     this.#upstream?.destroy();
     if (!this.#response.writableEnded) this.#response.destroy();
   }
@@ -63,7 +80,7 @@ export class RequestExchange implements Exchange {
     const passed = passedOn(this.#request.rawHeaders);
     const hasLength = this.#request.headers['content-length'] !== undefined;
     if (body.length > 0 && !hasLength) passed.push('Content-Length', String(body.length));
-    return [...passed, envelopeHeader, envelope];
+    return [...passed, exchangeHeader, this.#ending.exchange, envelopeHeader, envelope];
   }
 
   #discard(answer: IncomingMessage): false {

@@ -3,7 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Address } from './directory.ts';
 import { envelopeHeader } from './envelope.ts';
-import { type Exchange, isUnreachable, misdirectedStatus, openUpstream, passedOn } from './exchange.ts';
+import {
+  type Ending,
+  type Exchange,
+  isUnreachable,
+  misdirectedStatus,
+  openUpstream,
+  passedOn,
+} from './exchange.ts';
+import { exchangeHeader } from './notice.ts';
 
 /** A connection whose other half stopped answering is noticed, in milliseconds. */
 const keepAliveDelayMs = 30_000;
@@ -14,15 +22,17 @@ export class UpgradeExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #client: Socket;
   readonly #head: Buffer;
+  readonly #ending: Ending;
   #upstream: ClientRequest | undefined;
   #tunnel: Socket | undefined;
 
-  constructor(request: IncomingMessage, client: Duplex, head: Buffer) {
+  constructor(request: IncomingMessage, client: Duplex, head: Buffer, ending: Ending) {
+    this.#ending = ending;
     this.#request = request;
     this.#client = client as Socket;
     this.#head = head;
     this.#client.on('error', () => this.#client.destroy());
-    this.#client.once('close', () => this.close());
+    this.#client.once('close', () => this.#cut());
   }
 
   get isOver(): boolean {
@@ -31,7 +41,8 @@ export class UpgradeExchange implements Exchange {
 
   /** Resolves with true when the other instance answers; with false when it can't be reached. */
   send(address: Address, envelope: string): Promise<boolean> {
-    const headers = [...passedOn(this.#request.rawHeaders, true), envelopeHeader, envelope];
+    const passed = passedOn(this.#request.rawHeaders, true);
+    const headers = [...passed, exchangeHeader, this.#ending.exchange, envelopeHeader, envelope];
     // A connection of its own: one that is kept alive may be closing just now.
     const upstream = openUpstream(this.#request, address, headers, false);
     this.#upstream = upstream;
@@ -58,7 +69,12 @@ export class UpgradeExchange implements Exchange {
     });
   }
 
-  close(): void {
+  close(discard = false): void {
+    if (discard) return void this.#cut();
+    void this.#ending.ask().then((isSeenTo) => !isSeenTo && this.#cut());
+  }
+
+  #cut(): void {
     this.#upstream?.destroy();
     this.#tunnel?.destroy();
     this.#client.destroySoon();

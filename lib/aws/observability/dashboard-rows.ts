@@ -73,7 +73,7 @@ export function dashboardRows(sources: DashboardSources): DashboardRow[] {
 function connectionsRow(service: RealtimeService): DashboardRow {
   return {
     title: 'Who is connected',
-    text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles.',
+    text: 'Clients of all tasks together, and the tasks that serve them. A fall of connections with a burst of connects after it: a task or a proxy ended, and clients came back. Connects that go on: they come back in circles. Sessions cut: what tasks held, or relayed to others, that ended without having drained.',
     articles: [
       'Clients reconnect again and again',
       'Fewer tasks than asked for',
@@ -96,6 +96,7 @@ function connectionsRow(service: RealtimeService): DashboardRow {
           service.metric('Connects', sum),
           service.metric('Disconnects', sum),
           service.metric('UpgradeFailures', sum),
+          service.metric('SessionsCut', sum),
         ],
       },
       {

@@ -4,6 +4,7 @@ import { defaultPort, environmentNames as names } from '../../../app/names.ts';
 import { addressWithin, type Edge } from '../edge/edge.ts';
 import type { RedisAccess } from '../redis/redis.ts';
 import type { BedrockModel } from './bedrock-model.ts';
+import type { BridgesConfig } from './bridges.ts';
 
 /** What the service's processes are configured with. */
 export interface ServiceVariables {
@@ -39,6 +40,18 @@ export interface ServiceVariables {
    * @default - the offline model
    */
   readonly model?: BedrockModel;
+
+  /**
+   * The hub `main` is served at Socket.IO's namespace `/`.
+   * @default false
+   */
+  readonly mainHub?: boolean;
+
+  /**
+   * Other programs' Socket.IO servers and emitters on the same Redis, to which hubs are joined.
+   * @default - none
+   */
+  readonly bridges?: BridgesConfig;
 
   /**
    * How much of each room is kept, and for how long.
@@ -100,6 +113,7 @@ interface EnvironmentProps extends ServiceVariables {
 export function environmentOf(
   props: EnvironmentProps,
   redis: RedisAccess | undefined,
+  bridges: RedisAccess | undefined,
 ): Record<string, string> {
   const { edge, identityProvider, model, hasCalls, roomLog } = props;
   // Behind CloudFront the service does not see the name that the browser asked for, so it needs its own origin.
@@ -124,6 +138,15 @@ export function environmentOf(
     [names.authSubjectClaim]: identityProvider?.subjectClaim,
     [names.authNameClaim]: identityProvider?.nameClaim,
     [names.corsOrigins]: origins.length > 0 ? origins.join(',') : undefined,
+    [names.mainHub]: props.mainHub,
+    ...(bridges && {
+      [names.pythonSocketio]: props.bridges?.python,
+      [names.pythonSocketioChannel]: props.bridges?.pythonChannel,
+      [names.pythonSocketioVersion]: props.bridges?.pythonVersion,
+      [names.emitter]: props.bridges?.emitter,
+      [names.emitterPrefix]: props.bridges?.emitterPrefix,
+      [names.bridgesRedisSecretId]: bridges.secret?.secretArn,
+    }),
     [names.modelProvider]: model && 'bedrock',
     [names.modelId]: model?.id,
     [names.livekitUrl]: hasCalls ? edge.webSocketUrl : undefined,

@@ -14,7 +14,7 @@ import {
   type ServiceMetric,
 } from '../../../app/metric-names.ts';
 import { defaultPort, environmentNames as names, paths } from '../../../app/names.ts';
-import { serviceAcl } from '../../../app/server/redis/acl.ts';
+import { bridgesAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
 import { logBytes } from '../ecs/log-bytes.ts';
@@ -29,6 +29,7 @@ import { grantOwnCluster } from '../ecs/task-protection.ts';
 import { type Edge, internalPort, routeFrom } from '../edge/edge.ts';
 import type { Redis } from '../redis/redis.ts';
 import { invokeModel } from './bedrock-model.ts';
+import { channelsOf } from './bridges.ts';
 import { environmentOf, relayPort, type ServiceVariables } from './environment.ts';
 
 export interface RealtimeServiceProps
@@ -210,13 +211,17 @@ export class RealtimeService extends Construct implements TaskCount {
   private createContainer(props: RealtimeServiceProps): ContainerService {
     const access = props.redis?.accessFor('app', serviceAcl(props.deployment));
     const redis = isConnected(props) ? access : undefined;
+    // A user of their own, which sees the channels of other programs and no key.
+    const bridgesAccess =
+      props.bridges && props.redis?.accessFor('bridges', bridgesAcl(channelsOf(props.bridges)));
+    const bridges = isConnected(props) ? bridgesAccess : undefined;
     const container = new ContainerService(this, 'Container', {
       ...props,
       image: containerImage(this, 'app', props.cpuArchitecture, props.imageUri),
       port: defaultPort,
       redis,
       readsRedisItself: true,
-      environment: environmentOf({ ...props, hasCalls: props.liveKit !== undefined }, redis),
+      environment: environmentOf({ ...props, hasCalls: props.liveKit !== undefined }, redis, bridges),
       secrets: {
         [names.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
         [names.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
@@ -228,6 +233,7 @@ export class RealtimeService extends Construct implements TaskCount {
         }),
       },
     });
+    bridges?.grantConnect(container);
     if (props.redis && redis) container.service.node.addDependency(props.redis);
     // A task asks ECS for its own state: it drains while the load balancer still waits, before SIGTERM.
     grantOwnCluster(container.taskDefinition, { cluster: props.cluster, onTasks: ['ecs:DescribeTasks'] });

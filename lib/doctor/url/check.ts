@@ -17,6 +17,10 @@ export interface Subject {
   /** Whether it is this project's service. */
   readonly isOurs: boolean;
   readonly endpoints: readonly Endpoint[];
+  /** Address of one instance, past the proxy. @default none is known */
+  readonly instanceUrl?: string;
+  /** Socket.IO's namespace that clients enter. @default the main one, `/` */
+  readonly namespace?: string;
   /** A token that it accepts. @default none */
   readonly token?: string;
   /** Origin of the page whose scripts connect. @default pages of the server's own origin */

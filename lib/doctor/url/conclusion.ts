@@ -12,7 +12,7 @@ export interface Conclusion {
 
 /** Whatever stands earlier explains what fails behind it. */
 const foreignOrder = [
-  ...['address', 'server', 'tls', 'http2'],
+  ...['address', 'server', 'tls', 'http2', 'one-instance'],
   ...['polling', 'negotiate', 'websocket', 'hub-websocket', 'upgrade', 'event-stream'],
   ...['idle-timeout', 'hub-idle-timeout', 'redis', 'backplane', 'broadcast'],
   ...['cors', 'hub-cors', 'cookies', 'hub-cookies', 'polling-no-cookies', 'negotiate-no-cookies'],

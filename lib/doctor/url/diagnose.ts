@@ -4,6 +4,7 @@ import { type Check, type Endpoint, type NamedFinding, notChecked, type Subject 
 import { backplane, broadcastReaches } from './checks/backplane.ts';
 import { eventsStream } from './checks/event-stream.ts';
 import { IdleWatch } from './checks/idle-timeout.ts';
+import { oneInstance } from './checks/one-instance.ts';
 import { cookiesSuit, pagesMayConnect } from './checks/pages.ts';
 import { redisAnswers } from './checks/redis.ts';
 import { sessionsHold, sessionsHoldWithoutCookies } from './checks/sessions.ts';
@@ -73,6 +74,7 @@ function checksOf(subject: Subject, isServed: boolean): readonly Check[] {
         http2,
         redisAnswers,
         backplane,
+        oneInstance,
         ...subject.endpoints.flatMap((endpoint) => checksAt(subject, endpoint)),
         broadcastReaches,
       ]

@@ -10,7 +10,9 @@ export interface UrlOptions {
   readonly url: string;
   readonly plain?: string | undefined;
   readonly path?: string | undefined;
+  readonly namespace?: string | undefined;
   readonly origin?: string | undefined;
+  readonly instance?: string | undefined;
   readonly token?: string | undefined;
   readonly broadcast?: string | undefined;
   readonly idle?: string | undefined;
@@ -42,6 +44,8 @@ export function readQuestion(
   const address = attempt(() => readAddress(options.url));
   const plain = attempt(() => readPlain(options.plain));
   const path = attempt(() => readPath(options.path)) ?? address?.path;
+  const namespace = attempt(() => readPath(options.namespace, '--namespace'));
+  const instance = attempt(() => readInstance(options.instance));
   const pageOrigin = attempt(() => readOrigin(options.origin));
   const broadcast = attempt(() => readBroadcast(options.broadcast));
   const idleSeconds = attempt(() => readIdle(options.idle)) ?? defaultIdleSeconds;
@@ -53,6 +57,8 @@ export function readQuestion(
     signal,
     ...(plain && { plain }),
     ...(path === undefined ? {} : { path }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(instance === undefined ? {} : { instanceUrl: instance }),
     ...(pageOrigin === undefined ? {} : { pageOrigin }),
     ...(options.token ? { token: options.token } : {}),
     ...(broadcast && { broadcast }),
@@ -60,14 +66,18 @@ export function readQuestion(
   };
 }
 
-function readAddress(text: string): { readonly origin: string; readonly path?: string } {
+function readAddress(text: string, option = '--url'): { readonly origin: string; readonly path?: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new CannotDiagnoseError(`--url must be http://… or https://…, got: ${text.slice(0, 60)}`);
+    throw new CannotDiagnoseError(`${option} must be http://… or https://…, got: ${text.slice(0, 60)}`);
   if (url.username !== '' || url.password !== '')
-    throw new CannotDiagnoseError(`--url must be without a user and a password; give ${url.origin}`);
+    throw new CannotDiagnoseError(`${option} must be without a user and a password; give ${url.origin}`);
   // What clients are given may end with the path of a hub.
   return url.pathname === '/' ? { origin: url.origin } : { origin: url.origin, path: url.pathname };
+}
+
+function readInstance(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : readAddress(text, '--instance').origin;
 }
 
 function readPlain(text: string | undefined): Question['plain'] {
@@ -75,9 +85,9 @@ function readPlain(text: string | undefined): Question['plain'] {
   throw new CannotDiagnoseError(`--plain must be socketio or signalr, got: ${text.slice(0, 40)}`);
 }
 
-function readPath(text: string | undefined): string | undefined {
+function readPath(text: string | undefined, option = '--path'): string | undefined {
   if (text === undefined || /^\/[\w./~%-]*$/.test(text)) return text;
-  throw new CannotDiagnoseError(`--path must begin with / and have no query, got: ${text.slice(0, 60)}`);
+  throw new CannotDiagnoseError(`${option} must begin with / and have no query, got: ${text.slice(0, 60)}`);
 }
 
 function readOrigin(text: string | undefined): string | undefined {

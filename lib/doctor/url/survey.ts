@@ -63,6 +63,7 @@ export async function survey(question: Question): Promise<Survey> {
     findings,
     isOurs: true,
     subject: {
+      namespace: '/chat',
       ...question,
       ...(token === undefined ? {} : { token }),
       isOurs: true,

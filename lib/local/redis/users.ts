@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { renderAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
+import { type BridgedChannels, bridgesAcl, renderAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
 import { liveKitAcl } from '../../../livekit/config/redis-acl.ts';
 
 export interface RedisUser {
@@ -12,6 +12,8 @@ export interface RedisUser {
 export interface RedisUsers {
   readonly service: RedisUser;
   readonly liveKit: RedisUser;
+  /** Of the service's bridges; there is one where some are configured. */
+  readonly bridges?: RedisUser;
   /** For a person with `redis-cli`, and for tests. There is none on AWS. */
   readonly admin: RedisUser;
 }
@@ -21,13 +23,16 @@ export interface RedisUsersOptions {
   readonly deployment: string;
   /** The server's, such as `Redis 7.0.15`. */
   readonly version: string;
+  /** @default there are no bridges */
+  readonly bridges?: BridgedChannels | undefined;
 }
 
 /** Makes the users of the stack with the same permissions, so that a missing one shows here first. */
-export function redisUsers({ deployment, version }: RedisUsersOptions): RedisUsers {
+export function redisUsers({ deployment, version, bridges }: RedisUsersOptions): RedisUsers {
   return {
     service: user('app', renderAcl(serviceAcl(deployment))),
     liveKit: user('livekit', renderAcl(liveKitAcl(version))),
+    ...(bridges && { bridges: user('bridges', renderAcl(bridgesAcl(bridges))) }),
     admin: user('admin', 'on ~* &* +@all'),
   };
 }

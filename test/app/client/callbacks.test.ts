@@ -275,3 +275,18 @@ test.each([
   expect(seen).toEqual([new Error('in onError')]);
   open();
 });
+
+test('events of others that are called as those of the service are no concern of it', async () => {
+  open();
+  join([]);
+  await eventually('the join', () => server.joins.length === 1);
+  for (const event of ['message', 'gap', 'expelled', 'welcome', 'degraded', 'presence']) {
+    for (const payload of [null, 'text', 7, [], {}, { room: 'r' }]) {
+      if (event !== 'gap' && event !== 'expelled') server.emit(event, payload);
+      else if (payload === null || typeof payload !== 'object') server.emit(event, payload);
+    }
+  }
+  server.emit('message', message(1));
+  await eventually('the message', () => heard.length > 0);
+  expect([heard, faults, server.joins.length]).toEqual([[1], [], 1]);
+});

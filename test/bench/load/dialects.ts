@@ -4,6 +4,8 @@ import { makeBenchToken } from '../bench-token.ts';
 export interface Dialect {
   /** Path and query of the WebSocket. */
   readonly path: string;
+  /** What it says first, once it is open. */
+  readonly opening?: string;
   /** What to answer to a frame while connecting. */
   greet(text: string): string | undefined;
   /** Does this frame say that the connection is ready? Undefined: it is once it is open. */
@@ -17,7 +19,7 @@ export interface Dialect {
   pong(text: string): string | undefined;
 }
 
-export type DialectName = 'bare' | 'socketIo' | 'hub';
+export type DialectName = 'bare' | 'socketIo' | 'hub' | 'signalR';
 
 const bare: Dialect = {
   path: '/',
@@ -59,4 +61,23 @@ const hub: Dialect = {
   isMessage: (text) => text.startsWith('42/chat,["message",'),
 };
 
-export const dialects: Readonly<Record<DialectName, Dialect>> = { bare, socketIo, hub };
+const record = (text: string) => `${text}\x1e`;
+
+/** JSON by WebSockets, without a negotiation. */
+const signalR: Dialect = {
+  path: `/chathub?access_token=${makeBenchToken()}`,
+  opening: record('{"protocol":"json","version":1}'),
+  greet: () => undefined,
+  isReady: (text) => text.includes('"target":"welcome"'),
+  join: (room) =>
+    record(`{"type":1,"invocationId":"0","target":"join","arguments":[{"room":${JSON.stringify(room)}}]}`),
+  isJoined: (text) => text.startsWith('{"type":3,"invocationId":"0","result":'),
+  publish: (room, body, id) =>
+    record(
+      `{"type":1,"invocationId":"1","target":"publish","arguments":[{"room":${JSON.stringify(room)},"id":"${id}","body":${body}}]}`,
+    ),
+  isMessage: (text) => text.startsWith('{"type":1,"target":"message"'),
+  pong: () => undefined,
+};
+
+export const dialects: Readonly<Record<DialectName, Dialect>> = { bare, socketIo, hub, signalR };

@@ -28,6 +28,7 @@ export class RawClient {
     const ready = dialect.isReady ? client.#until('a greeting', dialect.isReady) : undefined;
     ready?.catch(() => undefined);
     await once(socket, 'open');
+    if (dialect.opening !== undefined) socket.send(dialect.opening);
     await ready;
     socket.on('error', () => undefined);
     return client;

@@ -295,6 +295,18 @@ test.each<[KnobInput, string]>([
     { roomLogSeconds: 7_200, roomMetaSeconds: 3_600 },
     '`roomMetaSeconds` must be above `roomLogSeconds` (7200), got: 3600',
   ],
+  [
+    { emitter: 'chat=emit' },
+    '`emitter` must list namespaces, each with emit or publish, got: "chat=emit"; write it as /=emit,/bots=publish',
+  ],
+  [
+    { pythonSocketio: '/bots=emit,/=emit' },
+    '`pythonSocketio` must not name the namespace / without `mainHub`, got: "/bots=emit,/=emit"; set mainHub=true',
+  ],
+  [
+    { backplane: 'none', emitter: '/bots=emit' },
+    '`emitter` must be absent with `backplane` none, got: "/bots=emit"; what it names is heard in Redis',
+  ],
   [{ modelProvider: 'bedrock' }, '`modelId` must be set with `modelProvider` bedrock'],
   [{ modelId: 'amazon.nova-lite-v1:0' }, '`modelId` must stand beside `modelProvider` bedrock'],
   [

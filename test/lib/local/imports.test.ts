@@ -8,7 +8,13 @@ const home = join(root, 'lib/local');
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: [],
   processes: ['proxy', 'app/names.ts'],
-  redis: ['processes', 'app/names.ts', 'app/server/redis/acl.ts', 'livekit/config/redis-acl.ts'],
+  redis: [
+    'processes',
+    'app/names.ts',
+    'app/server/redis/acl.ts',
+    'app/server/service-variables.ts',
+    'livekit/config/redis-acl.ts',
+  ],
   livekit: ['redis', 'processes', 'proxy', 'app/names.ts', 'livekit/config', 'livekit/agent/names.ts'],
   watch: ['processes', 'screen.ts', 'app/build/parts.mjs'],
   control: ['livekit', 'redis', 'processes', 'proxy', 'state.ts'],

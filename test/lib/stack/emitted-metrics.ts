@@ -11,7 +11,7 @@ export function emittedMetrics(namespace: string, deployment: string): EmfDocume
     takeDelays: () => [1],
     takeP99s: () => [1],
   };
-  const metrics = { connections: zero, rooms: zero, backplane: zero, eventLoop: zero };
+  const metrics = { connections: zero, rooms: zero, backplane: zero, eventLoop: zero, instanceEnds: zero };
   const reporter = new EmfReporter({ metrics, namespace, deployment, log } as unknown as EmfReporterOptions);
   reporter.report('minute');
   reporter.close();

@@ -38,6 +38,45 @@ test('it gets every variable that it needs, and understands them', () => {
   expect(() => readEnvironment({ ...variables, ...secrets })).not.toThrow();
 });
 
+test('bridges have a Redis user that sees the channels that they name, and read their own login', () => {
+  const knobs = {
+    ...{ mainHub: true, pythonSocketio: '/=emit,/bots=publish', pythonSocketioVersion: '5.10.0' },
+    emitter: '/bots=publish',
+  };
+  const [user] = resourcesOf(templateOf(knobs), 'AWS::ElastiCache::User').filter(
+    ({ UserName }) => UserName === 'bridges',
+  );
+  expect(user?.AccessString).toBe(
+    'on &socketio &socket.io#/bots#* &socket.io-request#/bots# -@all +client|setname +info +ping +psubscribe +publish +punsubscribe +select +subscribe +unsubscribe',
+  );
+  const variables = variablesOf(containerIn(knobs));
+  expect(variables.BRIDGES_REDIS_SECRET_ID).toMatch(/^RedisBridgesUserPasswordA1/);
+  const { bridges, mainHub } = readEnvironment({ ...variables, ...secrets });
+  expect(mainHub).toBe(true);
+  expect(bridges.python).toEqual({
+    namespaces: [
+      { namespace: '/', mode: 'emit' },
+      { namespace: '/bots', mode: 'publish' },
+    ],
+    channel: 'socketio',
+    version: [5, 10, 0],
+  });
+  expect(bridges.redis).toEqual({
+    parameterName: variables.REDIS_URL_PARAMETER,
+    secretId: variables.BRIDGES_REDIS_SECRET_ID,
+  });
+  const readable = statementsIn(knobs).flatMap(({ Action, Resource }) =>
+    Action === 'secretsmanager:GetSecretValue' ? JSON.stringify(Resource) : [],
+  );
+  expect(readable.join()).toContain('RedisBridgesUserPasswordA1');
+});
+
+test('bypassed, it keeps the user of its bridges and has none', () => {
+  const knobs = { backplane: 'bypassed', emitter: '/bots=emit' };
+  expect(variablesOf(containerIn(knobs))).not.toHaveProperty('EMITTER');
+  templateOf(knobs).hasResourceProperties('AWS::ElastiCache::User', { UserName: 'bridges' });
+});
+
 test('without Redis it is configured to run alone', () => {
   const variables = variablesOf(containerIn({ backplane: 'none' }));
   expect(variables.REDIS_URL).toBe('none');

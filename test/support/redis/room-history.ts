@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Message } from '../../../app/protocol/hub.ts';
 import { roomKeys } from '../../../app/server/rooms/keys.ts';
 import { RoomLog } from '../../../lib/verify/accounting/audit.ts';
@@ -18,18 +17,24 @@ interface HistoryNames {
   readonly hub?: string;
 }
 
-/** The same, over a connection that is open. */
+/** What reads Redis: a connection that is open, or a command beside it. */
+interface HistorySource {
+  xrange(key: string, start: '-', end: '+'): Promise<[id: string, fields: string[]][]>;
+  hmget(key: string, ...fields: string[]): Promise<(string | null)[]>;
+}
+
+/** The same, from there. */
 export async function historiesFrom(
-  redis: Redis,
+  redis: HistorySource,
   rooms: readonly string[],
   { deployment = 'realtime', hub = 'chat' }: HistoryNames = {},
 ): Promise<Map<string, RoomLog>> {
   const read = async (room: string): Promise<[string, RoomLog]> => {
     const keys = roomKeys(deployment, hub, room);
     const log = await redis.xrange(keys.log, '-', '+');
-    const { epochs = '', head = '0' } = await redis.hgetall(keys.meta);
+    const [epochs, head] = await redis.hmget(keys.meta, 'epochs', 'head');
     const entries = log.map(([, fields]) => JSON.parse(fields[1] as string) as Message);
-    return [room, new RoomLog(entries, epochsIn(epochs), Number(head))];
+    return [room, new RoomLog(entries, epochsIn(epochs ?? ''), Number(head ?? 0))];
   };
   return new Map(await Promise.all(rooms.map(read)));
 }

@@ -43,12 +43,9 @@ export class EmitterBridge {
     });
   }
 
-  get isSubscribed(): boolean {
-    return this.#channels.isSubscribed;
-  }
-
-  close(): Promise<void> {
-    return this.#channels.close();
+  async close(): Promise<void> {
+    await this.#channels.close();
+    await Promise.all(Array.from(this.#hubs.values(), (bridge) => bridge.close()));
   }
 
   #takeEmit(payload: Buffer): void {

@@ -65,13 +65,10 @@ export class PythonBridge {
     );
   }
 
-  get isSubscribed(): boolean {
-    return this.#channels.isSubscribed;
-  }
-
   async close(): Promise<void> {
     for (const end of this.#ends) end();
     await this.#channels.close();
+    await Promise.all(Array.from(this.#options.hubs.values(), (bridge) => bridge.close()));
   }
 
   #take(message: PythonMessage | PythonEmit): void {

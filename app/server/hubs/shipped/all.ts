@@ -47,6 +47,7 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
   const { deployment, instanceId: instance } = environment;
   const { links } = backplane;
   const leases = links ? openRedisLeases({ links, deployment, instance, log }) : openMemoryLeases(instance);
+  options.instances.watchEnds(leases);
   const context = contextOf(options, leases);
   const { llm, answers } = await openLlm(options, context, leases);
   const hubs = [

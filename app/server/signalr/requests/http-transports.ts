@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { onEntryLeaving } from '../../net/relayed.ts';
 import { readBody } from '../../relay/request-exchange.ts';
 import type { ServedConnection } from '../connection/connection.ts';
 import { type ConnectionClaims, hashOfSubject, isFresh } from '../connection/connection-token.ts';
@@ -67,6 +68,7 @@ export class HttpTransports {
     if (wantsEventStream(request)) {
       const { connection } = this.#options.sessions.open(newcomer, new ServerSentEventsTransport(response));
       response.once('close', () => connection.transportClosed());
+      onEntryLeaving(request, () => connection.close());
       return;
     }
     this.#openPolling(newcomer).transport.poll(request, response);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { ConnectionListener } from '../../connections/connection-listener.ts';
+import { onEntryLeaving } from '../../net/relayed.ts';
 import type { SigningKeys } from '../../relay/signing-keys.ts';
 import { hashOfSubject, isFresh, newClaims, readToken } from '../connection/connection-token.ts';
 import type { Newcomer, Sessions } from '../connection/sessions.ts';
@@ -85,6 +86,7 @@ export class WebSockets {
       // What is no WebSocket any more is closed by its library.
       webSocket.on('error', () => undefined);
       webSocket.once('close', () => connection.transportClosed());
+      onEntryLeaving(request, () => connection.close());
     });
     if (!isOpen) sessions.release(newcomer);
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { onEntryLeaving } from '../../net/relayed.ts';
 import { OutgoingBytes, type Transport } from './transport.ts';
 
 export interface LongPollingTimes {
@@ -76,10 +77,9 @@ export class LongPollingTransport implements Transport {
       this.#wait();
     });
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#endPoll(200);
-      this.#wait();
-    }, this.#times.pollMs);
+    this.#timer = setTimeout(() => this.#pollAgain(), this.#times.pollMs);
+    // The next poll goes another way.
+    onEntryLeaving(request, () => this.#poll === poll && this.#pollAgain());
     this.#answerSoon();
   }
 
@@ -119,6 +119,11 @@ export class LongPollingTransport implements Transport {
       clearTimeout(this.#timer);
       this.#endPoll(204);
     }
+  }
+
+  #pollAgain(): void {
+    this.#endPoll(200);
+    this.#wait();
   }
 
   #endPoll(status: 200 | 204): void {

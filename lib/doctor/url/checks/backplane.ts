@@ -3,7 +3,7 @@ import { askReadiness } from '../../../verify/target/readiness.ts';
 import { count, list } from '../../../verify/wording.ts';
 import { type Check, type Finding, failed, notChecked, passed, type Subject } from '../check.ts';
 import type { ProbeSocket } from '../probe-socket.ts';
-import { connectPacket, isOpening, openEngineSocket } from '../protocols/engine-io.ts';
+import { connectPacket, eventPacket, isOpening, openEngineSocket } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';
 import { handshakeRecord, invocation, isInvocation, isWelcome, openHubSocket } from '../protocols/signalr.ts';
 import { foreignBackplane } from './redis.ts';
@@ -64,7 +64,7 @@ export const broadcastReaches: Check = {
       const before = sockets.filter(heard).length;
       if (before > 0)
         return notChecked('the server sends events of its own meanwhile, which can not be told apart');
-      sockets[0]?.send(isEngine ? `42${JSON.stringify([event, ...values])}` : invocation(event, values));
+      sockets[0]?.send(isEngine ? eventPacket(subject, event, values) : invocation(event, values));
       const deadline = performance.now() + longestWaitMs;
       while (!sockets.every(heard) && performance.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -5,7 +5,7 @@ import { type Opened, openWebSocket } from '../probe-socket.ts';
 import { type Attempt, cookieHeader, patienceMs, RefusedError, type Relation } from './session.ts';
 
 /** Packets of Engine.IO 4, in its text form. */
-const packets = { close: '1', pong: '3', probe: '2probe', connect: '40' } as const;
+const packets = { close: '1', pong: '3', probe: '2probe' } as const;
 const withPackets = { 'content-type': 'text/plain;charset=UTF-8' };
 
 /** What opens a session of Socket.IO. */
@@ -64,9 +64,19 @@ export async function trySession(subject: Subject, path: string, relation: Relat
   return { cookies, answers: statuses };
 }
 
-/** Asks to be let into the main namespace, which lets a server without a hook for it answer too. */
-export function connectPacket({ token }: Subject): string {
-  return packets.connect + (token === undefined ? '' : JSON.stringify({ token }));
+/** Asks to be let into the namespace: a server ends connections that are in none. */
+export function connectPacket(subject: Subject): string {
+  const { token } = subject;
+  return `40${namespacePrefix(subject)}${token === undefined ? '' : JSON.stringify({ token })}`;
+}
+
+export function eventPacket(subject: Subject, event: string, values: readonly unknown[]): string {
+  return `42${namespacePrefix(subject)}${JSON.stringify([event, ...values])}`;
+}
+
+/** The main one is not named. */
+function namespacePrefix({ namespace = '/' }: Subject): string {
+  return namespace === '/' ? '' : `${namespace},`;
 }
 
 /** @param session continues that one, by an upgrade; else a session of its own is opened */

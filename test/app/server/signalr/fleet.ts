@@ -13,7 +13,8 @@ import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { type CookielessProxy, openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
-import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
+import { readiness, startInstance, type TestInstance } from '../../../support/servers/service.ts';
+import { eventually } from '../../../support/wait.ts';
 
 const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
 
@@ -176,6 +177,14 @@ export class Fleet {
     const texts = await Promise.all(this.instances.map(({ metrics }) => metrics()));
     const values = texts.map((text) => Number(new RegExp(`^${series} (.+)$`, 'm').exec(text)?.[1] ?? 0));
     return values.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** Resolves when every instance has its Redis. */
+  async untilJoined(): Promise<void> {
+    await eventually('every instance to have its Redis', async () => {
+      const all = await Promise.all(this.instances.map(readiness));
+      return all.every(({ status }) => status === 'ok');
+    });
   }
 
   /** Runs at the test's end, the last one first. */

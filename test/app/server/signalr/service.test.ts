@@ -50,7 +50,7 @@ const faults: typeof matrix = [
     cells.drained,
     [ways[3]],
   ],
-  ['Redis is away: it stays connected, and goes on when Redis is back', cells.redisAway, [serverSentEvents]],
+  ['Redis is away: it stays connected, and goes on when Redis is back', cells.redisAway, [webSockets]],
 ];
 
 function describeCells(tried: typeof matrix): void {

@@ -15,6 +15,7 @@ let redis: Redis;
 let instances: HubInstance[];
 let proxy: CookielessProxy;
 const clients: HubConnection[] = [];
+const stops: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   server = await startRedis();
@@ -32,6 +33,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.stop()));
+  for (const stop of stops.splice(0)) await stop();
 });
 
 afterAll(async () => {
@@ -226,26 +228,38 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
   },
 );
 
-test.each<TransportName>(['serverSentEvents', 'longPolling'])(
-  'when an instance leaves through which a client by %s is served, it moves, and goes on',
+test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
+  'when an instance leaves through which a client by %s is served, what it has called is answered, and it goes on',
   async (transport) => {
     const [home, entry] = (await Promise.all(
       ['home', 'entry'].map((name) => startInstance(`${transport}-${name}`, redis)),
     )) as [Instance, Instance];
+    // An instance that takes no clients relays WebSockets, too.
+    if (transport === 'webSockets') entry.elsewhere = home.name;
     // It negotiates at its home, and all else goes through the other one.
     let requests = 0;
     const own = await openCookielessProxy([home.url, entry.url], () => (requests++ === 0 ? 0 : 1));
+    stops.push(...[own.close, home.stop, entry.stop]);
     const connection = clientOf(own.url, transport);
+    clients.push(connection);
+    let comebacks = 0;
+    connection.onreconnected(() => {
+      comebacks += 1;
+    });
     await connection.start();
+    connection.on('leave', async () => {
+      // A client that polls polls again.
+      await eventually('something to be relayed', () => entry.relay.count > 0);
+      own.targets = [home.url];
+      for (const exchange of [...entry.relay]) exchange.close();
+      return 'gone';
+    });
+    expect(await connection.invoke('ask', 'leave')).toBe('gone');
+    await eventually('nothing to be relayed', () => entry.relay.count === 0);
+    // A poll ends, and the next one goes another way; all else is opened anew.
+    const anew = transport === 'longPolling' ? 0 : 1;
+    await eventually('it to be back', () => comebacks === anew && connection.state === 'Connected');
     expect(await connection.invoke('where')).toBe(home.name);
-    await eventually('something to be relayed', () => entry.relay.count > 0);
-    const back = new Promise((resolve) => connection.onreconnected(resolve));
-    own.targets = [home.url];
-    for (const exchange of [...entry.relay]) exchange.close();
-    await back;
-    expect(await connection.invoke('where')).toBe(home.name);
-    await connection.stop();
-    await own.close();
-    for (const each of [home, entry]) await each.stop();
+    expect(comebacks).toBe(anew);
   },
 );

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import socketio
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Response
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
@@ -88,7 +88,7 @@ def routes(users: Users, realtime: Realtime, settings: Settings) -> APIRouter:
     calls = Calls(settings.live_kit) if settings.live_kit else None
     bearer = HTTPBearer(auto_error=False)
 
-    def user(credentials=Depends(bearer)) -> str:
+    def user(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
         subject = users.subject_of(credentials.credentials if credentials else None)
         if subject is None:
             raise HTTPException(401, "give a valid token as Bearer")

@@ -72,7 +72,7 @@ class Realtime:
         if not isinstance(message, dict) or not is_text(message.get("text"), longest_text):
             return refusal(f"a message must be an object with a text of 1 to {longest_text} characters")
         room = message.get("room")
-        if room not in self.server.rooms(sid) or room == sid:
+        if not isinstance(room, str) or room not in self.server.rooms(sid) or room == sid:
             return refusal("join the room first")
         await self.emit(room, await self._subject(sid), message["text"])
         return {"ok": True}

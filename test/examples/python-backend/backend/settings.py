@@ -56,7 +56,9 @@ def read_settings(environment=os.environ) -> Settings:
     names = ("LIVEKIT_URL", "LIVEKIT_API_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
     missing = [name for name in names if not environment.get(name)]
     if missing and len(missing) < len(names):
-        faults.append(f"for calls, `{'`, `'.join(missing)}` must be set too; or set none of {', '.join(names)}")
+        faults.append(
+            f"for calls, `{'`, `'.join(missing)}` must be set too; or set none of {', '.join(names)}"
+        )
     settings = Settings(
         redis_url=environment.get("REDIS_URL") or None,
         channel=environment.get("SOCKETIO_CHANNEL") or "socketio",

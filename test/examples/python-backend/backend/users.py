@@ -6,8 +6,6 @@ from .settings import Settings
 
 longest_token = 8_192
 algorithms = ["HS256", "HS384", "HS512"]
-# The service takes any audience, unless it is told one.
-options = {"require": ["sub", "exp"], "verify_aud": False}
 
 
 class Users:
@@ -20,7 +18,13 @@ class Users:
             return None
         for secret in self._secrets:
             try:
-                claims = jwt.decode(token, secret, algorithms=algorithms, options=options)
+                # The service takes any audience, unless it is told one.
+                claims = jwt.decode(
+                    token,
+                    secret,
+                    algorithms=algorithms,
+                    options={"require": ["sub", "exp"], "verify_aud": False},
+                )
             except jwt.InvalidTokenError:
                 continue
             return claims["sub"]

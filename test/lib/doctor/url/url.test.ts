@@ -97,6 +97,20 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
+  test('is tried past the proxy: what fails there, too, is the server itself', async () => {
+    const [one = '', two = ''] = await plainServers(2);
+    const proxy = await behindProxy([one, two]);
+    expect(await lookAt(proxy, ['--instance', one])).toMatchObject({
+      status: { polling: 'failed', 'one-instance': 'passed' },
+      conclusion: { name: 'polling' },
+    });
+    const [broken = ''] = await plainServers(1, { transports: ['polling'] });
+    const inFront = await behindProxy([broken]);
+    expect(await lookAt(inFront, ['--instance', broken])).toMatchObject({
+      conclusion: { name: 'one-instance', cause: expect.stringContaining('one instance fails by itself') },
+    });
+  });
+
   test('whose upgrade header the proxy drops is named, with the setting', async () => {
     const url = await behindProxy(await plainServers(1), { upgrades: false });
     expect(await lookAt(url)).toMatchObject({
@@ -176,6 +190,23 @@ describe('a plain Socket.IO server', () => {
       conclusion: { name: 'redis', status: 'warned', cause: expect.stringContaining('CVE-2025-61765') },
       found: { redis: expect.stringContaining('1 python-socketio servers listen') },
     });
+  });
+
+  test('is entered at the namespace that is named', async () => {
+    const server = await plainSocketServer();
+    closers.push(server.close);
+    const bots = server.io.of('/bots');
+    bots.use((socket, next) => next(socket.handshake.auth.token === 'key' ? undefined : new Error('who?')));
+    bots.on('connection', (socket) => socket.on('say', (words) => bots.emit('said', words)));
+    const words = ['--namespace', '/bots', '--token', 'key', '--broadcast', 'say=["hello"]'];
+    expect(await lookAt(server.url, words)).toMatchObject({
+      code: 0,
+      found: {
+        websocket: expect.stringContaining('lets it in'),
+        broadcast: expect.stringContaining('6 of 6'),
+      },
+    });
+    expect((await lookAt(server.url, ['--namespace', '/bots'])).found.websocket).toContain('who?');
   });
 
   test('that does not know the page says so, and how to let it in', async () => {

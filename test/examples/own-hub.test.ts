@@ -47,7 +47,7 @@ async function start(instance: string): Promise<string> {
     cors: () => ({}),
     addressOf: () => '192.0.2.1',
     largestMessage: 100_000,
-    mostWaitingBytes: 1_000_000,
+    maxWaitingBytes: 1_000_000,
     onFault: () => undefined,
   });
   signalr.attach(http);

@@ -12,13 +12,13 @@ import { deliverTo } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
+import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './calls.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
 import { defaultLimits, type HubCall, type HubDefinition, namespaceOf, pathOf } from './define.ts';
 import { createEventHandler, type EventHandler } from './event-handler.ts';
 import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
-import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './methods.ts';
 import type { HubObserver } from './observer.ts';
 import { UserSessions } from './user-sessions.ts';
 

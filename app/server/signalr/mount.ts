@@ -4,7 +4,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { ConnectionLimit } from '../connections/connection-limit.ts';
 import type { ConnectionListener } from '../connections/connection-listener.ts';
-import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
+import { maxWaitingBytes } from '../connections/waiting-bytes.ts';
 import { largestBody } from '../http/create.ts';
 import type { Gate } from '../http/gates.ts';
 import { isAllowedOrigin, type OriginRules } from '../http/origin.ts';
@@ -77,7 +77,7 @@ export function mountSignalR(http: Server, options: MountOptions): MountedSignal
     takesClients: () => !options.isDraining(),
     onFlood: (address) => log.warn({ address }, 'ended a connection that floods'),
     largestMessage: largestBody,
-    mostWaitingBytes,
+    maxWaitingBytes,
     onFault: (error, connection, target) =>
       log.error({ err: error, connection: connection?.id, target }, 'a SignalR request failed'),
   });

@@ -1,6 +1,6 @@
+import type { StreamHandler } from '../hubs/calls.ts';
 import type { EventHandler } from '../hubs/event-handler.ts';
 import type { HubMember } from '../hubs/member.ts';
-import type { StreamHandler } from '../hubs/methods.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { longestWayMs, watchStalls } from '../process/stall-watch.ts';
 import { withBase64 } from '../rooms/attachments.ts';

@@ -1,5 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
-import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
+import { maxWaitingBytes } from '../connections/waiting-bytes.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
@@ -90,7 +90,7 @@ export function attachRooms(namespace: Namespace, options: AttachRoomsOptions = 
     namespace,
     fanout: options.fanout ?? 'direct',
     handlers: rooms.handlers,
-    maxWaitingBytes: options.maxWaitingBytes ?? mostWaitingBytes,
+    maxWaitingBytes: options.maxWaitingBytes ?? maxWaitingBytes,
     slimConnections: options.slimConnections ?? false,
     idWindowMs: rooms.idWindowMs,
     createMember: (socket, format) => new SocketMember(socket, subjectOf(socket), format),

@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'socket.io';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Identity } from '../auth/identity.ts';
-import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
+import { maxWaitingBytes } from '../connections/waiting-bytes.ts';
 import type { HubMember } from '../hubs/member.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { clientAddress } from '../net/client-address.ts';
@@ -54,7 +54,7 @@ export function serveHub(io: Server, hub: OpenHub, options: ServeHubOptions): ()
     fanout: 'direct',
     handlers: hub.handlers,
     events: hub.events,
-    maxWaitingBytes: mostWaitingBytes,
+    maxWaitingBytes,
     slimConnections: true,
     idWindowMs: hub.idWindowMs,
     createMember: (socket, format) => new HubSocketMember(socket, format, trustedProxyHops),

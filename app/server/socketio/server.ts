@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
 import { paths, pingIntervalMs } from '../../names.ts';
-import { mostWaitingBytes } from '../connections/waiting-bytes.ts';
+import { maxWaitingBytes } from '../connections/waiting-bytes.ts';
 import type { Environment } from '../environment.ts';
 import { largestBody } from '../http/create.ts';
 import type { Gate, HandshakeRefusal } from '../http/gates.ts';
@@ -39,7 +39,7 @@ export function createSocketServer(
     headers['X-Content-Type-Options'] = 'nosniff';
   });
   // Those that have entered no hub, too.
-  io.engine.on('connection', (connection: Connection) => boundOutbox(connection, mostWaitingBytes));
+  io.engine.on('connection', (connection: Connection) => boundOutbox(connection, maxWaitingBytes));
   return io;
 }
 

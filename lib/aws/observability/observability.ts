@@ -1,8 +1,6 @@
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Agent } from '../agent/agent.ts';
-import type { LiveKit } from '../livekit/livekit.ts';
 import { ValkeyCache } from '../redis/valkey-cache.ts';
 import { type AddAlarm, alarm } from './alarm.ts';
 import { addCallAlarms, addNodeAlarms } from './call-alarms.ts';
@@ -11,6 +9,7 @@ import type { DashboardSources } from './dashboard-rows.ts';
 import { addEdgeAlarms } from './edge-alarms.ts';
 import { FailedDeployments } from './failed-deployments.ts';
 import { addBackplaneAlarms, addCacheAlarms } from './redis-alarms.ts';
+import { addScalingAlarms } from './scaling-alarms.ts';
 import { addRollbackAlarms, addServiceAlarms } from './service-alarms.ts';
 
 /** If Redis is the stack's own cache, its nodes are watched too; the owner of an existing Redis watches it. */
@@ -39,7 +38,7 @@ export class Observability extends Construct {
     if (redis instanceof ValkeyCache) addCacheAlarms(add, redis, service, mostTasks(props));
     if (liveKit?.isConnected) addNodeAlarms(add, liveKit);
     for (const calls of [liveKit, agent]) if (calls) addCallAlarms(add, calls);
-    this.watchScaling(add, props);
+    addScalingAlarms(add, props);
     new FailedDeployments(this, 'FailedDeployments', {
       topic,
       serviceArns: [service.container.service, liveKit?.service, agent?.service].flatMap((each) =>
@@ -47,25 +46,6 @@ export class Observability extends Construct {
       ),
     });
     if (props.dashboard) new Dashboard(this, 'Dashboard', { ...props, alarms });
-  }
-
-  private watchScaling(add: AddAlarm, { service, liveKit, agent }: ObservabilityProps): void {
-    for (const scaling of [service, liveKit, agent]) {
-      const metric = scaling?.metricUnmetDemand();
-      if (!scaling || !metric) continue;
-      const { id } = scaling.node;
-      add(`${id}AtMaximum`, {
-        after: scaling === service ? service.running : (scaling as LiveKit | Agent).service,
-        runbook: "A service can't scale further",
-        meaning: `${id} has all ${scaling.maxTasks} tasks that it may have, and its load asks for more.`,
-        metric,
-        above: 0,
-        // A deployment doubles the tasks for minutes.
-        points: [15, 15],
-        noData: 'fine',
-        because: 'tasks that report nothing are the alarm of tasks',
-      });
-    }
   }
 }
 

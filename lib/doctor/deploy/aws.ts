@@ -8,7 +8,7 @@ import { Route53Client } from '@aws-sdk/client-route-53';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
-import { NotCheckedError } from '../finding.ts';
+import { NotCheckedError } from './finding.ts';
 
 /** Where the CDK and a person in a hurry would give up, too. */
 const patience = { maxAttempts: 3, requestHandler: { connectionTimeout: 5_000, requestTimeout: 20_000 } };

@@ -1,9 +1,9 @@
 import type { CaaRecord } from 'node:dns';
 import type { RealtimeConfig } from '../../config/groups.ts';
 import type { Synthesized } from '../../cost/synthesize.ts';
-import type { Finding } from '../finding.ts';
 import type { Aws } from './aws.ts';
 import type { Deployed } from './deployed.ts';
+import type { Finding } from './finding.ts';
 import type { Needs } from './needs.ts';
 
 /** What checks look at, and what they compare it with. */

@@ -4,8 +4,6 @@ import { type Synthesized, synthesize } from '../../cost/synthesize.ts';
 import { json, type Output } from '../../verify/report.ts';
 import type { Arguments, Surroundings } from '../arguments.ts';
 import { CannotDiagnoseError } from '../cannot-diagnose.ts';
-import { findingOf, type NamedFinding } from '../finding.ts';
-import { rowReport, type Summary } from '../report.ts';
 import { type Aws, openAws } from './aws.ts';
 import type { Check, Plan } from './check.ts';
 import { account, bootstrap, stack } from './checks/account.ts';
@@ -23,7 +21,9 @@ import {
 } from './checks/quotas.ts';
 import { hostZones, network, zones } from './checks/zones.ts';
 import { readDeployed } from './deployed.ts';
+import { findingOf, type NamedFinding } from './finding.ts';
 import { needsOf } from './needs.ts';
+import { rowReport, type Summary } from './report.ts';
 
 /** In the order in which they are reported. */
 export const checks: readonly Check[] = [

@@ -15,9 +15,9 @@ import { serveBans } from '../../../app/server/http/bans.ts';
 import { createHttp } from '../../../app/server/http/create.ts';
 import { serveMessages } from '../../../app/server/http/messages.ts';
 import { serveSession } from '../../../app/server/http/session.ts';
+import { createLog } from '../../../app/server/process/log.ts';
 import { openMemoryStore } from '../../../app/server/rooms/store/store.ts';
 import { anonymousSubject } from '../../../app/server/socketio/subject.ts';
-import { silent } from '../../support/redis/link.ts';
 import { type RoomsServer, startRoomsServer } from '../../support/servers/rooms-server.ts';
 
 /**
@@ -26,6 +26,9 @@ import { type RoomsServer, startRoomsServer } from '../../support/servers/rooms-
  */
 const names = ['a', 'ü', '🎈', '{}%:*/', '\u2028', 'x'.repeat(64)];
 const none = ['\ud800', 'a\udc00b', '\udc00\ud800', '🎈\ud83c', 'a\0', '\n', '\x7f', '\x9f', ''];
+
+/** That of test/support brings a Redis, which these need not. */
+const silent = createLog('silent', 'test');
 
 const secret = 'a secret of thirty-two characters';
 const serviceToken = 'a service token of 32 characters!';

@@ -39,8 +39,8 @@ export interface ConnectionOptions {
   readonly transport: Transport;
   /** Bytes of one message. */
   readonly largestMessage: number;
-  /** What may wait for a client that does not read; past it the connection ends. */
-  readonly mostWaitingBytes: number;
+  /** What may wait for a client that does not read; past it, it is a slow consumer, and its connection ends. */
+  readonly maxWaitingBytes: number;
   readonly times: ConnectionTimes;
   /** Called with faults of which the client hears nothing. */
   readonly onFault: (fault: Error, connection: SignalRConnection, target?: string) => void;
@@ -176,9 +176,10 @@ export class ServedConnection implements SignalRConnection {
     if (this.#protocol) this.write(this.#protocol.encode(message));
   }
 
+  /** Whether more may be written; where not, a slow consumer's connection is ended. It comes back, and reads the log. */
   #mayWrite(): boolean {
-    const { transport, mostWaitingBytes, hub } = this.#options;
-    if (transport.waitingBytes <= mostWaitingBytes) return true;
+    const { transport, maxWaitingBytes, hub } = this.#options;
+    if (transport.waitingBytes <= maxWaitingBytes) return true;
     hub.slow?.(this);
     this.terminate();
     return false;

@@ -20,7 +20,7 @@ export interface SessionsOptions {
   /** Bytes of one message. */
   readonly largestMessage: number;
   /** What may wait for a client that does not read; past it its connection ends. */
-  readonly mostWaitingBytes: number;
+  readonly maxWaitingBytes: number;
   readonly times?: Partial<ConnectionTimes>;
   readonly onFault: (fault: Error, connection: SignalRConnection | undefined, target?: string) => void;
 }
@@ -95,7 +95,7 @@ export class Sessions implements Iterable<ServedConnection> {
 
   /** Opens a connection that was admitted, and releases it at its end. */
   open(newcomer: Newcomer, transport: Transport): Session {
-    const { largestMessage, mostWaitingBytes, times, onFault, listener } = this.#options;
+    const { largestMessage, maxWaitingBytes, times, onFault, listener } = this.#options;
     const { claims, identity, address, hub } = newcomer;
     // The newest one wins: the one before is of a client that lost it.
     this.find(claims)?.connection.terminate();
@@ -106,7 +106,7 @@ export class Sessions implements Iterable<ServedConnection> {
       hub,
       transport,
       largestMessage,
-      mostWaitingBytes,
+      maxWaitingBytes,
       times: { ...connectionTimes, ...times },
       onFault,
       onMessage: (each) => this.#levels.count(each, 0),

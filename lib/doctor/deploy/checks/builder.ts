@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { RealtimeConfig } from '../../../config/groups.ts';
-import { type Finding, failed, passed } from '../../finding.ts';
 import type { Check } from '../check.ts';
+import { type Finding, failed, passed } from '../finding.ts';
 
 const run = promisify(execFile);
 

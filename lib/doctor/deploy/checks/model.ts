@@ -1,7 +1,7 @@
 import { GetFoundationModelAvailabilityCommand, GetInferenceProfileCommand } from '@aws-sdk/client-bedrock';
-import { type Finding, failed, NotCheckedError, passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
+import { type Finding, failed, NotCheckedError, passed } from '../finding.ts';
 
 const unknown = /^(ResourceNotFound|ValidationException)/;
 

@@ -6,9 +6,9 @@ import {
   type Subnet,
 } from '@aws-sdk/client-ec2';
 import { zonesWithoutVpcOrigins } from '../../../config/cloudfront-regions.ts';
-import { type Finding, failed, NotCheckedError, passed, warned } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
+import { type Finding, failed, NotCheckedError, passed, warned } from '../finding.ts';
 
 interface Zone {
   readonly name: string;

@@ -161,7 +161,7 @@ test('a client that does not read is told of as a slow consumer', async () => {
       slow += 1;
     },
   });
-  await start({ hubs: new Map([['/testhub', hub]]), mostWaitingBytes: 100_000 });
+  await start({ hubs: new Map([['/testhub', hub]]), maxWaitingBytes: 100_000 });
   const { socket } = await open('');
   socket.send(handshake);
   await eventually('it to be there', () => hub.connections.size === 1);

@@ -71,7 +71,7 @@ export async function startInstance(
     takesClients: () => instance.elsewhere === undefined,
     elsewhere: () => instance.elsewhere,
     largestMessage: 100_000,
-    mostWaitingBytes: 1_000_000,
+    maxWaitingBytes: 1_000_000,
     onFault: (fault, _connection, target) => void faults.push(`${target ?? ''}: ${fault.message}`),
     ...options,
   });

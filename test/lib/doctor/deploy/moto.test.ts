@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { synthesize } from '../../../lib/cost/synthesize.ts';
-import { examine } from '../../../lib/doctor/deploy/preflight.ts';
-import { motoServer } from '../../containers/engine.ts';
-import { type Moto, startMoto } from '../../containers/moto.ts';
-import { askAwsAt } from '../../support/servers/aws.ts';
-import { skipSuite } from '../../support/skipping.ts';
+import { synthesize } from '../../../../lib/cost/synthesize.ts';
+import { examine } from '../../../../lib/doctor/deploy/preflight.ts';
+import { motoServer } from '../../../containers/engine.ts';
+import { type Moto, startMoto } from '../../../containers/moto.ts';
+import { askAwsAt } from '../../../support/servers/aws.ts';
+import { skipSuite } from '../../../support/skipping.ts';
 
 const hasMoto = spawnSync(motoServer, ['--help']).status === 0;
 const suite = (title: string, body: () => void) =>

@@ -1,5 +1,5 @@
-import { hang, type Output, paint } from '../verify/report.ts';
-import { count } from '../verify/wording.ts';
+import { hang, type Output, paint } from '../../verify/report.ts';
+import { count } from '../../verify/wording.ts';
 import type { Finding, NamedFinding } from './finding.ts';
 
 export interface Summary {

@@ -1,10 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KnobInput, parseConfig } from '../../../lib/config/config.ts';
-import type { Plan } from '../../../lib/doctor/deploy/check.ts';
-import { builder } from '../../../lib/doctor/deploy/checks/builder.ts';
-import { findingOf } from '../../../lib/doctor/finding.ts';
+import { type KnobInput, parseConfig } from '../../../../lib/config/config.ts';
+import type { Plan } from '../../../../lib/doctor/deploy/check.ts';
+import { builder } from '../../../../lib/doctor/deploy/checks/builder.ts';
+import { findingOf } from '../../../../lib/doctor/deploy/finding.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'realtime-builder-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { metricNamespace, metricService, serviceMetrics } from '../../../app/metric-names.ts';
 import { sidecarMetrics } from '../../../livekit/sidecar/names.ts';
 import { type Json, referenced, resourcesOf } from '../aws/synthesis.ts';
-import { resourcesById, synthesize, templateOf, type VariantName, variants } from './templates.ts';
+import { altered, resourcesById, synthesize, templateOf, type VariantName, variants } from './templates.ts';
 
 interface Widget {
   readonly type: 'text' | 'metric' | 'alarm';
@@ -14,7 +14,7 @@ interface Widget {
 }
 
 function widgetsOf(knobs: Json): Widget[] {
-  const [dashboard] = resourcesOf(templateOf({ ...knobs, dashboard: true }), 'AWS::CloudWatch::Dashboard');
+  const [dashboard] = resourcesOf(templateOf(altered(knobs)), 'AWS::CloudWatch::Dashboard');
   return JSON.parse(referenced(dashboard.DashboardBody)).widgets;
 }
 

@@ -1,7 +1,6 @@
+import type { KnobInput } from '../../../lib/config/config.ts';
 import { type Json, withoutHash } from '../aws/synthesis.ts';
-import { resourcesById, variants } from './templates.ts';
-
-const kmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555';
+import { altered, customerKey, resourcesById, variants } from './templates.ts';
 
 /** The property by which each type of resource names the key that encrypts what it stores. */
 const keyProperties: Readonly<Record<string, (properties: Json) => unknown>> = {
@@ -25,8 +24,9 @@ const stored = (knobs: Json) =>
     return keyOf ? [{ id: withoutHash(id), key: keyOf(Properties) }] : [];
   });
 
-describe.each(Object.entries(variants).filter(([, knobs]) => !('region' in knobs)))('%s', (_, knobs) => {
-  const withKey = { ...knobs, kmsKeyArn };
+describe.each(Object.entries(variants))('%s', (_, knobs: KnobInput) => {
+  const withKey = altered(knobs);
+  const kmsKeyArn = customerKey(knobs);
 
   test('everything that stores something takes the customer’s key', () => {
     const without = stored(withKey).filter(({ id, key }) => key !== kmsKeyArn && !(id in exceptions));
@@ -50,7 +50,7 @@ describe.each(Object.entries(variants).filter(([, knobs]) => !('region' in knobs
     const decrypts = ({ Action, Resource, Condition }: Json) =>
       Action === 'kms:Decrypt' &&
       [Resource].flat().includes(kmsKeyArn) &&
-      JSON.stringify(Condition).includes('secretsmanager.us-east-1.');
+      JSON.stringify(Condition).includes(`secretsmanager.${knobs.region ?? 'us-east-1'}.`);
     expect(readers.filter((statements) => !statements.some(decrypts))).toEqual([]);
   });
 });

@@ -162,6 +162,7 @@ describe.each(Object.entries(transitions))('%s', (name, transition) => {
   test('creates nothing under a name that something still has', () => {
     // CloudFormation creates first and deletes afterwards.
     const created = [...affected(WILL_CREATE), ...replaced].flatMap((id) => claimedBy(after[id]));
+    if (created.length === 0) return;
     const taken = new Set(Object.values(before).flatMap(claimedBy));
     expect(created.filter((name) => taken.has(name))).toEqual([]);
   });

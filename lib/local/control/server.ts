@@ -94,6 +94,8 @@ export function respond(response: ServerResponse, answer: Promise<unknown>): voi
         'content-type': 'application/json',
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
+        // A connection that is kept may end just when the next command is on its way.
+        connection: 'close',
       });
       response.end(JSON.stringify(body));
     });

@@ -67,7 +67,35 @@ export interface NotChecked {
   readonly reason: string;
 }
 
-export type NamedFinding = Finding & { readonly name: string };
+/** All checks by name. Whatever stands earlier explains what fails behind it. */
+export const checkNames = [
+  'address',
+  'server',
+  'tls',
+  'http2',
+  'one-instance',
+  'polling',
+  'negotiate',
+  'websocket',
+  'hub-websocket',
+  'upgrade',
+  'event-stream',
+  'idle-timeout',
+  'hub-idle-timeout',
+  'redis',
+  'backplane',
+  'broadcast',
+  'cors',
+  'hub-cors',
+  'cookies',
+  'hub-cookies',
+  'polling-no-cookies',
+  'negotiate-no-cookies',
+] as const;
+
+export type CheckName = (typeof checkNames)[number];
+
+export type NamedFinding = Finding & { readonly name: CheckName };
 
 export const passed = (found: string): Passed => ({ status: 'passed', found });
 export const failed = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'failed', ...fault });
@@ -76,7 +104,7 @@ export const notChecked = (reason: string): NotChecked => ({ status: 'not-checke
 
 /** One property of a server that its clients need. It changes nothing there. */
 export interface Check {
-  readonly name: string;
+  readonly name: CheckName;
   /** @default whatever the subject is */
   applies?(subject: Subject): boolean;
   run(subject: Subject, probes: Probes): Promise<Finding>;

@@ -1,7 +1,14 @@
 import { hang, type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
 import { count, duration } from '../../verify/wording.ts';
-import { type Check, type Endpoint, type NamedFinding, notChecked, type Subject } from './check.ts';
+import {
+  type Check,
+  checkNames,
+  type Endpoint,
+  type NamedFinding,
+  notChecked,
+  type Subject,
+} from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
 import { eventsStream } from './checks/event-stream.ts';
 import { IdleWatch } from './checks/idle-timeout.ts';
@@ -125,7 +132,7 @@ const marks = {
   'not-checked': ['–', 'yellow'],
 } as const;
 /** Of the longest name. */
-const nameWidth = 'negotiate-no-cookies'.length;
+const nameWidth = Math.max(...checkNames.map(({ length }) => length));
 
 function writeRow(output: Output, finding: NamedFinding): void {
   const [sign, color] = marks[finding.status];

@@ -419,8 +419,9 @@ describe('with a control', () => {
       kill: async (id) => {
         const index = joined.findIndex((instance) => instance.id === id);
         const { port, stop } = joined[index] as InProcessInstance;
-        await stop();
+        // Behind it, clients that came back fast would have nothing that is lost.
         await onRedis(redis.port, (connection) => connection.flushall());
+        await stop();
         joined[index] = await startInProcess(id, { REDIS_URL: redis.url }, port);
         await sticky.allHealthy();
         pid += 1;

@@ -12,9 +12,9 @@ export async function doctor(words: readonly string[], surroundings: Surrounding
     return await followArguments(words, surroundings);
   } catch (error) {
     const isExpected = error instanceof CannotDiagnoseError || error instanceof ConfigError;
-    const words = isExpected ? error.message : `a fault of the doctor itself: ${(error as Error).stack}`;
+    const said = isExpected ? error.message : `a fault of the doctor itself: ${(error as Error).stack}`;
     // Node's own words repeat an argument, which may be a token that follows a typing error.
-    const message = redactor([])(words);
+    const message = redactor([])(said);
     errors.write(`${message}\n`);
     if (words.includes('--json')) output.write(json({ ok: false, error: message }));
     return 2;

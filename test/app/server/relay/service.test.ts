@@ -105,7 +105,7 @@ test('what the end of a killed instance cut is counted by one that goes on: what
         if (instance === 'one' && now.connections === served && now.relayed === relayed) resolve();
       });
     });
-    await connection.subscribe(redisName('realtime', 'census'));
+    await connection.subscribe(redisName('realtime', 'instances'));
     await said;
   });
   await victim.kill('SIGKILL');

@@ -28,7 +28,8 @@ import { tasksAfterRotation } from './stack/tasks.ts';
 
 /**
  * Checks of the service, in the order in which they run: the basic ones first, those that change the topology last.
- * `presence` works in the background from the beginning, so at the end little is left to wait for.
+ * `presence` works in the background from the beginning, so little is left to wait for when its turn comes, and its members
+ * have not been cut off by then.
  */
 export const serviceChecks: readonly Check[] = [
   instances,
@@ -46,10 +47,10 @@ export const serviceChecks: readonly Check[] = [
   aiStream,
   idleTimeout,
   eachAlone,
+  presence,
   killedInstance,
   signalrRecovery,
   joiningInstance,
-  presence,
 ];
 
 /** Checks of LiveKit, if there is one. */

@@ -16,8 +16,8 @@ import { eventually } from '../support/wait.ts';
 
 const keep = stoppedAfterwards();
 const drainSeconds = 2;
-const clients = scaled(30, 300);
-const rooms = Array.from({ length: scaled(5, 10) }, (_, index) => `room ${index + 1}`);
+const clients = scaled(60, 300);
+const rooms = Array.from({ length: 10 }, (_, index) => `room ${index + 1}`);
 
 /** Its own reconnection, as in production; a client that is let go by one instance finds another at once. */
 const options: ConnectOptions = { transports: ['websocket'], tryAllTransports: false, forceNew: true };

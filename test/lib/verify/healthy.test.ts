@@ -59,10 +59,10 @@ test('every check passes on two instances that share a backplane, and leaves the
     'ai-stream passed',
     'idle-timeout passed',
     'each-alone passed',
+    'presence passed',
     'killed-instance passed',
     'signalr-recovery passed',
     'joining-instance passed',
-    'presence passed',
   ]);
   expect(results).toMatchObject({
     instances: { proved: expect.stringMatching(/^2 of 2 instances answered .*: app-1, app-2$/) },

@@ -138,7 +138,7 @@ async function surveyOther(question: Question, findings: readonly NamedFinding[]
     );
   const subject: Subject = { ...question, isOurs: false, endpoints: [] };
   const replies = await Promise.all(
-    candidates.map(async (endpoint) => ({ endpoint, refusal: await knock(subject, endpoint) })),
+    candidates.map(async (endpoint) => ({ endpoint, refusal: await probe(subject, endpoint) })),
   );
   const endpoints = replies.filter(({ refusal }) => refusal === undefined).map(({ endpoint }) => endpoint);
   if (endpoints.length === 0) return { findings: [...findings, explainNone(replies)], isOurs: false };
@@ -162,7 +162,7 @@ interface Reply {
   readonly refusal: HttpResponse | Error | undefined;
 }
 
-async function knock(subject: Subject, { protocol, path }: Endpoint): Promise<Reply['refusal']> {
+async function probe(subject: Subject, { protocol, path }: Endpoint): Promise<Reply['refusal']> {
   try {
     if (protocol === 'signalr') await negotiate(subject, path);
     else await closePolling(subject, path, await openPolling(subject, path));

@@ -1,12 +1,10 @@
-import type { DeliveryReport } from '../../accounting/delivery-report.ts';
 import { type Check, CheckFailure, type Context, NotProvedError } from '../../check.ts';
 import type { ContractClient } from '../../clients/contract-client.ts';
 import type { TopologyControl } from '../../target/target.ts';
-import { count, duration, figure } from '../../wording.ts';
-import { type Placement, placeOnEach } from '../connecting/placement.ts';
-import { assertWhole, exchangeMessages, openLedger, untilDelivered } from '../delivery/delivery.ts';
-import { killAndReturn, type Return } from './kill.ts';
-import { SteadyLoad } from './steady-load.ts';
+import { count, duration } from '../../wording.ts';
+import { placeOnEach } from '../connecting/placement.ts';
+import { exchangeMessages } from '../delivery/delivery.ts';
+import { describeDeliveries, killUnderLoad } from './kill.ts';
 
 export const killedInstance: Check = {
   name: 'killed-instance',
@@ -19,50 +17,23 @@ export const killedInstance: Check = {
       throw new NotProvedError('it needs two instances that answer: one does');
     const victim = [...placement.byInstance.keys()].at(-1) as string;
     const displaced = placement.byInstance.get(victim) ?? [];
-    const outage = await killUnderLoad(context, control, placement, victim);
+    const outage = await killUnderLoad(context, control, placement.clients, {
+      id: victim,
+      displaced,
+      neverBack: (away) => neverBack(context, victim, displaced, away),
+    });
     const elsewhere = displaced.filter(({ instance }) => instance !== victim).length;
     if (elsewhere === 0) throw new CheckFailure(neverElsewhere(victim, displaced.length));
     const after = await exchangeMessages(context, placement.clients, context.load.messages);
     return {
       proved: [
         `${count(displaced.length, 'client')} of ${victim} back in ${duration(outage.ms)}, ${elsewhere} elsewhere`,
-        `${count(outage.report.published, 'message')} acknowledged meanwhile: ${describe(outage.report)}`,
-        `then ${describe(after.report)}`,
+        `${count(outage.report.published, 'message')} acknowledged meanwhile: ${describeDeliveries(outage.report)}`,
+        `then ${describeDeliveries(after.report)}`,
       ].join('; '),
     };
   },
 };
-
-interface Outage {
-  /** From the kill to the last client's return, in milliseconds. */
-  readonly ms: number;
-  /** The report of what was published meanwhile. */
-  readonly report: DeliveryReport;
-}
-
-/** All clients publish meanwhile, those that are cut off, too. They try until the message is acknowledged. */
-async function killUnderLoad(
-  context: Context,
-  control: TopologyControl,
-  { clients, byInstance }: Placement<ContractClient>,
-  victim: string,
-): Promise<Outage> {
-  const ledger = await openLedger(context, clients);
-  const load = new SteadyLoad(ledger, clients);
-  const displaced = byInstance.get(victim) ?? [];
-  let returned: Return<ContractClient>;
-  try {
-    returned = await killAndReturn(context, control, victim, displaced);
-  } finally {
-    await load.stop();
-  }
-  const { ms, away } = returned;
-  if (away.length > 0) throw new CheckFailure(neverBack(context, victim, displaced, away));
-  await untilDelivered(context, ledger);
-  const { rejections } = load;
-  const when = `of what was sent while ${victim} was killed`;
-  return { ms, report: await assertWhole(context, ledger, { rejections, cameBack: true }, when) };
-}
 
 function neverBack(
   { timeoutMs }: Context,
@@ -83,8 +54,4 @@ function neverElsewhere(victim: string, clients: number) {
     cause: 'the proxy ties clients to an instance even when it is down',
     fix: "let the proxy's health check take a dead instance out, and stickiness give way to it",
   };
-}
-
-function describe({ arrived, expected, lost }: DeliveryReport): string {
-  return `${figure(arrived)} of ${count(expected, 'delivery', 'deliveries')}, exactly once and in order, ${lost} lost`;
 }

@@ -1,11 +1,8 @@
-import type { DeliveryReport } from '../../accounting/delivery-report.ts';
 import { type Check, CheckFailure, type Context, NotProvedError } from '../../check.ts';
 import { type SignalRClient, signalRWays } from '../../clients/signalr-client.ts';
 import type { TopologyControl } from '../../target/target.ts';
-import { count, duration, figure, list } from '../../wording.ts';
-import { assertWhole, openLedger, untilDelivered } from '../delivery/delivery.ts';
-import { killAndReturn, type Return } from './kill.ts';
-import { SteadyLoad } from './steady-load.ts';
+import { count, duration, list } from '../../wording.ts';
+import { describeDeliveries, killUnderLoad } from './kill.ts';
 
 /** Clients of each transport and encoding: some of them are served by the instance that is killed. */
 const each = 2;
@@ -24,12 +21,16 @@ export const signalrRecovery: Check = {
     if (displaced.length === clients.length) {
       throw new NotProvedError(`all ${clients.length} clients are served by ${victim}: it needs another one`);
     }
-    const { ms, report } = await killUnderLoad(context, control, clients, victim, displaced);
+    const { ms, report } = await killUnderLoad(context, control, clients, {
+      id: victim,
+      displaced,
+      neverBack: (away) => neverBack(context, victim, displaced, away),
+    });
     const ways = [...new Set(displaced.map(({ way }) => way.name))];
     return {
       proved: [
         `${displaced.length} of ${clients.length} clients were on ${victim}, by ${list(ways)}: back in ${duration(ms)}`,
-        `${count(report.published, 'message')} acknowledged meanwhile: ${describe(report)}`,
+        `${count(report.published, 'message')} acknowledged meanwhile: ${describeDeliveries(report)}`,
       ].join('; '),
     };
   },
@@ -56,35 +57,6 @@ function busiestOf(clients: readonly SignalRClient[]): string {
   return busiest?.[0] ?? '';
 }
 
-interface Outage {
-  readonly ms: number;
-  readonly report: DeliveryReport;
-}
-
-/** All clients publish meanwhile, those that are cut off, too. They try until the message is acknowledged. */
-async function killUnderLoad(
-  context: Context,
-  control: TopologyControl,
-  clients: readonly SignalRClient[],
-  victim: string,
-  displaced: readonly SignalRClient[],
-): Promise<Outage> {
-  const ledger = await openLedger(context, clients);
-  const load = new SteadyLoad(ledger, clients);
-  let returned: Return<SignalRClient>;
-  try {
-    returned = await killAndReturn(context, control, victim, displaced);
-  } finally {
-    await load.stop();
-  }
-  const { ms, away } = returned;
-  if (away.length > 0) throw new CheckFailure(neverBack(context, victim, displaced, away));
-  await untilDelivered(context, ledger);
-  const { rejections } = load;
-  const when = `of what was sent while ${victim} was killed`;
-  return { ms, report: await assertWhole(context, ledger, { rejections, cameBack: true }, when) };
-}
-
 function neverBack(
   context: Context,
   victim: string,
@@ -101,8 +73,4 @@ function neverBack(
 
 function describeFault([first]: readonly SignalRClient[], { timeoutMs }: Context): string {
   return `by ${first?.way.name}, ${first?.fault ?? `nothing within ${timeoutMs / 1_000} s`}`;
-}
-
-function describe({ arrived, expected, lost }: DeliveryReport): string {
-  return `${figure(arrived)} of ${count(expected, 'delivery', 'deliveries')}, exactly once and in order, ${lost} lost`;
 }

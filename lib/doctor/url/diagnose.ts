@@ -1,6 +1,7 @@
-import { hang, type Output, paint } from '../../verify/report.ts';
+import { type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
-import { count, duration } from '../../verify/wording.ts';
+import { duration } from '../../verify/wording.ts';
+import { totalsOf, writeRow } from '../rows.ts';
 import {
   type Check,
   checkNames,
@@ -57,7 +58,7 @@ export async function diagnose(
   const report = (finding: NamedFinding) => {
     const safe = redacted(finding, redact);
     findings.push(safe);
-    writeRow(output, safe);
+    writeRow(output, { ...safe, lines: linesOf(safe) }, checkNames);
   };
   const { findings: first, subject, isOurs } = await survey(question);
   for (const finding of first) report(finding);
@@ -125,21 +126,6 @@ function redacted(finding: NamedFinding, redact: (words: string) => string): Nam
   );
 }
 
-const marks = {
-  passed: ['✓', 'green'],
-  failed: ['✗', 'red'],
-  warned: ['!', 'yellow'],
-  'not-checked': ['–', 'yellow'],
-} as const;
-/** Of the longest name. */
-const nameWidth = Math.max(...checkNames.map(({ length }) => length));
-
-function writeRow(output: Output, finding: NamedFinding): void {
-  const [sign, color] = marks[finding.status];
-  const head = `${paint(output, color, sign)} ${finding.name.padEnd(nameWidth)}  `;
-  output.write(`${head}${hang(linesOf(finding), nameWidth + 4, output.columns)}\n`);
-}
-
 function linesOf(finding: NamedFinding): readonly string[] {
   switch (finding.status) {
     case 'passed':
@@ -152,8 +138,7 @@ function linesOf(finding: NamedFinding): readonly string[] {
 }
 
 function lastWords(output: Output, { findings, conclusion }: Diagnosis): string {
-  const number = (status: NamedFinding['status']) => findings.filter((each) => each.status === status).length;
-  const numbers = `${count(findings.length, 'finding')}: ${number('passed')} good, ${number('failed')} in the way, ${count(number('warned'), 'warning')}, ${number('not-checked')} not checked.`;
+  const numbers = totalsOf(findings);
   if (!conclusion) return `${numbers}\nNothing that was checked is in the way of clients.`;
   const begin =
     conclusion.status === 'failed' ? 'Most likely' : 'Nothing is in the way of all clients. First of all';

@@ -23,8 +23,9 @@ import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
 import { endStalledConnections } from './process/stall-watch.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
+import { testSubscriptionPermissions } from './redis/permissions.ts';
 import { testRoomPermissions } from './rooms/store/self-test.ts';
-import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
+import { testAdapterPermissions } from './socketio/adapter/self-test.ts';
 import { openTransports, type Transports } from './transports.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */

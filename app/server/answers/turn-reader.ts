@@ -24,7 +24,13 @@ export class TurnReader {
     const { links, keys, memory } = this.#options;
     const kept = memory.find(turn);
     if (kept || !links) return kept;
-    const fields = await this.#redis().hmget(keys.turn(turn), 'owner', 'room', 'subject', 'state');
+    const fields = await this.#redis(keys.turn(turn)).hmget(
+      keys.turn(turn),
+      'owner',
+      'room',
+      'subject',
+      'state',
+    );
     const [owner, room, subject, state] = fields;
     if (!owner || !room || !subject || !state) return undefined;
     return { turn, owner, room, subject, state: state as TurnState };
@@ -35,25 +41,26 @@ export class TurnReader {
     const { links, keys, memory } = this.#options;
     const kept = memory.find(turn);
     if (kept || !links) return kept?.text;
-    const text = await this.#redis().get(keys.text(turn));
+    const text = await this.#redis(keys.text(turn)).get(keys.text(turn));
     return text === null ? undefined : fromJsonInside(text);
   }
 
   /** Turns under way of an owner. @throws RedisAwayError */
   async ownedBy(owner: string): Promise<string[]> {
     const { links, keys } = this.#options;
-    return links ? this.#redis().zrangebyscore(keys.ownedBy(owner), '-inf', '+inf') : [];
+    return links ? this.#redis(keys.ownedBy(owner)).zrangebyscore(keys.ownedBy(owner), '-inf', '+inf') : [];
   }
 
   /** Takes a turn that is known no more from its owner's list. */
   async forget(turn: string, owner: string): Promise<void> {
-    await this.#redis().zrem(this.#options.keys.ownedBy(owner), turn);
+    const owned = this.#options.keys.ownedBy(owner);
+    await this.#redis(owned).zrem(owned, turn);
   }
 
   /** The room's turns that have ended, oldest first. @throws Error when Redis can't be read */
   async exchangesIn(room: string): Promise<Exchange[]> {
     const { links, keys, memory } = this.#options;
-    const redis = availableRedis(links);
+    const redis = availableRedis(links, keys.turnsOf(room));
     if (!redis) return memory.exchangesIn(room);
     const turns = await redis.zrangebyscore(keys.turnsOf(room), '-inf', '+inf');
     const exchanges = await Promise.all(turns.map((turn) => this.#exchangeOf(redis, turn)));
@@ -71,7 +78,7 @@ export class TurnReader {
     return answer === undefined ? undefined : { prompt, answer };
   }
 
-  #redis(): Redis {
-    return assertAvailable(this.#options.links);
+  #redis(key: string): Redis {
+    return assertAvailable(this.#options.links, key);
   }
 }

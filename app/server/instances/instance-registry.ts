@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CountedInstance } from '../../protocol/fleet.ts';
 import type { Leases } from '../leases/leases.ts';
+import { connectedRedis } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { redisName } from '../redis/keys.ts';
 
@@ -92,7 +93,8 @@ export class InstanceRegistry {
   async announce(): Promise<void> {
     const { own, relayed = () => 0, links } = this.#options;
     const said = { ...own(), owner: this.#owner, relayed: relayed() };
-    await links?.commands.connection?.publish(this.#channel, JSON.stringify(said)).catch(() => undefined);
+    const connection = connectedRedis(links, this.#channel);
+    await connection?.spublish(this.#channel, JSON.stringify(said)).catch(() => undefined);
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import { assertConnected } from '../redis/access.ts';
-import type { BackplaneLinks } from '../redis/backplane.ts';
+import { assertConnected, connectedRedis, type WatchedRedis } from '../redis/access.ts';
 import { hashTag, redisName } from '../redis/keys.ts';
 import { NamedScript } from '../redis/script.ts';
 import { type Leases, makeOwner } from './leases.ts';
@@ -28,7 +27,7 @@ const defaultLeaseTimes: LeaseTimes = {
 };
 
 export interface RedisLeasesOptions {
-  readonly links: Pick<BackplaneLinks, 'commands'>;
+  readonly links: WatchedRedis;
   /** Prefix of every key. */
   readonly deployment: string;
   readonly instance: string;
@@ -69,6 +68,7 @@ class RedisLeases implements Leases {
   readonly #handling = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   readonly #onUp = () => void this.#beat();
+  readonly #endListening: () => void;
   #beating: Promise<void> | undefined;
   #wasHeld = false;
   #closed = false;
@@ -78,10 +78,10 @@ class RedisLeases implements Leases {
     this.#times = { ...defaultLeaseTimes, ...options.times };
     this.#keys = leaseKeys(options.deployment);
     this.owner = makeOwner(options.instance);
-    const { commands } = options.links;
-    commands.on('up', this.#onUp);
+    const { links } = options;
+    this.#endListening = links.onReturn((has) => has(this.#keys.owners) && this.#onUp());
     this.#timer = setInterval(this.#onUp, this.#times.beatEveryMs);
-    if (commands.connection) this.#onUp();
+    if (connectedRedis(links, this.#keys.owners)) this.#onUp();
   }
 
   onExpired(handler: (owner: string) => Promise<void>): () => void {
@@ -99,9 +99,9 @@ class RedisLeases implements Leases {
     this.#closed = true;
     clearInterval(this.#timer);
     const { links, log } = this.#options;
-    links.commands.off('up', this.#onUp);
+    this.#endListening();
     await this.#beating;
-    const redis = links.commands.connection;
+    const redis = connectedRedis(links, this.#keys.owners);
     if (!redis) return;
     try {
       await giveBack.run(redis, this.#keys, { owner: this.owner, keptMs });
@@ -118,7 +118,7 @@ class RedisLeases implements Leases {
   }
 
   async #beatOnce(): Promise<void> {
-    const redis = this.#options.links.commands.connection;
+    const redis = connectedRedis(this.#options.links, this.#keys.owners);
     if (!redis || this.#closed) return;
     // Whoever has just started has not said yet how it handles the dead: it takes none with its first beat.
     const most = this.#wasHeld && this.#deathHandlers.size > 0 ? mostAtOnce : 0;
@@ -161,7 +161,7 @@ class RedisLeases implements Leases {
     try {
       log.info({ owner }, 'the lease of an instance has ended: taking back what it owned');
       await Promise.all(Array.from(this.#deathHandlers, (handler) => handler(owner)));
-      await assertConnected(links).zrem(this.#keys.dead, owner);
+      await assertConnected(links, this.#keys.dead).zrem(this.#keys.dead, owner);
     } catch (error) {
       log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
     }

@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { BackplaneObserver, BackplaneStatus, RedisFault } from '../redis/backplane.ts';
+import type { BackplaneStatus } from '../redis/backplane.ts';
+import type { RedisFault, ShardObserver } from '../redis/shard.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
 import { Samples } from './samples.ts';
 
@@ -23,7 +24,7 @@ const statuses: readonly BackplaneStatus[] = ['single-instance', 'starting', 'jo
 const knownLinks = new Set(['commands', 'subscriptions', 'acks', 'heartbeat']);
 
 /** How Redis does, as this instance sees it. */
-export class BackplaneMetrics implements BackplaneObserver {
+export class BackplaneMetrics implements ShardObserver {
   readonly #roundTrip: Histogram;
   readonly #faults: Counter;
   #backplane: WatchedBackplane | undefined;

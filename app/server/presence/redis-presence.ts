@@ -1,7 +1,6 @@
 import type { PresencePosition } from '../../protocol/hub.ts';
 import { leaseKeys } from '../leases/redis-leases.ts';
-import { assertAvailable } from '../redis/access.ts';
-import type { BackplaneLinks } from '../redis/backplane.ts';
+import { assertAvailable, type WatchedRedis } from '../redis/access.ts';
 import { NamedScript } from '../redis/script.ts';
 import { openEvent } from '../rooms/broadcast.ts';
 import { makeEpochTag } from '../rooms/log/position.ts';
@@ -19,7 +18,7 @@ import {
 } from './store.ts';
 
 export interface RedisPresenceOptions {
-  readonly links: Pick<BackplaneLinks, 'commands' | 'available'>;
+  readonly links: WatchedRedis;
   /** Prefix of every key and channel. */
   readonly deployment: string;
   /** How long what nobody looks after is kept, in milliseconds. @default an hour */
@@ -81,13 +80,9 @@ const roomsAtOnce = 50;
 
 /** Presence that all instances of a deployment share. Changes are published by the scripts that make them. */
 export function openRedisPresence(options: RedisPresenceOptions): PresenceStore {
-  const { commands } = options.links;
   return {
     open: (hub) => new RedisPresence(options, hub),
-    onReturn: (handler) => {
-      commands.on('up', handler);
-      return () => commands.off('up', handler);
-    },
+    onReturn: (handler) => options.links.onReturn(handler),
   };
 }
 
@@ -173,7 +168,7 @@ class RedisPresence implements HubPresence {
   }
 
   #redis() {
-    return assertAvailable(this.#links);
+    return assertAvailable(this.#links, this.#shared.due);
   }
 
   /** What a script needs to tell the room of a change. */

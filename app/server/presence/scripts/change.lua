@@ -67,7 +67,7 @@ if redis.call('HLEN', counts) == 0 then redis.call('PEXPIRE', state, math.min(EM
 
 if #new > 0 and now >= quiet then
   local version = redis.call('HINCRBY', state, 'version', 1)
-  redis.call('PUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
+  redis.call('SPUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
     .. ',"joined":' .. cjson.encode(new) .. ',"left":[]}}')
 end
 return 1

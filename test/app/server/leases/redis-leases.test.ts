@@ -4,7 +4,7 @@ import { type LeaseTimes, leaseKeys, openRedisLeases } from '../../../../app/ser
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
-import { linkTo, silent } from '../../../support/redis/link.ts';
+import { linksOver, linkTo, silent } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -40,7 +40,7 @@ async function startServer(port?: number): Promise<TestRedis> {
 async function open(port: number, times = quick): Promise<Member> {
   const link = await linkTo(`127.0.0.1:${port}`);
   const leases = openRedisLeases({
-    links: { commands: link },
+    links: linksOver(link),
     deployment: 'd',
     instance: 'i',
     log: silent,

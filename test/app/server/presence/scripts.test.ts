@@ -8,7 +8,7 @@ import { testPresencePermissions } from '../../../../app/server/presence/self-te
 import type { HubPresence } from '../../../../app/server/presence/store.ts';
 import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { linkTo, silent, useRedis } from '../../../support/redis/link.ts';
+import { linksOver, linkTo, silent, useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
   count += 1;
   deployment = `d${count}`;
   await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, 'a');
-  const links = { commands: own.link, available: () => true };
+  const { links } = own;
   presence = openRedisPresence({ links, deployment, quietMs }).open({
     hub: 'chat',
     broadcast: () => undefined,
@@ -48,8 +48,8 @@ test('an owner without a lease registers nothing', async () => {
 test('Redis came back empty: nobody is told, and nobody is answered, before all could register again', async () => {
   const changes: PresenceChange[] = [];
   const listener = await connectRedis(own.server.port);
-  listener.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
-  await listener.subscribe(presenceKeys(deployment, 'chat', 'r').channel);
+  listener.on('smessage', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
+  await listener.ssubscribe(presenceKeys(deployment, 'chat', 'r').channel);
   await redis.hset(leaseKeys(deployment).beat, 'since', Date.now());
   await presence.change('r', ann);
   await expect(presence.members('r')).rejects.toThrow('came back empty');
@@ -113,7 +113,7 @@ async function connectAs(rules: string): Promise<RedisLink> {
 test('the permissions of the service suffice', async () => {
   const limited = await connectAs(renderAcl(serviceAcl(deployment)));
   await testPresencePermissions(limited.connection as Redis, deployment, 'i');
-  const links = { commands: limited, available: () => true };
+  const links = linksOver(limited);
   const its = openRedisPresence({ links, deployment, quietMs: 0 }).open({
     hub: 'chat',
     broadcast: () => undefined,

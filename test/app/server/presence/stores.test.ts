@@ -30,11 +30,11 @@ async function inRedis(): Promise<Stage> {
   const redis = await connectRedis(own.server.port);
   for (const owner of ['a', 'b']) await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, owner);
   const changes: PresenceChange[] = [];
-  redis.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
-  await redis.subscribe(roomKeys(deployment, 'chat', 'r').channel);
+  redis.on('smessage', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
+  await redis.ssubscribe(roomKeys(deployment, 'chat', 'r').channel);
   ends.push(() => redis.disconnect());
   const store: PresenceStore = openRedisPresence({
-    links: { commands: own.link, available: () => true },
+    links: own.links,
     deployment,
   });
   return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), changes };

@@ -30,13 +30,13 @@ test('names are those that instances of other versions use', () => {
     ...Object.values(denyListKeys('d')),
   ];
   expect(names).toEqual([
-    'd:room:{chat/a/b %7Bc%7D%25}',
-    'd:room:{chat/a/b %7Bc%7D%25}:meta',
-    'd:room:{chat/a/b %7Bc%7D%25}:log',
-    'd:room:since',
-    'd:room:{chat/a/b %7Bc%7D%25}:id:3:ann:x:y',
-    'd:room:{chat/r}:presence:counts',
-    'd:room:{chat/r}:presence:of:app-1~f',
+    'd:{25e}:room:chat/a/b {c}%',
+    'd:{25e}:room:chat/a/b {c}%:meta',
+    'd:{25e}:room:chat/a/b {c}%:log',
+    'd:{25e}:since',
+    'd:{25e}:room:chat/a/b {c}%:id:3:ann:x:y',
+    'd:{3eq}:room:chat/r:presence:counts',
+    'd:{3eq}:room:chat/r:presence:of:app-1~f',
     'd:presence:{all}:due',
     'd:presence:{all}:of:app-1~f',
     'd:leases:{all}:owners',
@@ -45,10 +45,10 @@ test('names are those that instances of other versions use', () => {
     'd:answers:subject:llm:ann',
     'd:answers:owner:llm:app-1~f',
     'd:answers:{llm/r}:turns',
-    'd:{deny-list}:states',
-    'd:{deny-list}:ends',
-    'd:{deny-list}:version',
-    'd:deny-list',
+    'd:{home}:deny-list:states',
+    'd:{home}:deny-list:ends',
+    'd:{home}:deny-list:version',
+    'd:{home}:deny-list:changes',
   ]);
 });
 

@@ -55,14 +55,19 @@ export async function startService(environment: Environment, log: Logger): Promi
     readinessOf(backplane.status, { draining: isDraining(), servesAlone, knowsDenials: denials.isKnown() });
   const http = await createHttp({ ...environment, log, connectTo: addressesOf(environment) });
   metrics.http.watch(http);
-  serveHealth(http, readiness);
+  serveHealth(http, readiness, () => backplane.shardCounts);
   await servePage(http);
   const limits = openLimits({ links, deployment });
   const proxies = new ProxyWatch({ trustedProxyHops, log });
   const origins: OriginRules = { ...environment, onRefused: (request) => proxies.originRefused(request) };
   // One for hubs and calls: the keys of an identity provider are fetched once.
   const authenticate = createAuthenticator(environment.auth, log);
-  const own = () => ({ instance, connections: transports?.count ?? 0, draining: isDraining() });
+  const own = () => ({
+    instance,
+    connections: transports?.count ?? 0,
+    draining: isDraining(),
+    shards: backplane.shardCounts,
+  });
   const relayed = () => transports?.relay?.count ?? 0;
   const instances = new InstanceRegistry({ links, deployment, own, relayed });
   const shared = { environment, backplane, limits, isDraining, instances, log };

@@ -40,6 +40,7 @@ const countedInstance = z.object({
   // Instances of a version before say neither.
   owner: z.string().max(100).optional(),
   relayed: z.int().min(0).default(0),
+  shards: z.object({ joined: z.int().min(0), of: z.int().min(0) }).optional(),
 });
 type Said = z.infer<typeof countedInstance>;
 
@@ -108,10 +109,10 @@ export class InstanceRegistry {
   }
 
   #hear(said: Said): void {
-    const { instance, connections, draining, owner } = said;
+    const { instance, connections, draining, shards, owner } = said;
     const at = Date.now();
     if (this.#heard.size < mostInstances || this.#heard.has(instance)) {
-      this.#heard.set(instance, { said: { instance, connections, draining }, at });
+      this.#heard.set(instance, { said: { instance, connections, draining, shards }, at });
     }
     for (const [other, { at: heardAt }] of this.#lastWords) {
       if (at - heardAt > lastWordsMs) this.#lastWords.delete(other);

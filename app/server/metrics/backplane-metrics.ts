@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { BackplaneStatus } from '../redis/backplane.ts';
+import type { BackplaneStatus, ShardState } from '../redis/backplane.ts';
 import type { RedisFault, ShardObserver } from '../redis/shard.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
 import { Samples } from './samples.ts';
@@ -7,6 +7,8 @@ import { Samples } from './samples.ts';
 /** What is looked at of a backplane. */
 export interface WatchedBackplane {
   readonly status: BackplaneStatus;
+  /** Of a cluster. */
+  readonly shards: readonly ShardState[];
   on(event: 'status', listener: () => void): unknown;
 }
 
@@ -45,6 +47,16 @@ export class BackplaneMetrics implements ShardObserver {
         labels: ['status'],
       },
       () => statuses.map((status) => [{ status }, this.#backplane?.status === status ? 1 : 0] as const),
+    );
+    gaugeOf(
+      registry,
+      {
+        name: 'realtime_redis_shard_joined',
+        help: '1 for each shard of a cluster that can be read and written, else 0. 0 for longer than a failover takes: its rooms are refused',
+        labels: ['shard'],
+      },
+      () =>
+        this.shards.map(({ address, status }) => [{ shard: address }, status === 'joined' ? 1 : 0] as const),
     );
     counterOf(
       registry,
@@ -85,6 +97,10 @@ export class BackplaneMetrics implements ShardObserver {
     this.faults += 1;
     this.#faults.inc({ link: knownLinks.has(link) ? link : 'other', fault });
     this.#lastFault = { link, fault, message: reason.message, at: Date.now() };
+  }
+
+  get shards(): readonly ShardState[] {
+    return this.#backplane?.shards ?? [];
   }
 
   get status(): BackplaneStatus | undefined {

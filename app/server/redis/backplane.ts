@@ -42,10 +42,16 @@ export interface BackplaneLinks extends WatchedRedis {
 
 /** A shard, as this instance sees it. */
 export interface ShardState {
-  /** `host:port`; undefined where there is one alone, wherever the setting leads. */
-  readonly address: string | undefined;
+  /** `host:port` of the primary. */
+  readonly address: string;
   readonly slots: number;
   readonly status: 'joined' | 'read-only' | 'away';
+}
+
+/** How many shards a cluster has, and how many of them can be read and written from here. */
+export interface ShardCounts {
+  readonly joined: number;
+  readonly of: number;
 }
 
 /** A shard that is not there when the service starts is waited for so long, in milliseconds. */
@@ -106,17 +112,24 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
     return this.#shards === undefined || this.#shards.shardOf(key)?.pulse === 'beating';
   }
 
-  /** Of a cluster, by their addresses; one, where there is no cluster, and none in single-instance mode. */
+  /** Of a cluster, by their addresses; none where there is no cluster. */
   get shards(): ShardState[] {
     const shards = this.#shards;
-    if (!shards) return [];
+    if (!shards?.isCluster) return [];
     return shards.all
       .map((shard) => ({
-        address: shard.address,
+        address: String(shard.address),
         slots: shards.slotsOf(shard),
         status: statusOf(shard),
       }))
-      .sort((one, other) => String(one.address).localeCompare(String(other.address)));
+      .sort((one, other) => one.address.localeCompare(other.address));
+  }
+
+  /** Undefined where there is no cluster. */
+  get shardCounts(): ShardCounts | undefined {
+    const { shards } = this;
+    if (shards.length === 0) return undefined;
+    return { joined: shards.filter(({ status }) => status === 'joined').length, of: shards.length };
   }
 
   /** Tells the log of what somebody else says on our channels. */

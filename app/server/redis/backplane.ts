@@ -159,7 +159,8 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   #report({ shard: { address }, pulse, reason }: ShardChange): void {
     const where = address === undefined ? {} : { shard: address };
     if (pulse === 'beating') {
-      this.#log.info(where, `backplane: ${this.#heard.has(address) ? 'joined again' : this.#description}`);
+      const joined = address === undefined ? this.#description : `a shard of ${this.#description}`;
+      this.#log.info(where, `backplane: ${this.#heard.has(address) ? 'joined again' : joined}`);
       this.#heard.add(address);
     }
     if (pulse === 'read-only') this.#log.warn({ ...where, reason: reason?.message }, readOnly);

@@ -1,6 +1,6 @@
 import { connectedRedis, type RedisAccess } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
-import { redisName } from '../redis/keys.ts';
+import { atHome } from '../redis/buckets.ts';
 import { Script } from '../redis/script.ts';
 
 export interface DutyOptions {
@@ -44,6 +44,7 @@ export class HeldDuty {
   readonly #options: HeldDutyOptions;
   readonly #ask: () => Promise<boolean>;
   readonly #timer: NodeJS.Timeout;
+  readonly #stopListening: () => void;
   #until = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
@@ -52,7 +53,8 @@ export class HeldDuty {
     this.#ask = shareDuty(options);
     const ask = () => void this.#renew();
     this.#timer = setInterval(ask, options.lastsMs / 3).unref();
-    options.links?.onReturn((has) => has(dutyKey(options)) && ask());
+    this.#stopListening =
+      options.links?.onReturn((has) => has(dutyKey(options)) && ask()) ?? (() => undefined);
     // Given back by another: whoever asks first.
     void options.links?.channels.follow(dutyKey(options), { received: ask, resubscribed: ask });
     ask();
@@ -67,6 +69,7 @@ export class HeldDuty {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
+    this.#stopListening();
     this.#options.links?.channels.unsubscribe(dutyKey(this.#options));
     await this.#giveBack();
   }
@@ -86,12 +89,12 @@ export class HeldDuty {
   async #giveBack(): Promise<void> {
     this.#until = Number.NEGATIVE_INFINITY;
     const { links, instance } = this.#options;
-    const connection = connectedRedis(links, dutyKey(this.#options));
-    if (connection)
-      await giveBack.run(connection, [dutyKey(this.#options)], [instance]).catch(() => undefined);
+    const duty = dutyKey(this.#options);
+    const connection = connectedRedis(links, duty);
+    if (connection) await giveBack.run(connection, [duty], [instance]).catch(() => undefined);
   }
 }
 
 function dutyKey({ deployment, name }: Pick<DutyOptions, 'deployment' | 'name'>): string {
-  return redisName(deployment, name, 'duty');
+  return atHome(deployment, 'duty', name);
 }

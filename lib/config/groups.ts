@@ -97,7 +97,7 @@ function redisOf(knobs: Knobs) {
 }
 
 /** LiveKit keeps who is in which room, and little of it: the smallest node that has memory to spare. */
-const smallCache = 'cache.t4g.small';
+export const smallCache = 'cache.t4g.small';
 
 /** Node type of LiveKit's own cache; undefined if it shares the service's, or there is no LiveKit. */
 function liveKitNodeTypeOf({ cacheShards, liveKitNodes, ...knobs }: Knobs): string | undefined {

@@ -72,6 +72,8 @@ export class RealtimeStack extends Stack {
       ...(permissionsBoundary && { permissionsBoundary: boundaryOf(permissionsBoundary) }),
       description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
       terminationProtection: deletionProtection,
+      // The alarms of many shards are long, and CloudFormation takes a megabyte.
+      suppressTemplateIndentation: true,
     });
     this.config = config;
     this.encryptionKey = config.kmsKeyArn

@@ -49,6 +49,13 @@ test('resources are counted', () => {
   expect(quantityOf(/^secret/)).toBe(5);
 });
 
+test('nodes of all shards are counted, and those of LiveKit’s own cache', () => {
+  const shards = variants['several shards'];
+  expect(quantityOf(/^cache\.m7g\.large/, shards)).toBe(6);
+  expect(quantityOf(/^cache\.t4g\.small/, shards)).toBe(2);
+  expect(quantityOf(/^cache\.m7g\.large/, { ...shards, cacheShards: 6, cacheReplicas: 2 })).toBe(18);
+});
+
 describe('what is dearer is a knob, whose text says the price', () => {
   const texts = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context.properties;
   function assertPrice(knob: string, said: RegExp, base: Record<string, unknown>): void {

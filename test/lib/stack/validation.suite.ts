@@ -19,6 +19,7 @@ describe('cdk-nag', () => {
     'CloudFront with an own domain': ['CFR1', ...cache, 'EC23'],
     'own certificate': [...cache, 'AEC4', 'EC23', 'ECS4'],
     'existing VPC': [...cloudFront, ...cache],
+    'several shards': [...cloudFront, ...cache, 'EC23'],
     'existing Redis': [...cheap, 'EC23'],
     'no backplane': cheap,
     'LiveKit on Fargate': [...cheap, ...cache, 'AEC4', 'EC23'],

@@ -1,4 +1,5 @@
 import type { Health } from '../proxy/targets.ts';
+import type { ShardStatus } from '../redis/cluster.ts';
 import type { ProcessState, TopologyState } from '../state.ts';
 import type { RedisOutage } from './redis-fault-injection.ts';
 import type { SampleHub } from './sample-jobs.ts';
@@ -14,6 +15,8 @@ export interface ProcessStatus extends ProcessState {
 
 export interface TopologyStatus extends Omit<TopologyState, 'processes'> {
   readonly processes: readonly ProcessStatus[];
+  /** Where a cluster has the rooms. */
+  readonly shards?: readonly ShardStatus[];
 }
 
 /** Controls a running topology. Each method rejects with the error that its control server answered. */

@@ -7,6 +7,7 @@ import { Operations } from './control/operations.ts';
 import { RedisFaultInjection } from './control/redis-fault-injection.ts';
 import { operationRoutes, PageRoutes, removalRoute } from './control/routes.ts';
 import { ControlServer } from './control/server.ts';
+import { ShardOperations } from './control/shard-operations.ts';
 import { TopologyDescription } from './description.ts';
 import { LiveKit } from './livekit/livekit.ts';
 import { liveKitRule } from './livekit/nodes.ts';
@@ -236,6 +237,7 @@ export class Topology {
       instances: this.#instances,
       liveKit: this.#liveKit,
       redisFaults: this.#redisFaults,
+      shards: new ShardOperations(this.#redis, this.#options.print),
       hasRedis: () => this.#redis.isThere,
       healthy: (target, signal) => this.#healthy(target, signal),
       statusOf: (id) => this.#description.statusOf(id),

@@ -141,6 +141,12 @@ export class RedisCluster {
     return nodes.find((_, index) => isPrimary[index]);
   }
 
+  /** @returns whether it became the primary of its shard, within the time of an election */
+  untilPrimary(node: ClusterNode): Promise<boolean> {
+    const longestMs = electionTimeouts * this.nodeTimeoutMs;
+    return holds(() => node.isPrimary(), longestMs, this.#closed.signal);
+  }
+
   /** Resolves when all nodes serve, and each replica has what its primary has. @throws Error after so many milliseconds */
   async untilReady(longestMs = joinMs): Promise<void> {
     await until(

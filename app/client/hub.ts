@@ -79,7 +79,10 @@ export class ClientHub<Body = unknown> {
     welcome: ({ instance }) => {
       this.#instance = instance;
     },
-    degraded: ({ degraded }) => this.#enter(degraded ? 'degraded' : 'connected'),
+    degraded: ({ degraded, rooms }) => {
+      if (Array.isArray(rooms)) for (const name of rooms) this.#rooms.get(name)?.degraded(degraded);
+      else this.#enter(degraded ? 'degraded' : 'connected');
+    },
     message: (message) => {
       if (isMessage(message)) this.#rooms.get(message.room)?.heard(message);
     },
@@ -183,7 +186,11 @@ export class ClientHub<Body = unknown> {
   #connected(): void {
     this.#handshakes = new Backoff(longestHandshakePauseMs);
     this.#hasExpired = false;
-    for (const room of this.#rooms.values()) room.rejoin();
+    for (const room of this.#rooms.values()) {
+      // Another instance says anew what it does not reach.
+      room.degraded(false);
+      room.rejoin();
+    }
     for (const list of this.#presences.values()) list.ask();
     this.#enter('connected');
   }

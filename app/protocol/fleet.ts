@@ -6,6 +6,8 @@ export interface CountedInstance {
   /** Clients connected to it. */
   readonly connections: number;
   readonly draining: boolean;
+  /** Shards of the cluster that it reaches and that can be written, and how many there are. @default there is no cluster */
+  readonly shards?: { readonly joined: number; readonly of: number } | undefined;
 }
 
 export interface InstancesReply {

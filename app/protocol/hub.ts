@@ -149,9 +149,11 @@ export interface Welcome {
   };
 }
 
-/** The instance lost its backplane, or has it back. Connections stay open meanwhile. */
+/** The instance lost its backplane, or one shard of it, or has it back. Connections stay open meanwhile. */
 export interface Degraded {
   readonly degraded: boolean;
+  /** Of the rooms that this client has joined, those that it is about. @default all, and the connection itself */
+  readonly rooms?: readonly string[];
 }
 
 export interface ClientToServer {

@@ -23,8 +23,9 @@ import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
 import { endStalledConnections } from './process/stall-watch.ts';
 import { type Backplane, openBackplane } from './redis/backplane.ts';
+import { testSubscriptionPermissions } from './redis/permissions.ts';
 import { testRoomPermissions } from './rooms/store/self-test.ts';
-import { testAdapterPermissions, testSubscriptionPermissions } from './socketio/adapter/self-test.ts';
+import { testAdapterPermissions } from './socketio/adapter/self-test.ts';
 import { openTransports, type Transports } from './transports.ts';
 
 /** A running service: what `main.ts` starts, and a signal ends. */
@@ -54,14 +55,19 @@ export async function startService(environment: Environment, log: Logger): Promi
     readinessOf(backplane.status, { draining: isDraining(), servesAlone, knowsDenials: denials.isKnown() });
   const http = await createHttp({ ...environment, log, connectTo: addressesOf(environment) });
   metrics.http.watch(http);
-  serveHealth(http, readiness);
+  serveHealth(http, readiness, () => backplane.shardCounts);
   await servePage(http);
   const limits = openLimits({ links, deployment });
   const proxies = new ProxyWatch({ trustedProxyHops, log });
   const origins: OriginRules = { ...environment, onRefused: (request) => proxies.originRefused(request) };
   // One for hubs and calls: the keys of an identity provider are fetched once.
   const authenticate = createAuthenticator(environment.auth, log);
-  const own = () => ({ instance, connections: transports?.count ?? 0, draining: isDraining() });
+  const own = () => ({
+    instance,
+    connections: transports?.count ?? 0,
+    draining: isDraining(),
+    shards: backplane.shardCounts,
+  });
   const relayed = () => transports?.relay?.count ?? 0;
   const instances = new InstanceRegistry({ links, deployment, own, relayed });
   const shared = { environment, backplane, limits, isDraining, instances, log };

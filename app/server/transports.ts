@@ -17,6 +17,7 @@ import type { Limits } from './limits/limits.ts';
 import type { ConnectionMetrics } from './metrics/connection-metrics.ts';
 import { clientAddress } from './net/client-address.ts';
 import { type DrainedConnection, drain } from './process/drain.ts';
+import { connectedRedis } from './redis/access.ts';
 import type { Backplane } from './redis/backplane.ts';
 import { Relay } from './relay/relay.ts';
 import { relayEngine } from './relay/relay-engine.ts';
@@ -174,19 +175,18 @@ async function openRelay(
 ): Promise<Relay | undefined> {
   if (!links) return undefined;
   const { deployment, instanceId, host, relay: own } = environment;
-  const { commands } = links;
   const relay = new Relay({
     deployment,
     instance: instanceId,
-    redis: () => commands.connection,
+    redis: (key) => connectedRedis(links, key),
     server: http.server,
     // Instances share the network by which they reach Redis, whatever else this machine is in.
-    host: () => own.host ?? commands.connection?.stream.localAddress,
+    host: () => own.host ?? links.localAddress,
     peers: () => instances.list().map(({ instance }) => instance),
     listen: { host, port: own.port },
     largestBody,
   });
   await relay.open();
-  commands.on('up', () => void relay.announce());
+  links.onReturn(() => void relay.announce());
   return relay;
 }

@@ -3,7 +3,7 @@ import { RedisLog } from '../../app/server/rooms/log/redis-log.ts';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
 import { messageRest } from '../../app/server/rooms/message.ts';
 import { TcpForwarder } from '../support/network/tcp-forwarder.ts';
-import { linkTo } from '../support/redis/link.ts';
+import { linksOver, linkTo } from '../support/redis/link.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { scaled } from '../support/scale.ts';
 import { Cluster } from '../support/servers/cluster.ts';
@@ -71,7 +71,7 @@ test('many rooms of one instance that reconnects: all are caught up', async () =
 
 async function publishInEach(link: RedisLink): Promise<void> {
   const log = new RedisLog({
-    links: { commands: link, available: () => true },
+    links: linksOver(link),
     deployment: 'realtime',
     hub: 'chat',
     retention: defaultRetention,

@@ -20,6 +20,11 @@ export interface RoomHandlers<Body> {
    * itself: the connection ended right after each of its joins.
    */
   readonly onRefused?: (error: HubError) => void;
+  /**
+   * The part of the backplane that keeps this room is away, or is back. Publishes in it wait meanwhile, and losses are
+   * reported. Where all of the backplane is away, the hub's state says so instead.
+   */
+  readonly onDegraded?: (degraded: boolean) => void;
 }
 
 export interface JoinOptions {
@@ -57,6 +62,7 @@ export class ClientRoom<Body = unknown> {
   #held: Message[] = [];
   #left = false;
   #closed = false;
+  #isDegraded = false;
   readonly #since: Position | undefined;
   readonly #recent: number;
   readonly #joined: Promise<void>;
@@ -131,6 +137,13 @@ export class ClientRoom<Body = unknown> {
     if (this.#left) return;
     if (this.#sync.isRunning) this.#held.push(message);
     else this.#take(message);
+  }
+
+  /** Called when the part of the backplane that keeps this room goes away, or is back. */
+  degraded(degraded: boolean): void {
+    if (this.#isDegraded === degraded || this.#left) return;
+    this.#isDegraded = degraded;
+    this.#notifier.notify(this.#handlers.onDegraded, degraded);
   }
 
   expelled(): void {

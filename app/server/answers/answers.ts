@@ -10,6 +10,7 @@ import { endTurnsOf, Generation, type GenerationContext, retryUntilAvailable } f
 import { answerKeys } from './keys.ts';
 import { MemoryTurns } from './memory-turns.ts';
 import { TurnPreconditions } from './preconditions.ts';
+import { Reservations } from './reservations.ts';
 import {
   type AnswerLimits,
   defaultAnswerLimits,
@@ -102,9 +103,16 @@ class HubAnswers implements Answers {
     this.#limits = { ...defaultAnswerLimits, ...options.limits };
     const keys = answerKeys(deployment, hub);
     const memory = new MemoryTurns(this.#limits);
-    const preconditions = new TurnPreconditions({ keys, memory, limits: this.#limits });
+    const preconditions = new TurnPreconditions({ deployment, keys, memory, limits: this.#limits });
     const reader = new TurnReader({ links, keys, memory });
-    this.#context = { rooms, provider, preconditions, reader, limits: this.#limits, log };
+    const reservations = new Reservations({
+      links,
+      keys,
+      limits: this.#limits,
+      log,
+      runningHere: (subject) => this.#runningOf(subject),
+    });
+    this.#context = { rooms, provider, preconditions, reader, reservations, limits: this.#limits, log };
     this.#endSweeping = leases.onExpired((owner) => endTurnsOf(owner, this.#context));
   }
 
@@ -128,10 +136,11 @@ class HubAnswers implements Answers {
   }
 
   async cancel(subject: string, turn: string): Promise<void> {
-    const { reader, preconditions, rooms } = this.#context;
+    const { reader, reservations, preconditions, rooms } = this.#context;
     const found = await reader.find(turn).catch(unreadable).catch(refuse);
     if (!found) throw new RpcError('bad_request', 'turn: it is not known, or ended long ago');
     if (found.subject !== subject) throw new RpcError('forbidden', 'only who asked may cancel');
+    reservations.giveBack(found);
     const message = { id: `${turn}:final`, from: answerFrom };
     await rooms
       .publishIf(found.room, message, preconditions.end(found, { state: 'cancelled' }))
@@ -192,16 +201,42 @@ class HubAnswers implements Answers {
   }
 
   /** @throws RefusedError, UncertainError, RpcError */
-  async #tryStart({ turn, prompt, remembers = true, newRoom }: Asked): Promise<void> {
-    const { reader, preconditions, rooms } = this.#context;
+  async #tryStart(asked: Asked): Promise<void> {
+    const { turn, prompt, remembers = true } = asked;
+    const { reader, reservations } = this.#context;
     const exchanges = remembers ? await reader.exchangesIn(turn.room).catch(unreadable) : [];
-    const message = { id: `${turn.turn}:0`, from: answerFrom, newRoom };
-    const outcome = await rooms.publishIf(turn.room, message, preconditions.start(turn, prompt));
-    const rejected = 'rejected' in outcome ? outcome.rejected : undefined;
+    const isReserved = await reservations.reserve(turn);
+    const rejected = await this.#publishQuestion(asked, isReserved).catch((error) => {
+      // What may have been written is settled by the next try, or is over by itself.
+      if (!(error instanceof UncertainError)) reservations.giveBack(turn);
+      throw error;
+    });
     if (rejected === 'known') return;
-    if (rejected === 'room') throw tooMany(`this room waits for ${this.#limits.running} answers`);
-    if (rejected === 'subject') throw tooMany(`you wait for ${this.#limits.runningOfSubject} answers`);
-    this.#generate(turn, conversationOf(exchanges, prompt, this.#limits));
+    if (rejected === undefined || rejected === 'mine') {
+      return this.#generate(turn, conversationOf(exchanges, prompt, this.#limits));
+    }
+    if (isReserved) reservations.giveBack(turn);
+    if (rejected !== 'ended') throw this.#refusalOf(rejected);
+  }
+
+  /** @returns why not, as `start.lua` says */
+  async #publishQuestion({ turn, prompt, newRoom }: Asked, isReserved: boolean): Promise<string | undefined> {
+    const { preconditions, rooms } = this.#context;
+    const message = { id: `${turn.turn}:0`, from: answerFrom, newRoom };
+    const precondition = preconditions.start(turn, prompt, isReserved);
+    const outcome = await rooms.publishIf(turn.room, message, precondition);
+    return 'rejected' in outcome ? outcome.rejected : undefined;
+  }
+
+  #refusalOf(rejected: string): RpcError {
+    const { running, runningOfSubject } = this.#limits;
+    if (rejected === 'room') return tooMany(`this room waits for ${running} answers`);
+    if (rejected === 'subject') return tooMany(`you wait for ${runningOfSubject} answers`);
+    return new RpcError('refused', 'this instance was taken for dead, and joins anew: ask again');
+  }
+
+  #runningOf(subject: string): number {
+    return [...this.#running.values()].filter(({ turn }) => turn.subject === subject).length;
   }
 
   #generate(turn: Turn, messages: ReturnType<typeof conversationOf>): void {

@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { answerFrom } from '../../protocol/answers.ts';
 import { ModelError, type ModelFault, type ModelMessage, type ModelProvider } from '../models/provider.ts';
+import { settleInPortions, throwFirst } from '../redis/settled.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { type Precondition, RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { coalesce } from './coalesce.ts';
 import type { TurnPreconditions } from './preconditions.ts';
+import type { Reservations } from './reservations.ts';
 import type { AnswerLimits, Ending, Turn } from './turn.ts';
 import type { TurnReader } from './turn-reader.ts';
 
@@ -14,6 +16,7 @@ export interface GenerationContext {
   readonly provider: ModelProvider;
   readonly preconditions: TurnPreconditions;
   readonly reader: TurnReader;
+  readonly reservations: Reservations;
   readonly limits: AnswerLimits;
   readonly log: Logger;
 }
@@ -72,6 +75,7 @@ export class Generation {
     clearInterval(looking);
     // The model is to stop as well, whatever ended the answer.
     this.fallSilent();
+    this.#context.reservations.giveBack(this.turn);
     if (ending) await this.#publishEnd(ending).catch(() => undefined);
   }
 
@@ -161,26 +165,34 @@ class Stopped extends Error {
  */
 export async function endTurnsOf(
   owner: string,
-  {
-    reader,
-    preconditions,
-    rooms,
-    log,
-  }: Pick<GenerationContext, 'reader' | 'preconditions' | 'rooms' | 'log'>,
+  context: Pick<GenerationContext, 'reader' | 'reservations' | 'preconditions' | 'rooms' | 'log'>,
 ): Promise<void> {
-  const turns = await reader.ownedBy(owner);
-  for (const turn of turns) {
-    const found = await reader.find(turn);
-    if (!found) {
-      await reader.forget(turn, owner);
-      continue;
-    }
-    const ending = { state: 'interrupted', reason: 'the instance that answered has failed' } as const;
-    const message = { id: `${turn}:final`, from: answerFrom };
-    await rooms.publishIf(found.room, message, preconditions.end(found, ending));
-  }
+  const { reader, log } = context;
+  const { answers: turns, fault } = await reader.ownedBy(owner);
+  const ended = await settleInPortions(turns, turnsAtOnce, (turn) => endTurnOf(owner, turn, context));
   if (turns.length > 0)
     log.warn({ owner, turns: turns.length }, 'ended the answers of an instance that failed');
+  throwFirst(ended.fault, fault);
+}
+
+const turnsAtOnce = 20;
+
+async function endTurnOf(
+  owner: string,
+  turn: string,
+  {
+    reader,
+    reservations,
+    preconditions,
+    rooms,
+  }: Pick<GenerationContext, 'reader' | 'reservations' | 'preconditions' | 'rooms'>,
+): Promise<void> {
+  const found = await reader.find(turn);
+  if (!found) return reader.forget(turn, owner);
+  reservations.giveBack(found);
+  const ending = { state: 'interrupted', reason: 'the instance that answered has failed' } as const;
+  const message = { id: `${turn}:final`, from: answerFrom };
+  await rooms.publishIf(found.room, message, preconditions.end(found, ending));
 }
 
 const firstPauseMs = 50;

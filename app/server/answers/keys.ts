@@ -1,31 +1,38 @@
-import { hashTag, redisName } from '../redis/keys.ts';
+import { bucketOf, inBucket, roomPath } from '../redis/buckets.ts';
+import { bucketOfTurn } from './turn.ts';
 
-/**
- * Names in Redis. What turns of one room share carries the room's tag, as its log does; the rest belongs to one
- * turn, one subject or one instance, so that a script reaches over slots: one shard is required, as everywhere.
- */
+/** Names in Redis. A turn is in the bucket of its room, with all that its scripts use. */
 export interface AnswerKeys {
   turn(turn: string): string;
   /** Inside of a JSON string. */
   text(turn: string): string;
   /** Sorted sets of turns by when they end at the latest. */
   runningIn(room: string): string;
-  runningOf(subject: string): string;
-  ownedBy(owner: string): string;
+  ownedBy(owner: string, bucket: string): string;
   /** The newest turns of the room, by when they began. */
   turnsOf(room: string): string;
+  /** Sorted set: turns of a subject, over all rooms, by when they end at the latest. In a bucket of the subject. */
+  reservedBy(subject: string): string;
 }
 
 export function answerKeys(deployment: string, hub: string): AnswerKeys {
-  const name = (...parts: readonly string[]) => redisName(deployment, 'answers', ...parts);
+  const name = (bucket: string, kind: string, last: string) =>
+    inBucket(deployment, bucket, 'answers', kind, last);
+  const ofTurn = (kind: string, turn: string) => name(bucketOfTurn(turn) ?? unknownTurn(turn), kind, turn);
+  const inHub = (kind: string, last: string, bucket = bucketOf(hub, last)) =>
+    name(bucket, kind, roomPath(hub, last));
   return {
-    turn: (turn) => name('turn', turn),
-    text: (turn) => name('text', turn),
-    runningIn: (room) => name(hashTag(hub, room), 'running'),
-    runningOf: (subject) => name('subject', hub, subject),
-    ownedBy: (owner) => name('owner', hub, owner),
-    turnsOf: (room) => name(hashTag(hub, room), 'turns'),
+    turn: (turn) => ofTurn('turn', turn),
+    text: (turn) => ofTurn('text', turn),
+    runningIn: (room) => inHub('running', room),
+    ownedBy: (owner, bucket) => inHub('owner', owner, bucket),
+    turnsOf: (room) => inHub('turns', room),
+    reservedBy: (subject) => inHub('reserved', subject),
   };
+}
+
+function unknownTurn(turn: string): never {
+  throw new Error(`a turn must be one that turnOf has made, got: ${turn}`);
 }
 
 /**

@@ -32,7 +32,8 @@ export class MemoryTurns {
 
   start(turn: Turn, prompt: string, question: Question): Evaluation {
     const known = this.find(turn.turn);
-    if (known) return rejected(known.state === 'running' && known.owner === turn.owner ? 'mine' : 'known');
+    if (known && !isRunning(known)) return rejected('ended');
+    if (known) return rejected(known.owner === turn.owner ? 'mine' : 'known');
     const running = [...this.#turns.values()].filter(isRunning);
     if (running.filter(({ room }) => room === turn.room).length >= this.#limits.running)
       return rejected('room');

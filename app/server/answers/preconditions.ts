@@ -1,13 +1,14 @@
 import type { Question, Tokens } from '../../protocol/answers.ts';
+import { fenceKey } from '../leases/fence.ts';
 import { ConditionalAppend } from '../rooms/log/conditional-append.ts';
 import type { Precondition } from '../rooms/log/log.ts';
 import { type AnswerKeys, jsonInside } from './keys.ts';
 import type { MemoryTurns } from './memory-turns.ts';
-import type { AnswerLimits, Ending, Turn } from './turn.ts';
+import { type AnswerLimits, bucketOfTurn, type Ending, type Turn } from './turn.ts';
 
 const startScript = new ConditionalAppend(
   {
-    keys: ['turn', 'runningIn', 'runningOf', 'ownedBy', 'turnsOf'],
+    keys: ['turn', 'runningIn', 'ownedBy', 'turnsOf', 'fence'],
     args: [
       'id',
       'owner',
@@ -16,7 +17,7 @@ const startScript = new ConditionalAppend(
       'prompt',
       'question',
       'mostInRoom',
-      'mostOfSubject',
+      'isReserved',
       'remembered',
       'longestMs',
       'keptMs',
@@ -30,13 +31,15 @@ const chunkScript = new ConditionalAppend(
 );
 const endScript = new ConditionalAppend(
   {
-    keys: ['turn', 'text', 'runningIn', 'runningOf', 'ownedBy'],
+    keys: ['turn', 'text', 'runningIn', 'ownedBy'],
     args: ['id', 'state', 'owner', 'byOwner', 'wholeText', 'lastSeq', 'reason', 'keptMs'],
   },
   new URL('./scripts/end.lua', import.meta.url),
 );
 
 export interface TurnPreconditionsOptions {
+  /** Prefix of every key. */
+  readonly deployment: string;
   readonly keys: AnswerKeys;
   readonly memory: MemoryTurns;
   readonly limits: AnswerLimits;
@@ -50,12 +53,19 @@ export class TurnPreconditions {
     this.#options = options;
   }
 
-  /** Rejects with `mine`, `known`, `room` or `subject`, as `start.lua` says. */
-  start(turn: Turn, prompt: string): Precondition {
-    const { keys, memory, limits } = this.#options;
+  /**
+   * Rejects with `mine`, `known`, `ended`, `dead`, `room` or `subject`, as `start.lua` says.
+   * @param isReserved the subject may have one more
+   */
+  start(turn: Turn, prompt: string, isReserved: boolean): Precondition {
+    const { deployment, keys, memory, limits } = this.#options;
     const question: Question = { turn: turn.turn, seq: 0, prompt, by: turn.subject };
     const asked = startScript.asked(
-      { ...keysOf(keys, turn), turnsOf: keys.turnsOf(turn.room) },
+      {
+        ...keysOf(keys, turn),
+        turnsOf: keys.turnsOf(turn.room),
+        fence: fenceKey(deployment, bucketOfTurn(turn.turn) as string),
+      },
       {
         id: turn.turn,
         owner: turn.owner,
@@ -64,7 +74,7 @@ export class TurnPreconditions {
         prompt,
         question: JSON.stringify(question),
         mostInRoom: limits.running,
-        mostOfSubject: limits.runningOfSubject,
+        isReserved: isReserved ? 1 : 0,
         remembered: limits.turnsRemembered,
         longestMs: limits.timeMs,
         keptMs: limits.keptMs,
@@ -105,12 +115,11 @@ export class TurnPreconditions {
   }
 }
 
-function keysOf(keys: AnswerKeys, { turn, room, subject, owner }: Turn) {
+function keysOf(keys: AnswerKeys, { turn, room, owner }: Turn) {
   return {
     turn: keys.turn(turn),
     text: keys.text(turn),
     runningIn: keys.runningIn(room),
-    runningOf: keys.runningOf(subject),
-    ownedBy: keys.ownedBy(owner),
+    ownedBy: keys.ownedBy(owner, bucketOfTurn(turn) as string),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FinalState } from '../../protocol/answers.ts';
+import { bucketOf, bucketTags } from '../redis/buckets.ts';
 
 /** A question and its answer, as all instances know it. */
 export interface Turn {
@@ -21,11 +22,21 @@ export interface Exchange {
 
 /**
  * The same asker, room and id make the same turn, on whichever instance: that is how a repeat is known. Without
- * an id each ask is a turn of its own.
+ * an id each ask is a turn of its own. It begins with the bucket of its room, where all that is known of it is kept.
  */
 export function turnOf(hub: string, room: string, subject: string, id?: string): string {
   const parts = [hub, room, subject, id ?? randomUUID()];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+  return `${bucketOf(hub, room)}.${hash}`;
+}
+
+const turnPattern = /^([0-9a-z]+)\.[\w-]{22}$/;
+const tags = new Set(bucketTags);
+
+/** Undefined for what `turnOf` never made, whoever says it. */
+export function bucketOfTurn(turn: string): string | undefined {
+  const tag = turnPattern.exec(turn)?.[1];
+  return tag !== undefined && tags.has(tag) ? tag : undefined;
 }
 
 /** How a turn ends. */

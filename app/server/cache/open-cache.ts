@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { availableRedis, type RedisAccess } from '../redis/access.ts';
 import { hashTag, redisName } from '../redis/keys.ts';
@@ -63,9 +62,10 @@ class LayeredCache<T> implements Cache<T> {
   async get(key: string): Promise<T | undefined> {
     const near = this.#local.get(key);
     if (near !== undefined) return parse<T>(near);
-    const redis = this.#redis;
+    const name = this.#keyOf(key);
+    const redis = availableRedis(this.#options.links, name);
     if (!redis) return undefined;
-    const text = await redis.get(this.#keyOf(key)).catch(() => null);
+    const text = await redis.get(name).catch(() => null);
     if (text === null) return undefined;
     // Its age is not asked for: so short a time it may be given longer.
     this.#local.set(key, text, { ttl: this.#options.localMs });
@@ -77,16 +77,21 @@ class LayeredCache<T> implements Cache<T> {
     if (text === undefined || key.length > longestKey || Buffer.byteLength(text) > this.#options.valueBytes) {
       return this.delete(key);
     }
-    const redis = this.#redis;
+    const name = this.#keyOf(key);
+    // Undefined while Redis is away: the callers do not wait for it.
+    const redis = availableRedis(this.#options.links, name);
     // Alone, memory is all there is, and it holds for the whole time.
     const localMs = redis ? Math.min(ttlMs, this.#options.localMs) : ttlMs;
     this.#local.set(key, text, { ttl: Math.max(1, localMs) });
-    await redis?.set(this.#keyOf(key), text, 'PX', Math.max(1, Math.ceil(ttlMs))).catch(() => undefined);
+    await redis?.set(name, text, 'PX', Math.max(1, Math.ceil(ttlMs))).catch(() => undefined);
   }
 
   async delete(key: string): Promise<void> {
     this.#local.delete(key);
-    await this.#redis?.del(this.#keyOf(key)).catch(() => undefined);
+    const name = this.#keyOf(key);
+    await availableRedis(this.#options.links, name)
+      ?.del(name)
+      .catch(() => undefined);
   }
 
   remember(key: string, ttlMs: number, load: () => Promise<T>): Promise<T> {
@@ -103,11 +108,6 @@ class LayeredCache<T> implements Cache<T> {
     const value = await load();
     await this.set(key, value, ttlMs);
     return value;
-  }
-
-  /** Undefined while Redis is away: the callers do not wait for it. */
-  get #redis(): Redis | undefined {
-    return availableRedis(this.#options.links);
   }
 
   #keyOf(key: string): string {

@@ -1,6 +1,6 @@
-import { hashTag, redisName } from '../redis/keys.ts';
+import { atHome } from '../redis/buckets.ts';
 
-/** Names in Redis of the deny list. */
+/** Names in Redis of the deny list, which share a slot. */
 export interface DenyListKeys {
   /** Hash: entry -> its state. */
   readonly states: string;
@@ -13,11 +13,11 @@ export interface DenyListKeys {
 
 /** @param name another one for what only tries them */
 export function denyListKeys(deployment: string, name = 'deny-list'): DenyListKeys {
-  const key = (part: string) => redisName(deployment, hashTag(name), part);
+  const key = (part: string) => atHome(deployment, name, part);
   return {
     states: key('states'),
     ends: key('ends'),
     version: key('version'),
-    channel: redisName(deployment, name),
+    channel: key('changes'),
   };
 }

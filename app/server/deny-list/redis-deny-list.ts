@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { assertConnected, RedisAwayError } from '../redis/access.ts';
+import { assertConnected, connectedRedis, RedisAwayError } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { NamedScript, type ScriptValue } from '../redis/script.ts';
 import { type DenyList, DenyListError, fullList, mostEntries } from './deny-list.ts';
@@ -72,14 +72,14 @@ export class RedisDenyList implements DenyList {
         resubscribed: look,
       })
       .then(look);
-    links.commands.on('up', look);
     this.#timer = setInterval(look, lookEveryMs).unref();
-    this.#closing.signal.addEventListener('abort', () => links.commands.off('up', look));
+    const endLooking = links.onReturn((has) => has(this.#keys.states) && look());
+    this.#closing.signal.addEventListener('abort', endLooking);
   }
 
   get isKnown(): boolean {
     const { servesAlone = false, links } = this.#options;
-    return this.#isKnown || (servesAlone && links.commands.connection === undefined);
+    return this.#isKnown || (servesAlone && connectedRedis(links, this.#keys.states) === undefined);
   }
 
   async deny(entry: string, forMs: number): Promise<void> {
@@ -109,7 +109,7 @@ export class RedisDenyList implements DenyList {
 
   async #say(entry: string, said: readonly ScriptValue[]): Promise<void> {
     try {
-      await this.#change(assertConnected(this.#options.links), [entry, ...said]);
+      await this.#change(assertConnected(this.#options.links, this.#keys.states), [entry, ...said]);
     } catch (error) {
       if (error instanceof DenyListError) throw error;
       if (error instanceof RedisAwayError) throw new DenyListError(error.message);
@@ -158,7 +158,7 @@ export class RedisDenyList implements DenyList {
   }
 
   async #catchUp(): Promise<void> {
-    const { connection } = this.#options.links.commands;
+    const connection = connectedRedis(this.#options.links, this.#keys.states);
     if (!connection) return;
     this.#entries.forgetOver();
     try {

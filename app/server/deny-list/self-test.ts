@@ -27,6 +27,6 @@ export async function testDenyListPermissions(
     ['get', version],
     ['pttl', version],
     ...[states, ends, version].map((key): Command => ['pexpire', key, selfTestKeyMs]),
-    ['publish', denyListKeys(deployment, 'deny-list-self-test').channel, ''],
+    ['spublish', denyListKeys(deployment, 'deny-list-self-test').channel, ''],
   ]);
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { paths } from '../../names.ts';
-import type { BackplaneStatus } from '../redis/backplane.ts';
+import type { BackplaneStatus, ShardCounts } from '../redis/backplane.ts';
 
 export type Readiness = 'ok' | 'single-instance' | 'starting' | 'degraded' | 'draining';
 
@@ -30,11 +30,21 @@ export function statusCodeOf(readiness: Readiness): 200 | 503 {
   return readiness === 'starting' || readiness === 'draining' ? 503 : 200;
 }
 
-/** `/health/live`: the process answers. `/health/ready`: send it clients. Public, so the status alone. */
-export function serveHealth(http: FastifyInstance, readiness: () => Readiness): void {
+/**
+ * `/health/live`: the process answers. `/health/ready`: send it clients. Public, so the status alone, and of a cluster how
+ * many of its shards are as they should be.
+ */
+export function serveHealth(
+  http: FastifyInstance,
+  readiness: () => Readiness,
+  shards: () => ShardCounts | undefined,
+): void {
   http.get(paths.live, async () => ({ status: 'ok' }));
   http.get(paths.ready, async (_request, reply) => {
     const status = readiness();
-    return reply.code(statusCodeOf(status)).header('cache-control', 'no-store').send({ status });
+    return reply
+      .code(statusCodeOf(status))
+      .header('cache-control', 'no-store')
+      .send({ status, shards: shards() });
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectedRedis } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { redisName } from '../redis/keys.ts';
 import { attach, detach } from '../rooms/attachments.ts';
@@ -67,9 +68,9 @@ export class HubEvents {
   }
 
   #send(hubEvent: HubEvent): void {
-    const connection = this.#options.links?.commands.connection;
+    const connection = connectedRedis(this.#options.links, this.#channel);
     if (!connection) return void this.#deliver(hubEvent);
-    connection.publish(this.#channel, JSON.stringify(hubEvent)).catch(() => this.#deliver(hubEvent));
+    connection.spublish(this.#channel, JSON.stringify(hubEvent)).catch(() => this.#deliver(hubEvent));
   }
 
   #deliver(hubEvent: HubEvent): void {

@@ -5,10 +5,8 @@ import { openCache } from '../cache/open-cache.ts';
 import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiters.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
-import type { Backplane } from '../redis/backplane.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
-import { deliverTo } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
@@ -16,6 +14,7 @@ import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './c
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
 import { defaultLimits, type HubCall, type HubDefinition, namespaceOf, pathOf } from './define.ts';
+import { Degradation } from './degradation.ts';
 import { createEventHandler, type EventHandler } from './event-handler.ts';
 import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
@@ -84,10 +83,12 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     },
   });
   const members = new Map<string, HubMember>();
-  const endNotifying = roomMethods ? notifyWhenDegraded(members, backplane) : () => undefined;
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
   const { links } = backplane;
   const { deployment = 'realtime' } = context;
+  const degradation = roomMethods
+    ? new Degradation({ hub: name, deployment, backplane, members, rooms })
+    : undefined;
   const hubEvents = new HubEvents({ hub: name, members, links, deployment });
   const cache = openCache({ name: `hub-${name}`, deployment, links });
   const limiters = openHubLimiters(definition, { deployment, links });
@@ -118,7 +119,8 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     entered: (member) => {
       members.set(member.id, member);
       connections.connected(member);
-      if (roomMethods) greet(member, welcome, backplane);
+      if (roomMethods) member.send('welcome', welcome);
+      degradation?.greet(member);
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
@@ -140,18 +142,13 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
       return () => void observers.delete(observer);
     },
     close: async () => {
-      endNotifying();
+      degradation?.close();
       hubEvents.close();
       limiters.close();
       await presence?.close();
       rooms.close();
     },
   };
-}
-
-function greet(member: HubMember, welcome: Welcome, { status }: Backplane): void {
-  member.send('welcome', welcome);
-  if (status === 'degraded') member.send('degraded', { degraded: true });
 }
 
 /** Their names in Redis begin with the hub's: those of two hubs are two. */
@@ -218,13 +215,4 @@ function presenceHandler({ rooms, presence, onFault, rates }: ServedPresence): H
     },
     onFault,
   });
-}
-
-function notifyWhenDegraded(members: OpenHub['members'], backplane: Backplane): () => void {
-  const notify = () => {
-    const payload = { degraded: backplane.status !== 'joined' };
-    deliverTo(members.values(), (format) => format.event('degraded', payload));
-  };
-  backplane.on('status', notify);
-  return () => backplane.off('status', notify);
 }

@@ -113,17 +113,17 @@ async function whileAvailable<T>(run: () => Promise<T>): Promise<T> {
 }
 
 function redisStore(links: RedisAccess, idleMs: number): Store {
-  const redis = async (): Promise<Redis> => assertAvailable(links);
+  const redis = async (key: string): Promise<Redis> => assertAvailable(links, key);
   return {
     get: async (key) => {
-      const connection = await redis();
+      const connection = await redis(key);
       // A server that can be read and not written still gives what it has.
       const renewed = connection.pexpire(key, idleMs).catch(() => undefined);
       const [text] = await Promise.all([connection.get(key), renewed]);
       return text;
     },
-    set: async (key, text) => (await redis()).set(key, text, 'PX', idleMs),
-    delete: async (key) => (await redis()).del(key),
+    set: async (key, text) => (await redis(key)).set(key, text, 'PX', idleMs),
+    delete: async (key) => (await redis(key)).del(key),
   };
 }
 

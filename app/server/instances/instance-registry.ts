@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CountedInstance } from '../../protocol/fleet.ts';
-import type { Leases } from '../leases/leases.ts';
+import { type Leases, startOf } from '../leases/leases.ts';
+import { connectedRedis } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { redisName } from '../redis/keys.ts';
 
@@ -39,6 +40,7 @@ const countedInstance = z.object({
   // Instances of a version before say neither.
   owner: z.string().max(100).optional(),
   relayed: z.int().min(0).default(0),
+  shards: z.object({ joined: z.int().min(0), of: z.int().min(0) }).optional(),
 });
 type Said = z.infer<typeof countedInstance>;
 
@@ -48,9 +50,9 @@ export class InstanceRegistry {
   /** What ended with other instances whose end was handed to this one, as they last said: at most a second before. */
   readonly ends: InstanceEnds = { instances: 0, served: 0, relayed: 0 };
   readonly #heard = new Map<string, { readonly said: CountedInstance; readonly at: number }>();
-  /** By the names under which they hold their leases: one that starts again has another. */
+  /** By what their names as owners have in common: one that starts again has another. */
   readonly #lastWords = new Map<string, { readonly said: Said; readonly at: number }>();
-  #owner: string | undefined;
+  #leases: Pick<Leases, 'owner'> | undefined;
   #stopWatching: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
 
@@ -66,7 +68,7 @@ export class InstanceRegistry {
 
   /** Counts what ends with others. The end of each is handed to one of those that go on. */
   watchEnds(leases: Pick<Leases, 'owner' | 'onExpired'>): void {
-    this.#owner = leases.owner;
+    this.#leases = leases;
     this.#stopWatching = leases.onExpired(async (ended) => this.#count(ended));
   }
 
@@ -91,8 +93,9 @@ export class InstanceRegistry {
   /** Says what this instance has now; it says so by itself, too. */
   async announce(): Promise<void> {
     const { own, relayed = () => 0, links } = this.#options;
-    const said = { ...own(), owner: this.#owner, relayed: relayed() };
-    await links?.commands.connection?.publish(this.#channel, JSON.stringify(said)).catch(() => undefined);
+    const said = { ...own(), owner: this.#leases?.owner, relayed: relayed() };
+    const connection = connectedRedis(links, this.#channel);
+    await connection?.spublish(this.#channel, JSON.stringify(said)).catch(() => undefined);
   }
 
   close(): void {
@@ -106,24 +109,26 @@ export class InstanceRegistry {
   }
 
   #hear(said: Said): void {
-    const { instance, connections, draining, owner } = said;
+    const { instance, connections, draining, shards, owner } = said;
     const at = Date.now();
     if (this.#heard.size < mostInstances || this.#heard.has(instance)) {
-      this.#heard.set(instance, { said: { instance, connections, draining }, at });
+      this.#heard.set(instance, { said: { instance, connections, draining, shards }, at });
     }
     for (const [other, { at: heardAt }] of this.#lastWords) {
       if (at - heardAt > lastWordsMs) this.#lastWords.delete(other);
     }
-    if (owner !== undefined && (this.#lastWords.size < mostInstances || this.#lastWords.has(owner))) {
-      this.#lastWords.set(owner, { said, at });
-    }
+    if (owner === undefined) return;
+    const start = startOf(owner);
+    if (this.#lastWords.size < mostInstances || this.#lastWords.has(start))
+      this.#lastWords.set(start, { said, at });
   }
 
   #count(owner: string): void {
-    const last = this.#lastWords.get(owner)?.said;
+    const last = this.#lastWords.get(startOf(owner))?.said;
+    // One that was silent too long goes on under another name.
+    if (last?.owner !== owner) return;
     // An end may be handed out twice.
-    this.#lastWords.delete(owner);
-    if (!last) return;
+    this.#lastWords.delete(startOf(owner));
     this.ends.instances += 1;
     this.ends.served += last.connections;
     this.ends.relayed += last.relayed;

@@ -1,10 +1,11 @@
+import { connectedRedis, type RedisAccess } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
-import { redisName } from '../redis/keys.ts';
+import { atHome } from '../redis/buckets.ts';
 import { Script } from '../redis/script.ts';
 
 export interface DutyOptions {
   /** Redis; absent in single-instance mode. */
-  readonly links: Pick<BackplaneLinks, 'commands'> | undefined;
+  readonly links: RedisAccess | undefined;
   readonly deployment: string;
   readonly instance: string;
   /** What the duty is, as a part of its key in Redis. */
@@ -14,7 +15,7 @@ export interface DutyOptions {
 }
 
 export interface HeldDutyOptions extends DutyOptions {
-  readonly links: Pick<BackplaneLinks, 'commands' | 'channels'> | undefined;
+  readonly links: Pick<BackplaneLinks, 'shardOf' | 'channels' | 'onReturn'> | undefined;
   /** While Redis is away each instance is on duty, for itself, and not none. */
   readonly servesAlone: boolean;
 }
@@ -24,7 +25,7 @@ export function shareDuty(options: DutyOptions): () => Promise<boolean> {
   const { links, instance, lastsMs } = options;
   const key = dutyKey(options);
   return async () => {
-    const connection = links?.commands.connection;
+    const connection = connectedRedis(links, key);
     if (!connection) return true;
     if ((await connection.set(key, instance, 'PX', lastsMs, 'NX')) === 'OK') return true;
     if ((await connection.get(key)) !== instance) return false;
@@ -43,6 +44,7 @@ export class HeldDuty {
   readonly #options: HeldDutyOptions;
   readonly #ask: () => Promise<boolean>;
   readonly #timer: NodeJS.Timeout;
+  readonly #stopListening: () => void;
   #until = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
@@ -51,7 +53,8 @@ export class HeldDuty {
     this.#ask = shareDuty(options);
     const ask = () => void this.#renew();
     this.#timer = setInterval(ask, options.lastsMs / 3).unref();
-    options.links?.commands.on('up', ask);
+    this.#stopListening =
+      options.links?.onReturn((has) => has(dutyKey(options)) && ask()) ?? (() => undefined);
     // Given back by another: whoever asks first.
     void options.links?.channels.follow(dutyKey(options), { received: ask, resubscribed: ask });
     ask();
@@ -66,6 +69,7 @@ export class HeldDuty {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
+    this.#stopListening();
     this.#options.links?.channels.unsubscribe(dutyKey(this.#options));
     await this.#giveBack();
   }
@@ -73,7 +77,7 @@ export class HeldDuty {
   async #renew(): Promise<void> {
     if (this.#isClosed) return;
     const { links, servesAlone } = this.#options;
-    if (links && !links.commands.connection && !servesAlone) return;
+    if (links && !connectedRedis(links, dutyKey(this.#options)) && !servesAlone) return;
     const askedAt = performance.now();
     const isMine = await this.#ask().catch(() => undefined);
     if (this.#isClosed) return void (await this.#giveBack());
@@ -85,12 +89,12 @@ export class HeldDuty {
   async #giveBack(): Promise<void> {
     this.#until = Number.NEGATIVE_INFINITY;
     const { links, instance } = this.#options;
-    const connection = links?.commands.connection;
-    if (connection)
-      await giveBack.run(connection, [dutyKey(this.#options)], [instance]).catch(() => undefined);
+    const duty = dutyKey(this.#options);
+    const connection = connectedRedis(links, duty);
+    if (connection) await giveBack.run(connection, [duty], [instance]).catch(() => undefined);
   }
 }
 
 function dutyKey({ deployment, name }: Pick<DutyOptions, 'deployment' | 'name'>): string {
-  return redisName(deployment, name, 'duty');
+  return atHome(deployment, 'duty', name);
 }

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import { assertConnected } from '../redis/access.ts';
-import type { BackplaneLinks } from '../redis/backplane.ts';
-import { hashTag, redisName } from '../redis/keys.ts';
+import { assertConnected, connectedRedis, type WatchedRedis } from '../redis/access.ts';
+import { atHome } from '../redis/buckets.ts';
 import { NamedScript } from '../redis/script.ts';
-import { type Leases, makeOwner } from './leases.ts';
+import { settleAll, throwFirst } from '../redis/settled.ts';
+import { fenceEverywhere } from './fence.ts';
+import { type Leases, makeOwner, nextOwner, startOf } from './leases.ts';
 
 /** All in milliseconds. */
 export interface LeaseTimes {
@@ -28,7 +29,7 @@ const defaultLeaseTimes: LeaseTimes = {
 };
 
 export interface RedisLeasesOptions {
-  readonly links: Pick<BackplaneLinks, 'commands'>;
+  readonly links: WatchedRedis;
   /** Prefix of every key. */
   readonly deployment: string;
   readonly instance: string;
@@ -39,7 +40,7 @@ export interface RedisLeasesOptions {
 const beat = new NamedScript(
   {
     keys: ['owners', 'dead', 'beat'],
-    args: ['owner', 'leaseMs', 'longestGapMs', 'quietMs', 'handOutAgainMs', 'most', 'keptMs'],
+    args: ['owner', 'mayBeHeld', 'leaseMs', 'longestGapMs', 'quietMs', 'handOutAgainMs', 'most', 'keptMs'],
   },
   new URL('./scripts/beat.lua', import.meta.url),
 );
@@ -59,7 +60,6 @@ export function openRedisLeases(options: RedisLeasesOptions): Leases {
 }
 
 class RedisLeases implements Leases {
-  readonly owner: string;
   readonly #options: RedisLeasesOptions;
   readonly #times: LeaseTimes;
   readonly #keys: LeaseKeys;
@@ -68,20 +68,33 @@ class RedisLeases implements Leases {
   /** Owners whose death is being handled here; one that is left unfinished is handed out again. */
   readonly #handling = new Set<string>();
   readonly #timer: NodeJS.Timeout;
-  readonly #onUp = () => void this.#beat();
+  readonly #stopListening: () => void;
+  #owner: string;
+  /** A beat under this name was sent: the lease may have been taken, whether or not that was heard. */
+  #mayBeHeld = false;
+  #isHeld = false;
   #beating: Promise<void> | undefined;
-  #wasHeld = false;
   #closed = false;
 
   constructor(options: RedisLeasesOptions) {
     this.#options = options;
     this.#times = { ...defaultLeaseTimes, ...options.times };
     this.#keys = leaseKeys(options.deployment);
-    this.owner = makeOwner(options.instance);
-    const { commands } = options.links;
-    commands.on('up', this.#onUp);
-    this.#timer = setInterval(this.#onUp, this.#times.beatEveryMs);
-    if (commands.connection) this.#onUp();
+    this.#owner = makeOwner(options.instance);
+    const { links } = options;
+    this.#stopListening = links.onReturn((has) => {
+      if (has(this.#keys.owners)) void this.#beat();
+    });
+    this.#timer = setInterval(() => void this.#beat(), this.#times.beatEveryMs);
+    void this.#beat();
+  }
+
+  get owner(): string {
+    return this.#owner;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   onExpired(handler: (owner: string) => Promise<void>): () => void {
@@ -98,13 +111,13 @@ class RedisLeases implements Leases {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
-    const { links, log } = this.#options;
-    links.commands.off('up', this.#onUp);
+    this.#stopListening();
     await this.#beating;
-    const redis = links.commands.connection;
-    if (!redis) return;
+    const { log } = this.#options;
+    const redis = this.#connection;
+    if (!redis || !this.#mayBeHeld) return;
     try {
-      await giveBack.run(redis, this.#keys, { owner: this.owner, keptMs });
+      await giveBack.run(redis, this.#keys, { owner: this.#owner, keptMs });
     } catch (error) {
       log.warn({ err: error }, 'the lease was not given back: it runs out by itself');
     }
@@ -118,29 +131,38 @@ class RedisLeases implements Leases {
   }
 
   async #beatOnce(): Promise<void> {
-    const redis = this.#options.links.commands.connection;
+    const redis = this.#connection;
     if (!redis || this.#closed) return;
     // Whoever has just started has not said yet how it handles the dead: it takes none with its first beat.
-    const most = this.#wasHeld && this.#deathHandlers.size > 0 ? mostAtOnce : 0;
-    const args = { ...this.#times, owner: this.owner, most, keptMs };
+    const most = this.#isHeld && this.#deathHandlers.size > 0 ? mostAtOnce : 0;
+    const args = { ...this.#times, owner: this.#owner, mayBeHeld: this.#mayBeHeld ? 1 : 0, most, keptMs };
+    this.#mayBeHeld = true;
     try {
       const [state, ...ended] = (await beat.run(redis, this.#keys, args)) as string[];
-      this.#found(state);
       for (const owner of ended) this.#handle(owner);
+      if (state === 'lost') return await this.#takeNextName();
+      const isNew = !this.#isHeld;
+      this.#isHeld = true;
+      if (isNew && this.#owner !== startOf(this.#owner)) this.#renewed();
     } catch (error) {
       this.#options.log.debug({ err: error }, 'no beat: Redis did not answer');
     }
   }
 
-  #found(state: string | undefined): void {
-    if (state !== 'taken') return;
-    const isRenewal = this.#wasHeld;
-    this.#wasHeld = true;
-    if (!isRenewal || this.#closed) return;
+  /** What is registered under the lost name is taken back, whoever does that, and however late: it is never used again. */
+  #takeNextName(): Promise<void> {
+    const lost = this.#owner;
+    this.#owner = nextOwner(lost);
+    this.#isHeld = this.#mayBeHeld = false;
     this.#options.log.warn(
-      { owner: this.owner },
-      'the lease is taken anew: others had ended it, or Redis has lost it',
+      { lost, owner: this.#owner },
+      'the lease was lost: others had ended it, or Redis has lost it; it is taken under a new name',
     );
+    return this.#beatOnce();
+  }
+
+  #renewed(): void {
+    if (this.#closed) return;
     for (const handler of this.#renewalHandlers) {
       try {
         handler();
@@ -157,14 +179,22 @@ class RedisLeases implements Leases {
   }
 
   async #handleOnce(owner: string): Promise<void> {
-    const { log, links } = this.#options;
+    const { log, links, deployment } = this.#options;
     try {
       log.info({ owner }, 'the lease of an instance has ended: taking back what it owned');
-      await Promise.all(Array.from(this.#deathHandlers, (handler) => handler(owner)));
-      await assertConnected(links).zrem(this.#keys.dead, owner);
+      const handlers = [...this.#deathHandlers];
+      const [fenced] = await Promise.allSettled([fenceEverywhere({ links, deployment, owner, keptMs })]);
+      // A shard that is away does not keep the others from being looked after.
+      const { fault } = await settleAll(handlers.map((handler) => handler(owner)));
+      throwFirst(fault, fenced.status === 'rejected' ? fenced.reason : undefined);
+      await assertConnected(links, this.#keys.dead).zrem(this.#keys.dead, owner);
     } catch (error) {
       log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
     }
+  }
+
+  get #connection() {
+    return connectedRedis(this.#options.links, this.#keys.owners);
   }
 }
 
@@ -174,11 +204,11 @@ interface LeaseKeys {
   readonly owners: string;
   /** Sorted set of owners whose lease has ended, by when they may be handed out (again) to be handled. */
   readonly dead: string;
-  /** Hash: `last` beat of anybody, `quiet` until when nobody is swept, `since` when the first beat found nothing. */
+  /** Hash: `last` beat of anybody, `quiet` until when nobody is swept. */
   readonly beat: string;
 }
 
 export function leaseKeys(deployment: string): LeaseKeys {
-  const base = redisName(deployment, 'leases', hashTag('all'));
-  return { owners: `${base}:owners`, dead: `${base}:dead`, beat: `${base}:beat` };
+  const name = (kind: string) => atHome(deployment, 'leases', kind);
+  return { owners: name('owners'), dead: name('dead'), beat: name('beat') };
 }

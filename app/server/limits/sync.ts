@@ -30,9 +30,9 @@ const script = new NamedScript(
 /** Syncs through Redis; the commands of one round go out in one write. */
 export function syncBy(links: RedisAccess, deployment: string): Sync {
   return async ({ name, burst, perSecond }, caller, taken) => {
-    const redis = availableRedis(links);
-    if (!redis) return undefined;
     const bucket = redisName(deployment, 'limit', hashTag(name, caller));
+    const redis = availableRedis(links, bucket);
+    if (!redis) return undefined;
     const args = {
       taken: taken.tokens,
       most: burst,

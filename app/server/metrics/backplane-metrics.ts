@@ -1,11 +1,14 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { BackplaneObserver, BackplaneStatus, RedisFault } from '../redis/backplane.ts';
+import type { BackplaneStatus, ShardState } from '../redis/backplane.ts';
+import type { RedisFault, ShardObserver } from '../redis/shard.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
 import { Samples } from './samples.ts';
 
 /** What is looked at of a backplane. */
 export interface WatchedBackplane {
   readonly status: BackplaneStatus;
+  /** Of a cluster. */
+  readonly shards: readonly ShardState[];
   on(event: 'status', listener: () => void): unknown;
 }
 
@@ -23,7 +26,7 @@ const statuses: readonly BackplaneStatus[] = ['single-instance', 'starting', 'jo
 const knownLinks = new Set(['commands', 'subscriptions', 'acks', 'heartbeat']);
 
 /** How Redis does, as this instance sees it. */
-export class BackplaneMetrics implements BackplaneObserver {
+export class BackplaneMetrics implements ShardObserver {
   readonly #roundTrip: Histogram;
   readonly #faults: Counter;
   #backplane: WatchedBackplane | undefined;
@@ -44,6 +47,16 @@ export class BackplaneMetrics implements BackplaneObserver {
         labels: ['status'],
       },
       () => statuses.map((status) => [{ status }, this.#backplane?.status === status ? 1 : 0] as const),
+    );
+    gaugeOf(
+      registry,
+      {
+        name: 'realtime_redis_shard_joined',
+        help: '1 for each shard of a cluster that can be read and written, else 0. 0 for longer than a failover takes: its rooms are refused',
+        labels: ['shard'],
+      },
+      () =>
+        this.shards.map(({ address, status }) => [{ shard: address }, status === 'joined' ? 1 : 0] as const),
     );
     counterOf(
       registry,
@@ -84,6 +97,10 @@ export class BackplaneMetrics implements BackplaneObserver {
     this.faults += 1;
     this.#faults.inc({ link: knownLinks.has(link) ? link : 'other', fault });
     this.#lastFault = { link, fault, message: reason.message, at: Date.now() };
+  }
+
+  get shards(): readonly ShardState[] {
+    return this.#backplane?.shards ?? [];
   }
 
   get status(): BackplaneStatus | undefined {

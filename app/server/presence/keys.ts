@@ -1,7 +1,7 @@
-import { hashTag, redisName } from '../redis/keys.ts';
+import { atHome, bucketOf, inBucket, roomPath } from '../redis/buckets.ts';
 import { roomKeys } from '../rooms/keys.ts';
 
-/** Names in Redis of one room's presence; beside those of its log. */
+/** Names in Redis of one room's presence, in the room's bucket. */
 export interface PresenceKeys {
   /** Hash: subject -> owners through which it is in the room. */
   readonly counts: string;
@@ -16,38 +16,48 @@ export interface PresenceKeys {
 }
 
 export function presenceKeys(deployment: string, hub: string, room: string): PresenceKeys {
-  const { channel } = roomKeys(deployment, hub, room);
-  const base = `${channel}:presence`;
+  const place = roomPath(hub, room);
+  // The room stands last: whatever characters it has, two rooms never share a name.
+  const name = (...kind: readonly string[]) =>
+    inBucket(deployment, bucketOf(hub, room), 'presence', ...kind, place);
   return {
-    counts: `${base}:counts`,
-    leaving: `${base}:leaving`,
-    state: `${base}:state`,
-    of: (owner) => `${base}:of:${owner}`,
-    channel,
+    counts: name('counts'),
+    leaving: name('leaving'),
+    state: name('state'),
+    of: (owner) => name('of', owner),
+    channel: roomKeys(deployment, hub, room).channel,
   };
 }
 
-/** Names that all rooms of a deployment share. */
-export interface SharedPresenceKeys {
+/** Names that all rooms of a bucket share. */
+export interface BucketPresenceKeys {
   /** Sorted set: places by when something of them is to be published. */
   readonly due: string;
-  /** There while a beat's caller looks after what is due. */
-  readonly beat: string;
+  /** String: since when what stands in this bucket is known, in the server's milliseconds. */
+  readonly since: string;
+  /** Sorted set: owners by when they last compared what they have registered in the bucket. */
+  readonly compared: string;
   /** Set: the places in which this owner has registered somebody. */
-  of(owner: string): string;
+  placesOf(owner: string): string;
 }
 
-export function sharedPresenceKeys(deployment: string): SharedPresenceKeys {
-  const base = redisName(deployment, 'presence', hashTag('all'));
-  return { due: `${base}:due`, beat: `${base}:beat`, of: (owner) => `${base}:of:${owner}` };
+export function bucketPresenceKeys(deployment: string, bucket: string): BucketPresenceKeys {
+  const name = (...parts: readonly string[]) => inBucket(deployment, bucket, 'presence', ...parts);
+  return {
+    due: name('due'),
+    since: name('since'),
+    compared: name('compared'),
+    placesOf: (owner) => name('places', owner),
+  };
 }
 
-/** A room of a hub, as the shared keys name it. A hub's name holds no slash. */
-export function placeOf(hub: string, room: string): string {
-  return `${hub}/${room}`;
+/** There while one instance looks after what is due in all buckets. */
+export function lookKey(deployment: string): string {
+  return atHome(deployment, 'presence', 'look');
 }
 
+/** What `roomPath` made, as the keys name a room. */
 export function partsOf(place: string): { readonly hub: string; readonly room: string } {
   const slash = place.indexOf('/');
-  return { hub: place.slice(0, slash), room: place.slice(slash + 1) };
+  return { hub: decodeURIComponent(place.slice(0, slash)), room: place.slice(slash + 1) };
 }

@@ -6,6 +6,8 @@ export interface LocalRoom {
   readonly unregistered: Set<string>;
   /** Counts whoever comes first or leaves last. */
   changes: number;
+  /** When what could not be registered is tried again. */
+  retryAt: number;
   /** When it was last compared with what is registered; 0: at the next occasion. */
   verifiedAt: number;
 }
@@ -42,9 +44,11 @@ export class LocalPresence {
     return this.#rooms.get(name)?.changes ?? 0;
   }
 
-  /** Rooms with something to register. */
-  unregistered(): [name: string, room: LocalRoom][] {
-    return [...this.#rooms].filter(([, { unregistered }]) => unregistered.size > 0);
+  /** Rooms with something to register; those whose last try failed not before their time. */
+  unregistered(now = Number.POSITIVE_INFINITY): [name: string, room: LocalRoom][] {
+    return [...this.#rooms].filter(
+      ([, { unregistered, retryAt }]) => unregistered.size > 0 && retryAt <= now,
+    );
   }
 
   /** Rooms that were last verified before that time. */
@@ -52,9 +56,9 @@ export class LocalPresence {
     return [...this.#rooms].filter(([, { verifiedAt }]) => verifiedAt < before);
   }
 
-  /** All rooms are to be verified. */
-  doubt(): void {
-    for (const room of this.#rooms.values()) room.verifiedAt = 0;
+  /** These rooms are to be verified, and registered without a wait. */
+  doubt(mayLack: (name: string) => boolean): void {
+    for (const [name, room] of this.#rooms) if (mayLack(name)) room.verifiedAt = room.retryAt = 0;
   }
 
   forgetWhenEmpty(name: string): void {
@@ -72,6 +76,7 @@ export class LocalPresence {
       sockets: new Map(),
       unregistered: new Set(),
       changes: 0,
+      retryAt: 0,
       verifiedAt: Date.now(),
     };
     this.#rooms.set(name, room);

@@ -65,13 +65,13 @@ class SharedPresence implements Presence {
     const { store, hub, broadcast, leases, log, graceMs = defaultGraceMs } = options;
     this.#graceMs = graceMs;
     const shared = store.open({ hub, broadcast, graceMs });
-    this.#registrar = new Registrar({ shared, local: this.#local, owner: leases.owner, log });
+    this.#registrar = new Registrar({ shared, local: this.#local, leases, log });
     this.#lists = new MemberLists((room, known) => this.#registrar.members(room, known));
     const graceOfDead = Math.min(graceMs, Math.max(leastGraceMs, graceMs - silentAtLeastMs));
     this.#ends = [
       leases.onExpired((owner) => shared.release(owner, graceOfDead, 'all')),
       leases.onRenewed(() => this.#registrar.verifyAll()),
-      store.onReturn(() => this.#registrar.verifyAll()),
+      store.onReturn((mayLack) => this.#registrar.verifyAll((room) => mayLack(hub, room))),
     ];
     this.#timer = setInterval(() => void this.#registrar.tick(), tickEveryMs);
   }

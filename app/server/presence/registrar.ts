@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
 import type { PresencePosition } from '../../protocol/hub.ts';
+import type { Leases } from '../leases/leases.ts';
 import { RedisAwayError } from '../redis/access.ts';
+import { settleInPortions } from '../redis/settled.ts';
 import type { LocalPresence, LocalRoom } from './local.ts';
 import { type HubPresence, type Members, mostAtOnce, UnsettledError } from './store.ts';
 
 export interface RegistrarOptions {
   readonly shared: HubPresence;
   readonly local: LocalPresence;
-  readonly owner: string;
+  /** The name is read anew each time: it changes where the lease is lost. */
+  readonly leases: Pick<Leases, 'owner' | 'isHeld'>;
   readonly log: Logger;
 }
 
@@ -48,16 +51,18 @@ export class Registrar {
   soon(afterMs = batchMs): void {
     if (this.#timer || this.#isClosed) return;
     this.#timer = setTimeout(async () => {
-      const isDone = await this.#register();
+      const { local } = this.#options;
+      await this.#register(local.unregistered(Date.now()));
       this.#timer = undefined;
-      if (this.#options.local.unregistered().length > 0) this.soon(isDone ? batchMs : retryMs);
+      if (local.unregistered(Date.now()).length > 0) this.soon();
+      else if (local.unregistered().length > 0) this.soon(retryMs);
     }, afterMs);
   }
 
-  /** What is registered may not be what was: compares all of it. */
-  verifyAll(): void {
+  /** What is registered may not be what was: compares it. @param mayLack @default in all rooms */
+  verifyAll(mayLack: (room: string) => boolean = () => true): void {
     this.#doubts += 1;
-    this.#options.local.doubt();
+    this.#options.local.doubt(mayLack);
     void this.tick();
   }
 
@@ -66,15 +71,13 @@ export class Registrar {
     if (this.#ticking || this.#isClosed) return;
     this.#ticking = true;
     const { shared, local } = this.#options;
-    try {
-      await shared.publishDue();
-      const unverified = local.unverified(Date.now() - verifyEveryMs);
-      await inChunks(unverified, ([name, room]) => this.#verify(name, room));
-    } catch (error) {
-      this.#failed(error as Error);
-    } finally {
-      this.#ticking = false;
-    }
+    await shared.publishDue().catch((error) => this.#failed(error));
+    const unverified = local.unverified(Date.now() - verifyEveryMs);
+    const { fault } = await settleInPortions(unverified, roomsAtOnce, ([name, room]) =>
+      this.#verify(name, room),
+    );
+    if (fault) this.#failed(fault as Error);
+    this.#ticking = false;
   }
 
   /** Registers what is left, and takes back the rest. */
@@ -82,32 +85,30 @@ export class Registrar {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#registering;
-    const { shared, local, owner, log } = this.#options;
-    for (let goesOn = true; goesOn && local.unregistered().length > 0; ) goesOn = await this.#register();
-    await shared.release(owner, graceMs, 'own').catch((error) => {
+    const { shared, local, leases, log } = this.#options;
+    for (let goesOn = true; goesOn && local.unregistered().length > 0; )
+      goesOn = await this.#register(local.unregistered());
+    await shared.release(leases.owner, graceMs, 'own').catch((error) => {
       log.warn({ err: error }, 'presence was not taken back: that is done when the lease has run out');
     });
   }
 
-  async #register(): Promise<boolean> {
-    this.#registering = this.#registerAll();
+  /** @returns whether all went through */
+  async #register(changed: readonly [name: string, room: LocalRoom][]): Promise<boolean> {
+    this.#registering = this.#registerAll(changed);
     return this.#registering;
   }
 
-  /** @returns whether all went through */
-  async #registerAll(): Promise<boolean> {
-    const { local } = this.#options;
-    try {
-      const done = await inChunks(local.unregistered(), ([name, room]) => this.#registerRoom(name, room));
-      return done.every(Boolean);
-    } catch (error) {
-      this.#failed(error as Error);
-      return false;
-    }
+  async #registerAll(changed: readonly [name: string, room: LocalRoom][]): Promise<boolean> {
+    const { answers, fault } = await settleInPortions(changed, roomsAtOnce, ([name, room]) =>
+      this.#registerRoom(name, room),
+    );
+    if (fault) this.#failed(fault as Error);
+    return !fault && answers.every(Boolean);
   }
 
   async #registerRoom(name: string, room: LocalRoom): Promise<boolean> {
-    const { shared, local, owner } = this.#options;
+    const { shared, local, leases } = this.#options;
     const subjects = [...room.unregistered].slice(0, mostAtOnce);
     const isHere = (subject: string) => room.sockets.has(subject);
     for (const subject of subjects) room.unregistered.delete(subject);
@@ -115,10 +116,13 @@ export class Registrar {
     try {
       const joined = subjects.filter(isHere);
       const left = subjects.filter((subject) => !isHere(subject));
-      isWritten = await shared.change(name, { owner, joined, left });
+      isWritten = leases.isHeld && (await shared.change(name, { owner: leases.owner, joined, left }));
     } finally {
-      // It may be written without our knowing: saying it twice does no harm.
-      if (!isWritten) for (const subject of subjects) room.unregistered.add(subject);
+      if (!isWritten) {
+        // It may be written without our knowing: saying it twice does no harm.
+        for (const subject of subjects) room.unregistered.add(subject);
+        room.retryAt = Date.now() + retryMs;
+      }
     }
     local.forgetWhenEmpty(name);
     return isWritten;
@@ -133,20 +137,12 @@ export class Registrar {
   }
 
   async #verify(name: string, room: LocalRoom): Promise<void> {
-    const { shared, owner } = this.#options;
+    const { shared, leases } = this.#options;
     const [startedAt, doubts] = [Date.now(), this.#doubts];
-    const registered = new Set(await shared.registered(name, owner));
+    const registered = new Set(await shared.registered(name, leases.owner));
     for (const subject of registered) if (!room.sockets.has(subject)) room.unregistered.add(subject);
     for (const subject of room.sockets.keys()) if (!registered.has(subject)) room.unregistered.add(subject);
     if (doubts === this.#doubts) room.verifiedAt = startedAt;
     if (room.unregistered.size > 0) this.soon();
   }
-}
-
-async function inChunks<T, R>(all: readonly T[], act: (one: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < all.length; start += roomsAtOnce) {
-    results.push(...(await Promise.all(all.slice(start, start + roomsAtOnce).map(act))));
-  }
-  return results;
 }

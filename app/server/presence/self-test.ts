@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import { atHome } from '../redis/buckets.ts';
 import { assertCommandsAllowed, selfTestKeyMs } from '../redis/permissions.ts';
-import { sharedPresenceKeys } from './keys.ts';
 
 /**
  * Tries each command of the scripts of leases and presence: one that the Redis user lacks shows at boot, by name,
@@ -13,7 +13,7 @@ export async function testPresencePermissions(
   deployment: string,
   instance: string,
 ): Promise<void> {
-  const key = (kind: string) => `${sharedPresenceKeys(deployment).of('self-test')}:${instance}:${kind}`;
+  const key = (kind: string) => atHome(deployment, 'presence', 'self-test', instance, kind);
   const [hash, set, sorted, text] = [key('hash'), key('set'), key('sorted'), key('text')];
   await assertCommandsAllowed(redis, [
     ['hset', hash, 'tried', 1],
@@ -34,9 +34,12 @@ export async function testPresencePermissions(
     ['zrange', sorted, 0, 0],
     ['zrangebyscore', sorted, 0, 1],
     ['zrem', sorted, 'tried'],
+    ['zremrangebyscore', sorted, 0, 0],
     ['set', text, 1, 'PX', selfTestKeyMs],
+    ['get', text],
     ['pexpire', text, selfTestKeyMs],
     ['exists', text],
+    ['spublish', text, ''],
     ['time'],
   ]);
 }

@@ -35,7 +35,7 @@ export class UnsettledError extends Error {
 export interface HubPresence {
   /**
    * Registers a change, and publishes who is new; who left is published by `publishDue`.
-   * @returns false while the owner has no lease: nothing was written
+   * @returns false where the owner is known to be dead: nothing was written
    * @throws Error while the store is away
    */
   change(room: string, change: Change): Promise<boolean>;
@@ -46,20 +46,26 @@ export interface HubPresence {
    * @throws UnsettledError, and Error while the store is away
    */
   members(room: string, known?: PresencePosition): Promise<Members>;
-  /** Publishes the leaves that are due. @throws Error while the store is away */
+  /** Publishes the leaves that are due, of all hubs. @throws Error while the store, or a part of it, is away */
   publishDue(): Promise<void>;
   /**
-   * Takes back all that an owner registered, in this hub or in all: who sees a death may not have each hub.
-   * @throws Error while the store is away
+   * Takes back all that an owner registered: in this hub, what was registered here; or in all hubs, for who sees a death
+   * may not have each of them.
+   * @throws Error while the store, or a part of it, is away: the rest is done
    */
   release(owner: string, graceMs: number, hubs: 'own' | 'all'): Promise<void>;
 }
 
+export type MayLack = (hub: string, room: string) => boolean;
+
 /** Where presence is kept: one for a service, opened once for each hub. */
 export interface PresenceStore {
   open(options: HubPresenceOptions): HubPresence;
-  /** `handler` is called each time the store is there again: it may lack what was registered. @returns ends it */
-  onReturn(handler: () => void): () => void;
+  /**
+   * `handler` is called each time the store, or a part of it, is there again: rooms for which `mayLack` is true may lack
+   * what was registered. @returns ends it
+   */
+  onReturn(handler: (mayLack: MayLack) => void): () => void;
 }
 
 /** Subjects of a room that are kept; more are in it and not shown. */

@@ -18,16 +18,9 @@ export interface AclRules {
 /** Commands that the service sends, alone or in its scripts. */
 const commands = {
   connection: ['client|setname', 'info', 'ping', 'select', 'time', 'wait'],
+  cluster: ['asking', 'cluster|slots'],
   scripts: ['eval', 'evalsha'],
-  channels: [
-    'publish',
-    'pubsub|shardnumsub',
-    'spublish',
-    'ssubscribe',
-    'subscribe',
-    'sunsubscribe',
-    'unsubscribe',
-  ],
+  channels: ['pubsub|shardnumsub', 'spublish', 'ssubscribe', 'sunsubscribe'],
   keys: ['del', 'exists', 'pexpire', 'pttl'],
   strings: ['append', 'get', 'set'],
   hashes: ['hdel', 'hexists', 'hget', 'hincrby', 'hkeys', 'hlen', 'hmget', 'hscan', 'hset'],

@@ -1,27 +1,17 @@
 import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { RedisAccess } from './access.ts';
-import { Channels, type OnForeignPayload } from './channels.ts';
-import { EndpointWatch } from './connection/endpoint-watch.ts';
-import { Heartbeat, type Pulse } from './connection/heartbeat.ts';
-import { RedisLink, type RedisLinkOptions } from './connection/link.ts';
-import { redisName } from './keys.ts';
+import type { WatchedRedis } from './access.ts';
+import type { Channels, OnForeignPayload } from './channels.ts';
 import type { RedisSetting } from './setting/setting.ts';
 import { type RedisSources, type ResolvedSetting, resolveRedisSetting } from './setting/source.ts';
+import type { Shard, ShardObserver } from './shard.ts';
+import { type ShardChange, Shards } from './shards.ts';
 
-/** Notified of how the backplane does, for metrics; must be quick and must not throw. */
-export interface BackplaneObserver {
-  /** The heartbeat went round: over the link for commands, through Redis, back over that for subscriptions. */
-  roundTrip(milliseconds: number): void;
-  /** @param link what it is for, such as `commands` */
-  failed(link: string, fault: RedisFault, reason: Error): void;
-}
-
-/** A connection could not be made; one that stood was lost; no answer came in time; the server takes no writes. */
-export type RedisFault = 'connect' | 'lost' | 'overdue' | 'read-only';
-
-/** `starting` until the first join; `degraded` while a backplane that was joined is away, or takes no writes. */
+/**
+ * `starting` until the first join; `degraded` while a backplane that was joined is away or takes no writes, be it one shard
+ * of many.
+ */
 export type BackplaneStatus = 'single-instance' | 'starting' | 'joined' | 'degraded';
 
 export interface BackplaneOptions {
@@ -35,33 +25,50 @@ export interface BackplaneOptions {
   /** The same on each new connection for subscriptions. */
   readonly subscriptionSelfTest?: (connection: Redis) => Promise<void>;
   /** @default nobody is notified */
-  readonly observer?: BackplaneObserver;
+  readonly observer?: ShardObserver;
   /** How often it is looked where the setting leads, in milliseconds. @default 30,000 */
   readonly lookUpEveryMs?: number;
 }
 
 /** What joins this instance to the others. */
-export interface BackplaneLinks extends RedisAccess {
-  /** Commands: appends, reads, publishes. */
-  readonly commands: RedisLink;
-  /** Subscriptions only: a connection that subscribes takes no other command. */
-  readonly subscriptions: RedisLink;
+export interface BackplaneLinks extends WatchedRedis {
+  shardOf(key: string): Shard | undefined;
   readonly channels: Channels;
-  /** The time of Redis, in milliseconds since 1970, no later than it is there; undefined: never heard. */
-  serverTime(): number | undefined;
-  /** One link more, for what would hold up the others; closed with the backplane. */
-  open(purpose: string): RedisLink;
+  /** Some of the keys in this key's slot may be on another shard than the rest: the slot is being moved. */
+  isMovingAway(key: string): boolean;
+  /** By which address this instance reaches Redis; undefined while it does not. */
+  readonly localAddress: string | undefined;
 }
+
+/** A shard, as this instance sees it. */
+export interface ShardState {
+  /** `host:port` of the primary. */
+  readonly address: string;
+  readonly slots: number;
+  readonly status: 'joined' | 'read-only' | 'away';
+}
+
+/** How many shards a cluster has, and how many of them can be read and written from here. */
+export interface ShardCounts {
+  readonly joined: number;
+  readonly of: number;
+}
+
+/** A shard that is not there when the service starts is waited for so long, in milliseconds. */
+const waitForShardMs = 5_000;
 
 /** The backplane of this instance, or its absence. */
 export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   /** Absent in single-instance mode. */
   readonly links: BackplaneLinks | undefined;
-  readonly #heartbeat: Heartbeat | undefined;
-  readonly #endpointWatch: EndpointWatch | undefined;
+  readonly #shards: Shards | undefined;
   readonly #log: Logger;
-  readonly #opened: RedisLink[] = [];
+  readonly #description: string = '';
+  /** Addresses of the shards that were joined before. */
+  readonly #heard = new Set<string | undefined>();
   #joinedOnce = false;
+  #waiting: NodeJS.Timeout | undefined;
+  #waitIsOver = false;
   #closing = false;
 
   /** @param found the setting as it was at boot; it is read anew at every connect */
@@ -74,50 +81,55 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
       );
       return;
     }
-    const inspect = (test?: (connection: Redis) => Promise<void>) => async (redis: Redis) => {
-      const remarks = await inspectServer(redis);
-      await test?.(redis);
-      return remarks;
-    };
-    const commands = this.#createLink('commands', options, inspect(options.selfTest));
-    const subscriptions = this.#createLink('subscriptions', options, inspect(options.subscriptionSelfTest));
-    const channels = new Channels(subscriptions, this.foreignPayload);
-    const heartbeat = new Heartbeat({
-      commands,
-      subscriptions,
-      channels,
-      channel: redisName(options.deployment, 'heartbeat', options.instance),
-      onChange: (pulse, reason) => {
-        if (reason) options.observer?.failed('commands', 'read-only', reason);
-        this.#changed(pulse, reason, describe(found));
-      },
-      onRoundTrip: (milliseconds) => options.observer?.roundTrip(milliseconds),
-      onOverdue: () => options.observer?.failed('heartbeat', 'overdue', new Error('no beat within 0.8 s')),
+    this.#description = describe(found);
+    const shards = new Shards({
+      ...options,
+      resolve: () => settingOf(options.sources),
+      onForeignPayload: this.foreignPayload,
+      onChange: (change) => this.#changed(change),
     });
-    this.#heartbeat = heartbeat;
+    this.#shards = shards;
     this.links = {
-      commands,
-      subscriptions,
-      channels,
-      available: () => heartbeat.isFresh,
-      serverTime: () => heartbeat.serverTime,
-      open: (purpose) => {
-        const link = this.#createLink(purpose, options, inspectServer);
-        link.start();
-        return link;
+      channels: shards.channels,
+      shardOf: (key) => shards.shardOf(key),
+      isMovingAway: (key) => shards.isMovingAway(key),
+      onReturn: (listener) => shards.onReturn(listener),
+      get localAddress() {
+        const connected = shards.all.find(({ commands }) => commands.connection);
+        return connected?.commands.connection?.stream.localAddress;
       },
     };
-    for (const link of [commands, subscriptions]) {
-      link.on('up', () => this.#linkUp());
-      link.on('down', () => heartbeat.stop());
-      link.start();
-    }
-    this.#endpointWatch = new EndpointWatch({ commands, subscriptions }, options.log, options.lookUpEveryMs);
+    shards.start();
   }
 
-  /** A message goes round through Redis, as far as is known. */
+  /** A message goes round through Redis, as far as is known; of many shards through one at least. */
   get isReachable(): boolean {
-    return this.#heartbeat !== undefined && this.#heartbeat.pulse !== 'silent';
+    return this.#shards?.all.some(({ pulse }) => pulse !== 'silent') ?? false;
+  }
+
+  /** What is kept under this key can be read and written now, as far as is known. */
+  isWhole(key: string): boolean {
+    return this.#shards === undefined || this.#shards.shardOf(key)?.pulse === 'beating';
+  }
+
+  /** Of a cluster, by their addresses; none where there is no cluster. */
+  get shards(): ShardState[] {
+    const shards = this.#shards;
+    if (!shards?.isCluster) return [];
+    return shards.all
+      .map((shard) => ({
+        address: String(shard.address),
+        slots: shards.slotsOf(shard),
+        status: statusOf(shard),
+      }))
+      .sort((one, other) => one.address.localeCompare(other.address));
+  }
+
+  /** Undefined where there is no cluster. */
+  get shardCounts(): ShardCounts | undefined {
+    const { shards } = this;
+    if (shards.length === 0) return undefined;
+    return { joined: shards.filter(({ status }) => status === 'joined').length, of: shards.length };
   }
 
   /** Tells the log of what somebody else says on our channels. */
@@ -126,45 +138,54 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
   };
 
   get status(): BackplaneStatus {
-    if (!this.#heartbeat) return 'single-instance';
-    if (this.#heartbeat.pulse === 'beating') return 'joined';
+    const shards = this.#shards;
+    if (!shards) return 'single-instance';
+    if (shards.isComplete && shards.all.every(({ pulse }) => pulse === 'beating')) return 'joined';
     return this.#joinedOnce ? 'degraded' : 'starting';
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    this.#heartbeat?.stop();
-    this.#endpointWatch?.close();
-    await Promise.all(this.#opened.map((link) => link.close()));
+    clearTimeout(this.#waiting);
+    await this.#shards?.close();
   }
 
-  #createLink(
-    purpose: string,
-    { sources, instance, log, observer }: BackplaneOptions,
-    inspect: RedisLinkOptions['inspect'],
-  ): RedisLink {
-    const resolve = () => settingOf(sources);
-    const onFault: RedisLinkOptions['onFault'] = (fault, reason) => observer?.failed(purpose, fault, reason);
-    const link = new RedisLink({ name: `${instance}:${purpose}`, resolve, inspect, log, onFault });
-    this.#opened.push(link);
-    return link;
-  }
-
-  #linkUp(): void {
-    const { commands, subscriptions } = this.links as BackplaneLinks;
-    if (commands.connection && subscriptions.connection) void this.#heartbeat?.start();
-  }
-
-  #changed(pulse: Pulse, reason: Error | undefined, description: string): void {
-    if (pulse === 'beating') this.#log.info(`backplane: ${this.#joinedOnce ? 'joined again' : description}`);
-    if (pulse === 'read-only') this.#log.warn({ reason: reason?.message }, readOnly);
-    if (pulse === 'silent' && !this.#closing) this.#log.warn('backplane: away');
-    this.#joinedOnce ||= pulse !== 'silent';
+  #changed(change: ShardChange | undefined): void {
+    if (change) this.#report(change);
+    this.#noticeJoin();
     this.emit('status', this.status);
+  }
+
+  #report({ shard: { address }, pulse, reason }: ShardChange): void {
+    const where = address === undefined ? {} : { shard: address };
+    if (pulse === 'beating') {
+      const joined = address === undefined ? this.#description : `a shard of ${this.#description}`;
+      this.#log.info(where, `backplane: ${this.#heard.has(address) ? 'joined again' : joined}`);
+      this.#heard.add(address);
+    }
+    if (pulse === 'read-only') this.#log.warn({ ...where, reason: reason?.message }, readOnly);
+    if (pulse === 'silent' && !this.#closing) this.#log.warn(where, 'backplane: away');
+  }
+
+  /** Once all shards were heard; one that stays away holds up the rooms of the others for a moment only. */
+  #noticeJoin(): void {
+    const shards = this.#shards as Shards;
+    if (this.#joinedOnce || !this.isReachable) return;
+    this.#joinedOnce =
+      this.#waitIsOver || (shards.isComplete && shards.all.every(({ pulse }) => pulse !== 'silent'));
+    this.#waiting ??= setTimeout(() => {
+      this.#waitIsOver = true;
+      this.#changed(undefined);
+    }, waitForShardMs).unref();
   }
 }
 
 const readOnly = 'backplane: Redis takes no writes now: rooms can be joined, publishes are refused';
+
+function statusOf({ pulse }: Shard): ShardState['status'] {
+  if (pulse === 'beating') return 'joined';
+  return pulse === 'read-only' ? 'read-only' : 'away';
+}
 
 /**
  * Finds the Redis setting and starts to connect; does not wait for the connection.
@@ -184,24 +205,4 @@ async function settingOf(sources: RedisSources): Promise<RedisSetting> {
 function describe({ source, setting }: Extract<ResolvedSetting, { kind: 'redis' }>): string {
   const hosts = setting.endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
   return `redis at ${hosts}, user ${setting.username ?? 'default'}, TLS ${setting.tls ? 'on' : 'off'}, from ${source}`;
-}
-
-/** What a server must be to keep the contract, looked at on each new connection. */
-
-/**
- * @throws Error when the server is a replica, or evicts: both lose what was acknowledged
- * @returns what is legal but should be known
- */
-export async function inspectServer(redis: Redis): Promise<string[]> {
-  const info = `${await redis.info('replication')}\n${await redis.info('memory')}`;
-  // A demoted primary still answers: what is written to it vanishes, and PUBLISH reports no error.
-  if (/^role:slave/m.test(info)) throw new Error('READONLY the server is a replica');
-  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
-  if (policy && policy !== 'noeviction') {
-    throw new Error(
-      `EVICTION the server's maxmemory-policy is ${policy}: it would drop logs silently. Set it to noeviction`,
-    );
-  }
-  if (/^master_replid:/m.test(info)) return [];
-  return ['the server hides master_replid: a failover is recognized by run_id, and a restart costs an epoch'];
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { assertConnected } from './access.ts';
+import { RedisAwayError } from './access.ts';
 import { EndpointWatch } from './connection/endpoint-watch.ts';
 import { RedisLink } from './connection/link.ts';
 import { type RedisSources, resolveRedisSetting } from './setting/source.ts';
@@ -63,7 +63,9 @@ export class ForeignChannels {
 
   /** @throws RedisAwayError, and what Redis says */
   async publish(channel: string, payload: string): Promise<void> {
-    await assertConnected({ commands: this.#publisher }).publish(channel, payload);
+    const { connection } = this.#publisher;
+    if (!connection) throw new RedisAwayError();
+    await connection.publish(channel, payload);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { atHome } from './buckets.ts';
 
 /** Keys of a self-test go away by themselves, in milliseconds. */
 export const selfTestKeyMs = 60_000;
@@ -27,4 +28,15 @@ export async function assertAllowed(
     });
   }
   if (denials.length > 0) throw new Error(`NOPERM ${denials.join('; ')}`);
+}
+
+/** Tries what is sent on a connection for subscriptions. @throws Error with what the server denies */
+export async function testSubscriptionPermissions(redis: Redis, deployment: string): Promise<void> {
+  const channel = atHome(deployment, 'self-test');
+  await assertAllowed(
+    Object.entries({
+      ssubscribe: () => redis.ssubscribe(channel),
+      sunsubscribe: () => redis.sunsubscribe(channel),
+    }),
+  );
 }

@@ -10,7 +10,7 @@ export interface DirectoryOptions {
   readonly deployment: string;
   readonly instance: string;
   /** Redis while it is there. */
-  readonly redis: () => Pick<Redis, 'get' | 'set' | 'del'> | undefined;
+  readonly redis: (key: string) => Pick<Redis, 'get' | 'set' | 'del'> | undefined;
   /** Where other instances reach this one; undefined while that is not known. */
   readonly own: () => Address | undefined;
   /** Instances that may be needed: they are looked for ahead, for Redis may be away then. @default none */
@@ -53,7 +53,7 @@ export class Directory {
     const address = own();
     if (!address) return;
     const key = addressKey(deployment, instance);
-    await redis()
+    await redis(key)
       ?.set(key, JSON.stringify(address), 'PX', lastsMs)
       .catch(() => undefined);
   }
@@ -77,8 +77,9 @@ export class Directory {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const { redis, deployment, instance } = this.#options;
-    await redis()
-      ?.del(addressKey(deployment, instance))
+    const key = addressKey(deployment, instance);
+    await redis(key)
+      ?.del(key)
       .catch(() => undefined);
   }
 
@@ -93,7 +94,8 @@ export class Directory {
   async #read(instance: string): Promise<Address | undefined> {
     try {
       const { redis, deployment } = this.#options;
-      const address = parse(await redis()?.get(addressKey(deployment, instance)));
+      const key = addressKey(deployment, instance);
+      const address = parse(await redis(key)?.get(key));
       if (address) this.#keep(this.#known, instance, address);
       else this.#keep(this.#unknownSince, instance, performance.now());
       return address;

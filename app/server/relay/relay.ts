@@ -17,7 +17,7 @@ export interface RelayOptions {
   readonly deployment: string;
   readonly instance: string;
   /** Redis while it is there. */
-  readonly redis: () => Pick<Redis, 'get' | 'set' | 'del'> | undefined;
+  readonly redis: (key: string) => Pick<Redis, 'get' | 'set' | 'del'> | undefined;
   /** The server that clients reach: it answers what is relayed to this instance. */
   readonly server: Server;
   /** The address by which other instances reach this machine; undefined while that is not known. */

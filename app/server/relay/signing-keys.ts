@@ -5,7 +5,7 @@ import { signingKeyOf } from './keys.ts';
 export interface SigningKeysOptions {
   readonly deployment: string;
   /** Redis while it is there. @returns undefined: the keys are this process's own meanwhile */
-  readonly redis: () => Pick<Redis, 'get' | 'set'> | undefined;
+  readonly redis: (key: string) => Pick<Redis, 'get' | 'set'> | undefined;
 }
 
 /** A week, in milliseconds: then the next key is made, and the one before is still known. */
@@ -70,19 +70,19 @@ export class SigningKeys {
     const pending = this.#asking.get(period);
     if (pending) return pending;
     if (now - (this.#askedAt.get(period) ?? Number.NEGATIVE_INFINITY) < askAgainMs) return;
-    const redis = this.#options.redis();
+    const name = signingKeyOf(this.#options.deployment, period);
+    const redis = this.#options.redis(name);
     if (!redis) return;
     this.#forgetOld();
     this.#askedAt.set(period, now);
-    const asked = this.#read(redis, period)
+    const asked = this.#read(redis, name, period)
       .catch(() => undefined)
       .finally(() => this.#asking.delete(period));
     this.#asking.set(period, asked);
     return asked;
   }
 
-  async #read(redis: Pick<Redis, 'get' | 'set'>, period: number): Promise<void> {
-    const name = signingKeyOf(this.#options.deployment, period);
+  async #read(redis: Pick<Redis, 'get' | 'set'>, name: string, period: number): Promise<void> {
     if (period === periodNow()) {
       const own = this.#known.get(period)?.key ?? randomBytes(keyBytes);
       await redis.set(name, own.toString('base64url'), 'PX', 3 * periodMs, 'NX');

@@ -26,7 +26,9 @@ export type Broadcast =
   /** Who is not to be in the room any more. */
   | { readonly kind: 'expel'; readonly subject: string }
   /** The log says now that messages are lost: it is to be read. */
-  | { readonly kind: 'loss' };
+  | { readonly kind: 'loss' }
+  /** Something was appended that may not be heard: the log is to be read. */
+  | { readonly kind: 'appended' };
 
 /** A broadcast's payload starts with it, and no epoch does. */
 const broadcastMark = '!';
@@ -65,6 +67,7 @@ const broadcastSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('expel'), subject: z.string() }),
   z.object({ kind: z.literal('loss') }),
+  z.object({ kind: z.literal('appended') }),
 ]);
 
 /** The text of a broadcast on a room's channel. */

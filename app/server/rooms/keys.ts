@@ -1,22 +1,23 @@
-import { hashTag, redisName } from '../redis/keys.ts';
+import { bucketOf, inBucket, roomPath } from '../redis/buckets.ts';
 
-/** Names in Redis of one room's log: its keys share a slot, and two rooms never share a name. */
+/** Names in Redis of one room's log: they are in the room's bucket, and two rooms never share a name. */
 export interface RoomKeys {
   readonly channel: string;
   readonly meta: string;
   readonly log: string;
-  /** Of all rooms: since when what stands in this Redis is known. */
+  /** Of all rooms in the bucket: since when what stands there is known. */
   readonly dataSince: string;
   id(subject: string, id: string): string;
 }
 
 export function roomKeys(deployment: string, hub: string, room: string): RoomKeys {
-  const base = redisName(deployment, 'room', hashTag(hub, room));
+  const bucket = bucketOf(hub, room);
+  const base = inBucket(deployment, bucket, 'room', roomPath(hub, room));
   return {
     channel: base,
     meta: `${base}:meta`,
     log: `${base}:log`,
-    dataSince: redisName(deployment, 'room', 'since'),
+    dataSince: inBucket(deployment, bucket, 'since'),
     // The length tells where the subject ends, whatever characters it has.
     id: (subject, id) => `${base}:id:${subject.length}:${subject}:${id}`,
   };

@@ -98,7 +98,7 @@ export class Room<M extends Member> implements RoomSubscriber {
   }
 
   receivedBroadcast(broadcast: Broadcast): void {
-    if (broadcast.kind === 'loss') this.#readAgain();
+    if (broadcast.kind === 'loss' || broadcast.kind === 'appended') this.#readAgain();
     else this.#context.onBroadcast(this, broadcast);
   }
 

@@ -37,7 +37,7 @@ answerParent({
       hub,
       acks: 'primary',
     });
-    while (!links.available()) await delay(20);
+    while (backplane.status !== 'joined') await delay(20);
     const done = await keepUnderWay(load, async (turn) => {
       const id = `${process.pid}-${turn}`;
       const subject = `user-${turn % 100}`;
@@ -51,17 +51,17 @@ answerParent({
     const redis = new Redis(redisUrl, { enableAutoPipelining: true });
     await once(redis, 'ready');
     const done = await keepUnderWay(load, async (turn) => {
-      await redis.publish(channelOf(turn % rooms), makeBody());
+      await redis.spublish(channelOf(turn % rooms), makeBody());
     });
     redis.disconnect();
     return done;
   },
   listen: async ({ redisUrl, rooms }: Pick<AppendRequest, 'redisUrl' | 'rooms'>): Promise<void> => {
     const redis = new Redis(redisUrl);
-    redis.on('messageBuffer', () => {
+    redis.on('smessageBuffer', () => {
       heard += 1;
     });
-    await redis.subscribe(...Array.from({ length: rooms }, (_, index) => channelOf(index)));
+    await redis.ssubscribe(...Array.from({ length: rooms }, (_, index) => channelOf(index)));
   },
   heard: () => heard,
 });

@@ -5,6 +5,7 @@ import { largestBody } from '../../../app/server/http/create.ts';
 import { defineHub } from '../../../app/server/hubs/define.ts';
 import { openHub } from '../../../app/server/hubs/open.ts';
 import { createLog } from '../../../app/server/process/log.ts';
+import { connectedRedis } from '../../../app/server/redis/access.ts';
 import { openBackplane } from '../../../app/server/redis/backplane.ts';
 import { Relay } from '../../../app/server/relay/relay.ts';
 import { relayEngine } from '../../../app/server/relay/relay-engine.ts';
@@ -36,14 +37,14 @@ serveHub(io, chat, { authenticate });
 const relay = new Relay({
   deployment,
   instance,
-  redis: () => links.commands.connection,
+  redis: (key) => connectedRedis(links, key),
   server: http,
   host: () => '127.0.0.1',
   listen: { host: '127.0.0.1', port: 0 },
   largestBody,
 });
 await relay.open();
-links.commands.on('up', () => void relay.announce());
+links.onReturn(() => void relay.announce());
 relayEngine(io.engine, relay);
 const signalr = mountSignalR(http, {
   deployment,

@@ -258,7 +258,7 @@ export class History {
     await onRedis(this.#pair.primary.port, async (redis) => {
       const [newest] = await redis.xrevrange(log, '+', '-', 'COUNT', 1);
       const payload = nth(foreignPayloads(newest?.[1][1]), which);
-      await redis.publish(channel, payload);
+      await redis.spublish(channel, payload);
     });
   }
 

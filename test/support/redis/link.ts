@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { createLog } from '../../../app/server/process/log.ts';
-import { inspectServer } from '../../../app/server/redis/backplane.ts';
+import { alone, type WatchedRedis } from '../../../app/server/redis/access.ts';
+import { inspectServer } from '../../../app/server/redis/connection/inspect-server.ts';
 import { RedisLink } from '../../../app/server/redis/connection/link.ts';
 import { parseRedisSetting } from '../../../app/server/redis/setting/setting.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -18,10 +19,24 @@ export async function linkTo(setting: string, name = 'test'): Promise<RedisLink>
   return link;
 }
 
+/** Where one server has all keys. @param available whether messages go round. @default they always do */
+export function linksOver(link: RedisLink, available = () => true): WatchedRedis {
+  return {
+    ...alone({ commands: link, available }),
+    onReturn: (listener) => {
+      const returned = () => listener(() => true);
+      link.on('up', returned);
+      return () => link.off('up', returned);
+    },
+  };
+}
+
 /** A Redis with a link to it: both are there while the tests run that stand beside the call. */
 export interface RedisInUse {
   readonly server: TestRedis;
   readonly link: RedisLink;
+  /** Over the link, for what asks of Redis. */
+  readonly links: WatchedRedis;
   /** The link's connection. */
   readonly redis: Redis;
 }
@@ -44,6 +59,9 @@ export function useRedis(options?: readonly string[]): RedisInUse {
     },
     get link() {
       return link;
+    },
+    get links() {
+      return linksOver(link);
     },
     get redis() {
       return link.connection as Redis;

@@ -48,7 +48,7 @@ interface InstanceCardProps {
 }
 
 function InstanceCard({ instance, share, servesYou, isLocal }: InstanceCardProps) {
-  const { instance: id, connections, draining } = instance;
+  const { instance: id, connections, draining, shards } = instance;
   const [fault, setFault] = useState<string>();
   const act = async (what: 'drain' | 'kill') => setFault(await callLocal('POST', `/instances/${id}/${what}`));
   return (
@@ -57,6 +57,11 @@ function InstanceCard({ instance, share, servesYou, isLocal }: InstanceCardProps
         <strong>{id}</strong>
         {servesYou && <span className="tag">serves you</span>}
         {draining && <span className="tag warn">draining</span>}
+        {shards && (
+          <span className={shards.joined < shards.of ? 'tag warn' : 'tag'}>
+            {shards.joined} of {shards.of} shards
+          </span>
+        )}
       </p>
       <p className="count">
         {connections} <span className="soft">{connections === 1 ? 'client' : 'clients'}</span>

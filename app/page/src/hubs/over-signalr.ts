@@ -45,8 +45,8 @@ class KeptConnection {
       watcher.onInstance(instance);
       watcher.onState('connected');
     });
-    this.connection.on('degraded', ({ degraded }: { degraded: boolean }) =>
-      watcher.onState(degraded ? 'degraded' : 'connected'),
+    this.connection.on('degraded', ({ degraded, rooms }: { degraded: boolean; rooms?: string[] }) =>
+      watcher.onState(degraded && !rooms ? 'degraded' : 'connected'),
     );
     this.connection.onclose(() => {
       if (this.#isClosed) return;

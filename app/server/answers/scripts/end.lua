@@ -2,8 +2,8 @@
 --
 -- Rejects with: 'ended', 'unknown', 'lost' (another's)
 
--- Behind the turn's own keys, the turns under way in the room, of the subject and of the owner.
-local turn, text, runningIn, runningOf, ownedBy = unpack(KEYS)
+-- Behind the turn's own keys, the turns under way in the room and of the owner.
+local turn, text, runningIn, ownedBy = unpack(KEYS)
 -- owner: the one that it must have         byOwner: 1 if the caller is that one, else 0
 -- wholeText: as the inside of a JSON string, and lastSeq, both as the owner knows them
 -- reason: as a JSON string, or empty       keptMs: for how long a turn is known
@@ -18,7 +18,7 @@ byOwner = byOwner == '1'
 if not known[1] and not byOwner then return 'unknown' end
 
 -- First, because a full server lets it pass: an end is always published.
-for _, running in ipairs({ runningIn, runningOf, ownedBy }) do redis.call('ZREM', running, id) end
+for _, running in ipairs({ runningIn, ownedBy }) do redis.call('ZREM', running, id) end
 
 local answer = byOwner and wholeText or redis.call('GET', text) or ''
 local seq = math.max(tonumber(known[3] or 0), tonumber(lastSeq)) + 1

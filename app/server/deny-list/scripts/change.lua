@@ -61,7 +61,7 @@ for i = firstEntry, #ARGV, 5 do
     redis.call('ZADD', ends, over, entry)
     redis.call('SET', version, whole(stamp), 'KEEPTTL')
     for _, key in ipairs({ states, ends, version }) do expireNotBefore(key, over - now + 60000) end
-    redis.call('PUBLISH', channel, table.concat({ whole(current), whole(stamp), whole(now), state, entry }, ':'))
+    redis.call('SPUBLISH', channel, table.concat({ whole(current), whole(stamp), whole(now), state, entry }, ':'))
     current, stamp = stamp, stamp + 1
   end
   replies[#replies + 1] = state

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { environmentNames, paths } from '../../../names.ts';
 import type { LastFault } from '../../metrics/backplane-metrics.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
+import type { ShardState } from '../../redis/backplane.ts';
 import { EnvironmentError } from '../../variables.ts';
 import { answerErrors, checked } from '../errors.ts';
 import type { Readiness } from '../health.ts';
@@ -75,17 +76,20 @@ interface InstanceStatus {
   readonly readiness: Readiness;
   readonly backplane: string | undefined;
   readonly degradedSeconds: number;
+  /** Of a cluster. */
+  readonly shards?: readonly ShardState[];
   /** The newest that Redis said, while it is not as it should be or after. */
   readonly lastRedisFault?: Omit<LastFault, 'at'> & { readonly at: string };
 }
 
 /** With the reason, which the public body does not tell. */
 function statusOf({ readiness, metrics: { backplane } }: AdminOptions): InstanceStatus {
-  const { status, degradedSeconds, lastFault } = backplane;
+  const { status, degradedSeconds, lastFault, shards } = backplane;
   return {
     readiness: readiness(),
     backplane: status,
     degradedSeconds,
+    ...(shards.length > 0 && { shards }),
     ...(lastFault && { lastRedisFault: { ...lastFault, at: new Date(lastFault.at).toISOString() } }),
   };
 }

@@ -47,7 +47,6 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
   const { deployment, instanceId: instance } = environment;
   const { links } = backplane;
   const leases = links ? openRedisLeases({ links, deployment, instance, log }) : openMemoryLeases(instance);
-  options.instances.watchEnds(leases);
   const context = contextOf(options, leases);
   const { llm, answers } = await openLlm(options, context, leases);
   const hubs = [
@@ -56,6 +55,8 @@ export async function openAllHubs(options: AllHubsOptions): Promise<AllHubs> {
     ...openFleet(options, context),
     ...(environment.mainHub ? [openHub(main, context)] : []),
   ];
+  // Last: what has died is handed to an instance as soon as it watches, and must find all that takes something back.
+  options.instances.watchEnds(leases);
   const endExpiry = reconnectExpired(() => hubs.flatMap(({ members }) => [...members.values()]));
   return {
     hubs,

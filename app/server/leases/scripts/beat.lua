@@ -1,12 +1,14 @@
 -- Renews an owner's lease, ends those that have run out, and hands out dead owners to be handled.
 --
 -- Returns {state, dead owner, …}
---   state  'held': renewed; 'taken': it was not there; 'dead': others ended it and are not done yet
+--   state  'held': renewed; 'taken': it was not there; 'lost': others ended it, or it is not there any more: the name
+--          is handed out as that of a dead owner, and the caller takes another one
 
 local owners, dead, beat = unpack(KEYS)
+-- mayBeHeld: 1 if the caller has asked for this lease before, else 0
 -- longestGapMs: between two beats of anybody; after a longer one nobody is swept for quietMs
 -- handOutAgainMs: for so long a dead owner is the caller's    most: owners to hand out (0: the caller takes none)
-local owner, leaseMs, longestGapMs, quietMs, handOutAgainMs, most, keptMs = unpack(ARGV)
+local owner, mayBeHeld, leaseMs, longestGapMs, quietMs, handOutAgainMs, most, keptMs = unpack(ARGV)
 
 local now = milliseconds()
 
@@ -19,14 +21,16 @@ if not last or now < last or now - last > tonumber(longestGapMs) then
   quiet = now + tonumber(quietMs)
   redis.call('HSET', beat, 'quiet', whole(quiet))
 end
-if not last then redis.call('HSET', beat, 'since', whole(now)) end
 redis.call('HSET', beat, 'last', whole(now))
 
-local state = 'dead'
--- One that is being handled waits for the end of it: else what it registers now might be taken back.
-if not redis.call('ZSCORE', dead, owner) then
-  local isNew = redis.call('ZADD', owners, whole(now + tonumber(leaseMs)), owner) == 1
-  state = isNew and 'taken' or 'held'
+local state = 'held'
+if not redis.call('ZSCORE', owners, owner) then
+  state = mayBeHeld == '1' and 'lost' or 'taken'
+end
+if state == 'lost' then
+  redis.call('ZADD', dead, 'NX', whole(now), owner)
+else
+  redis.call('ZADD', owners, whole(now + tonumber(leaseMs)), owner)
 end
 
 local handed = { state }

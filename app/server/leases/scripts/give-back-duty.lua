@@ -5,5 +5,5 @@ local instance = unpack(ARGV)
 
 if redis.call('GET', duty) ~= instance then return 0 end
 redis.call('DEL', duty)
-redis.call('PUBLISH', duty, '')
+redis.call('SPUBLISH', duty, '')
 return 1

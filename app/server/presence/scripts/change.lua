@@ -1,30 +1,33 @@
 -- Registers who came to a room through one owner and who left it, and tells the room who is new.
 --
--- Returns 1, or 0 where the owner has no lease: nothing was written, since nobody would ever take it back
+-- Returns 1, or 0 where the owner is known to be dead: nothing was written, since nobody would ever take it back
 --
 -- counts: subject -> owners through which it is in the room; 0 while its leave is not published yet
 -- leaving: subjects by when their leave is published      due: rooms by when something of them is to be published
 -- state: epoch, replid, version, quiet (nothing is published before, ms)
 
--- owners, beat: of the leases
-local counts, leaving, state, ownSubjects, ownRooms, due, owners, beat = unpack(KEYS)
+-- fence: owners that are dead
+-- since: since when what stands in this bucket is known, ms    compared: owners by when they compared what they have
+local counts, leaving, state, ownSubjects, ownRooms, due, fence, since, compared = unpack(KEYS)
 -- place: hub/room    openBroadcast: text of the event up to the epoch    newEpoch: to be used if one must be made
--- quietMs: for all to register again    came: how many; behind it stand they, and then those who left
-local owner, place, channel, openBroadcast, newEpoch, graceMs, ageMs, mostMembers, quietMs, came = unpack(ARGV, 1, 10)
-local firstSubject = 11
+-- quietMs: for all to register again    sinceKeptMs: for how long `since` is kept
+-- came: how many; behind it stand they, and then those who left
+local owner, place, channel, openBroadcast, newEpoch, graceMs, ageMs, mostMembers, quietMs, sinceKeptMs, came = unpack(ARGV, 1, 11)
+local firstSubject = 12
 
 local EMPTY_KEPT = 5000
 
 local now = milliseconds()
 
-if not redis.call('ZSCORE', owners, owner) then return 0 end
+if redis.call('ZSCORE', fence, owner) then return 0 end
 
 local current = redis.call('HMGET', state, 'epoch', 'replid', 'quiet')
 local epoch, quiet = current[1], tonumber(current[3] or 0)
 local replid = replicationId()
 if not epoch then
   -- Redis may have come back empty: who registers first is not all who are there.
-  epoch, quiet = newEpoch, tonumber(redis.call('HGET', beat, 'since') or 0) + tonumber(quietMs)
+  redis.call('SET', since, whole(now), 'NX', 'PX', sinceKeptMs)
+  epoch, quiet = newEpoch, tonumber(redis.call('GET', since)) + tonumber(quietMs)
   if now >= quiet then quiet = 0 end
   redis.call('HSET', state, 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
   if quiet > 0 then redis.call('ZADD', due, whole(quiet), place) end
@@ -57,17 +60,17 @@ local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
 if first[1] then redis.call('ZADD', due, 'LT', first[2], place) end
 
 if redis.call('EXISTS', ownSubjects) == 1 then
-  redis.call('SADD', ownRooms, place)
-else
-  redis.call('SREM', ownRooms, place)
+  if redis.call('SADD', ownRooms, place) == 1 then redis.call('ZADD', compared, whole(now), owner) end
+elseif redis.call('SREM', ownRooms, place) == 1 and redis.call('EXISTS', ownRooms) == 0 then
+  redis.call('ZREM', compared, owner)
 end
-for _, key in ipairs({ counts, leaving, state, ownSubjects, ownRooms, due }) do redis.call('PEXPIRE', key, ageMs) end
+for _, key in ipairs({ counts, leaving, state, ownSubjects, ownRooms, due, compared }) do redis.call('PEXPIRE', key, ageMs) end
 -- Who came and left before that was published leaves nothing to publish.
 if redis.call('HLEN', counts) == 0 then redis.call('PEXPIRE', state, math.min(EMPTY_KEPT, tonumber(ageMs))) end
 
 if #new > 0 and now >= quiet then
   local version = redis.call('HINCRBY', state, 'version', 1)
-  redis.call('PUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
+  redis.call('SPUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
     .. ',"joined":' .. cjson.encode(new) .. ',"left":[]}}')
 end
 return 1

@@ -1,7 +1,9 @@
--- The rooms of which something is to be published now, for one caller in each beat.
+-- The rooms of a bucket of which something is to be published now. What stands in a bucket is known from its first look on.
 --
-local due, beat = unpack(KEYS)
-local everyMs, mostRooms = unpack(ARGV)
+local due, since = unpack(KEYS)
+local sinceKeptMs, mostRooms = unpack(ARGV)
 
-if not redis.call('SET', beat, 1, 'NX', 'PX', everyMs) then return {} end
-return redis.call('ZRANGEBYSCORE', due, '-inf', whole(milliseconds()), 'LIMIT', 0, mostRooms)
+local now = milliseconds()
+-- A full server refuses this, and leaves can be published all the same.
+redis.pcall('SET', since, whole(now), 'NX', 'PX', sinceKeptMs)
+return redis.call('ZRANGEBYSCORE', due, '-inf', whole(now), 'LIMIT', 0, mostRooms)

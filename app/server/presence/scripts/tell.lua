@@ -35,7 +35,7 @@ end
 if #left > 0 or quiet > 0 then
   redis.call('HSET', state, 'quiet', 0)
   local version = redis.call('HINCRBY', state, 'version', 1)
-  redis.call('PUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
+  redis.call('SPUBLISH', channel, openBroadcast .. '"epoch":"' .. epoch .. '","version":' .. whole(version)
     .. ',"joined":[],"left":' .. (#left > 0 and cjson.encode(left) or '[]') .. '}}')
 end
 -- A room that nobody is in any more has little to remember: rooms are free to join, and their names endless.

@@ -3,6 +3,7 @@ import { demotedReason } from '../../../metric-names.ts';
 import { saysState } from '../access.ts';
 import type { Channels } from '../channels.ts';
 import type { RedisLink } from './link.ts';
+import { withoutRedirects } from './open-connection.ts';
 
 /** What Redis does for this instance. */
 export type Pulse =
@@ -17,7 +18,7 @@ export interface HeartbeatOptions {
   readonly subscriptions: RedisLink;
   readonly channels: Channels;
   /** This instance's own channel, and a key that is written with each beat. */
-  readonly channel: string;
+  readonly channel: () => string;
   /** Notified of each change. @param reason the server's own, why it takes no writes */
   readonly onChange: (pulse: Pulse, reason?: Error) => void;
   /** Gets how long each beat was on its way, in milliseconds. @default nobody gets it */
@@ -46,6 +47,8 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   #overdue: NodeJS.Timeout | undefined;
   #round = 0;
+  /** The channel that it has subscribed. */
+  #channel: string | undefined;
   #pulse: Pulse = 'silent';
   #refusal: Error | undefined;
   /** When the beat was sent that was heard last, whatever held this process up. */
@@ -86,16 +89,21 @@ export class Heartbeat {
   async start(): Promise<void> {
     this.stop();
     const round = this.#round;
-    const { channels, channel } = this.#options;
     this.#heardAt = this.#answeredAt = performance.now();
     // Another server has a clock of its own.
     this.#serverAheadMs = undefined;
-    await channels.follow(channel, { received: () => this.#heard(), resubscribed: () => undefined });
+    await this.#subscribe();
     // The connections may have ended meanwhile, and another count begun.
     if (round !== this.#round) return;
     this.#dueAt = performance.now();
     this.#timer = setInterval(() => this.#beat(), intervalMs);
     this.#beat();
+  }
+
+  /** Where its channel is another one now, it goes on with that at once. */
+  channelMoved(): void {
+    if (!this.#timer || this.#channel === this.#options.channel()) return;
+    void this.#subscribe().then(() => this.#timer && this.#beat());
   }
 
   stop(): void {
@@ -104,6 +112,14 @@ export class Heartbeat {
     clearTimeout(this.#overdue);
     this.#timer = undefined;
     this.#change('silent');
+  }
+
+  async #subscribe(): Promise<void> {
+    const { channels } = this.#options;
+    const channel = this.#options.channel();
+    if (this.#channel !== undefined && this.#channel !== channel) channels.unsubscribe(this.#channel);
+    this.#channel = channel;
+    await channels.follow(channel, { received: () => this.#heard(), resubscribed: () => undefined });
   }
 
   #beat(): void {
@@ -135,17 +151,24 @@ export class Heartbeat {
 
   async #ask(): Promise<void> {
     const redis = this.#options.commands.connection;
-    if (!redis || this.#asking) return;
+    const channel = this.#channel;
+    if (!redis || channel === undefined || this.#asking) return;
     this.#asking = true;
     this.#sentAt = performance.now();
     this.#isAwaited = true;
     try {
-      const [time, replication, receivers, refusal] = await Promise.all([
-        redis.time(),
-        redis.info('replication'),
-        redis.publish(this.#options.channel, ''),
-        this.#write(redis),
-      ]);
+      // What another server would answer says nothing of this one.
+      const asked = withoutRedirects(
+        redis,
+        () =>
+          [
+            redis.time(),
+            redis.info('replication'),
+            redis.spublish(channel, ''),
+            write(redis, channel),
+          ] as const,
+      );
+      const [time, replication, receivers, refusal] = await Promise.all(asked);
       this.#answeredAt = performance.now();
       this.#serverAheadMs = millisecondsOf(time) - this.#answeredAt;
       this.#refusal = refusal;
@@ -157,17 +180,6 @@ export class Heartbeat {
       // The link ends with its own reason, or the next beats find it overdue.
     } finally {
       this.#asking = false;
-    }
-  }
-
-  /** @returns why the server takes no writes  @throws Error when it does not answer */
-  async #write(redis: Redis): Promise<Error | undefined> {
-    try {
-      await redis.set(this.#options.channel, '', 'PX', keptMs);
-      return undefined;
-    } catch (error) {
-      if ((error as Error).name !== 'ReplyError') throw error;
-      return saysState(error as Error) ? (error as Error) : undefined;
     }
   }
 
@@ -213,4 +225,15 @@ export class Heartbeat {
 /** @param time seconds, and microseconds of the next one, as TIME answers */
 function millisecondsOf([seconds, microseconds]: readonly (number | string)[]): number {
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+}
+
+/** @returns why the server takes no writes  @throws Error when it does not answer */
+async function write(redis: Redis, key: string): Promise<Error | undefined> {
+  try {
+    await redis.set(key, '', 'PX', keptMs);
+    return undefined;
+  } catch (error) {
+    if ((error as Error).name !== 'ReplyError') throw error;
+    return saysState(error as Error) ? (error as Error) : undefined;
+  }
 }

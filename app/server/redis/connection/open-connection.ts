@@ -10,6 +10,23 @@ export interface ConnectionOptions {
   /** Looks at each new connection's server. @throws Error when it is not to be used @returns remarks for the log */
   readonly inspect: (connection: Redis) => Promise<string[]>;
   readonly log: Logger;
+  /** Takes what the server says of keys that are elsewhere. @default there is no elsewhere */
+  readonly redirect?: Redirect | undefined;
+}
+
+/** @returns whether it is taken care of; if not, the error is the command's */
+export type Redirect = (command: RedirectedCommand, error: Error) => boolean;
+
+/** A command that a server did not run, since it does not have its keys. */
+export interface RedirectedCommand {
+  /** Where it was sent first. */
+  readonly origin: Redis;
+  /** How often it was sent on since. */
+  readonly hops: number;
+  /** When it was sent first, as `performance.now()` tells it. */
+  readonly sentAt: number;
+  sendTo(connection: Redis): void;
+  refuse(error: Error): void;
 }
 
 /** Milliseconds. A primary in the same region answers in 1; a failover's DNS change takes up to a minute. */
@@ -23,7 +40,7 @@ const commandTimeoutMs = 5_000;
 export async function openConnection(
   setting: RedisSetting,
   endpoint: RedisEndpoint,
-  { name, inspect, log }: ConnectionOptions,
+  { name, inspect, log, redirect }: ConnectionOptions,
 ): Promise<Redis> {
   const redis = new BatchingRedis({
     ...endpoint,
@@ -47,6 +64,7 @@ export async function openConnection(
     // CLIENT SETINFO is not in the service's ACL, and Redis before 7.2 does not know it.
     disableClientInfo: true,
   });
+
   let cause: Error | undefined;
   redis.on('error', (error) => {
     cause ??= error;
@@ -54,6 +72,7 @@ export async function openConnection(
   try {
     await redis.connect();
     for (const remark of await inspect(redis)) log.warn({ link: name }, remark);
+    redis.redirect = redirect;
     return redis;
   } catch (error) {
     redis.disconnect();
@@ -68,11 +87,14 @@ export async function openConnection(
  * an instance that is not busy, that costs more than the command itself.
  */
 class BatchingRedis extends Redis {
+  /** Undefined: whatever a server says is the command's own error. */
+  redirect: Redirect | undefined;
   #corked = false;
 
-  override sendCommand(...command: Parameters<Redis['sendCommand']>): unknown {
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
     this.#cork();
-    return super.sendCommand(...command);
+    if (this.redirect) followRedirects(command, this.redirect, this);
+    return super.sendCommand(command, stream);
   }
 
   #cork(): void {
@@ -85,6 +107,41 @@ class BatchingRedis extends Redis {
       stream.uncork();
     });
   }
+}
+
+/** What is sent in `send` is answered by this server alone. */
+export function withoutRedirects<T>(redis: Redis, send: () => T): T {
+  if (!(redis instanceof BatchingRedis)) return send();
+  const { redirect } = redis;
+  redis.redirect = undefined;
+  try {
+    return send();
+  } finally {
+    redis.redirect = redirect;
+  }
+}
+
+type Command = Parameters<Redis['sendCommand']>[0];
+
+/** Commands that are followed already, wherever they are sent next. */
+const followed = new WeakSet<Command>();
+
+/** ioredis settles a command by its `reject`, which its own cluster client overwrites as well. */
+function followRedirects(command: Command, redirect: Redirect, origin: Redis): void {
+  if (followed.has(command)) return;
+  followed.add(command);
+  const settle = command.reject;
+  const sentAt = performance.now();
+  let hops = 0;
+  const sendTo = (connection: Redis) => {
+    hops += 1;
+    connection.sendCommand(command);
+  };
+  command.reject = (error) => {
+    const refuse = (other: Error) => settle.call(command, other);
+    const isTaken = error.name === 'ReplyError' && redirect({ origin, hops, sentAt, sendTo, refuse }, error);
+    if (!isTaken) refuse(error);
+  };
 }
 
 /** Another one at each start of a server. */

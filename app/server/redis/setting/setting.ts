@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Where Redis is and how to log in, whatever shape the setting had. */
 export interface RedisSetting {
-  /** In the order given. One entry for a URL; StackExchange's shape may list more. */
+  /** In the order given: several of one deployment, of which one is the primary, or those of a cluster. */
   readonly endpoints: readonly [RedisEndpoint, ...RedisEndpoint[]];
   readonly username?: string;
   readonly password?: string;
@@ -24,12 +24,13 @@ export class RedisSettingError extends Error {
   override readonly name = 'RedisSettingError';
 }
 
-const shapes = '`redis[s]://[user[:password]@]host:port[/db]` or `host:port,user=…,password=…,ssl=true`';
+const shapes =
+  '`redis[s]://[user[:password]@]host:port[,host:port][/db]` or `host:port,user=…,password=…,ssl=true`';
 
 /**
  * Reads a Redis setting of either shape.
  *
- * @param text `redis[s]://[user[:password]@]host[:port][/db]`, or StackExchange.Redis's
+ * @param text `redis[s]://[user[:password]@]host[:port][,host:port][/db]`, or StackExchange.Redis's
  *   `host[:port][,host:port][,user=…][,password=…][,ssl=true][,defaultDatabase=…]`
  * @param source named in errors, for example `REDIS_URL`
  * @throws RedisSettingError naming every fault
@@ -49,7 +50,8 @@ function parseUrl(text: string, source: string): RedisSetting {
       'a `#` or `?` ends the address in a URL: in a user or password write %23 or %3F; a query or fragment has no meaning here',
     ]);
   }
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const { first, others } = splitHosts(text);
+  const url = URL.canParse(first) ? new URL(first) : undefined;
   if (!url?.hostname) {
     throw fault(source, [
       `not a URL: write it as ${shapes}, with special characters of the password percent-encoded`,
@@ -57,7 +59,10 @@ function parseUrl(text: string, source: string): RedisSetting {
   }
   const faults: string[] = [];
   const setting: RedisSetting = {
-    endpoints: [{ host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port ? Number(url.port) : 6379 }],
+    endpoints: [
+      { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port ? Number(url.port) : 6379 },
+      ...others.map((host, index) => endpointOf(host, index + 2, 6379, faults)),
+    ],
     ...optional('username', decode(url.username, 'user', faults)),
     ...optional('password', decode(url.password, 'password', faults)),
     tls: scheme === 'rediss',
@@ -66,6 +71,14 @@ function parseUrl(text: string, source: string): RedisSetting {
   if (setting.endpoints[0].port === 0) faults.push('the port must be 1–65535, got: 0');
   if (faults.length > 0) throw fault(source, faults);
   return setting;
+}
+
+/** A URL has one host; the others of a cluster stand behind it, with commas between. */
+function splitHosts(text: string): { readonly first: string; readonly others: readonly string[] } {
+  const [, scheme = '', login = '', hosts = '', rest = ''] =
+    /^([a-z]+:\/\/)((?:[^/]*@)?)([^/]*)(.*)$/is.exec(text) ?? [];
+  const [host, ...others] = hosts.split(',');
+  return { first: `${scheme}${login}${host}${rest}`, others };
 }
 
 function decode(part: string, what: string, faults: string[]): string {

@@ -36,14 +36,14 @@ import type { Retention } from './retention.ts';
 
 export interface RedisLogOptions {
   readonly links: RedisAccess & {
-    /** @default not known: what the server does late it does all the same */
-    serverTime?(): number | undefined;
+    /** As of `BackplaneLinks`. @default no slot is ever moved */
+    isMovingAway?(key: string): boolean;
   };
   readonly deployment: string;
   readonly hub: string;
   readonly retention: Retention;
-  /** Asked after each append, before it is acknowledged. @default nothing more is awaited */
-  readonly acks?: ReplicaAcks;
+  /** Of the shard that has a channel: asked after each append, before it is acknowledged. @default nothing more is awaited */
+  readonly acksOf?: (channel: string) => ReplicaAcks | undefined;
 }
 
 /** This part of the window of ids is always left for the way to the server. */
@@ -89,10 +89,13 @@ export class RedisLog implements SharedRoomLog {
   async append({ room, subject, id, age = 0, rest, newRoom }: AppendRequest): Promise<Appended> {
     const keys = this.#keys(room);
     const { meta, log } = keys;
-    const args = { ...this.#argumentsOf(room, keys, rest, newRoom), latestMs: this.#appendBefore(age) };
+    const args = {
+      ...this.#argumentsOf(room, keys, rest, newRoom),
+      latestMs: this.#appendBefore(age, keys.channel),
+    };
     const named = id === undefined ? undefined : keys.id(subject, id);
     const run = (redis: Redis) => append.run(redis, { meta, log, id: named }, args);
-    return this.#write(run, newRoom) as Promise<Appended>;
+    return this.#write(keys.channel, run, newRoom) as Promise<Appended>;
   }
 
   async appendIf(
@@ -103,27 +106,36 @@ export class RedisLog implements SharedRoomLog {
     const args = this.#argumentsOf(room, keys, beforeBody, newRoom);
     const { meta, log } = keys;
     const run = (redis: Redis) => precondition.script.run(redis, precondition, { meta, log }, args);
-    return this.#write(run, newRoom);
+    return this.#write(keys.channel, run, newRoom);
   }
 
   async #write(
+    channel: string,
     run: (redis: Redis) => Promise<unknown>,
     newRoom: NewRoom | undefined,
   ): Promise<Appended | Rejected> {
-    const { links, acks } = this.#options;
+    const { links, acksOf } = this.#options;
     try {
-      const answer = (await run(assertAvailable(links))) as AppendReply;
+      const answer = (await run(assertAvailable(links, channel))) as AppendReply;
       if (typeof answer === 'string') return { rejected: answer };
       const [epoch, offset, outcome, replicationId] = answer;
       if (outcome === 3) throw new NewRoomError(newRoom as NewRoom);
       if (outcome === 4)
         throw new ExpiredIdError('Redis stood still for so long that it may have been published');
       if (outcome === 2) newRoom?.made();
-      await acks?.confirm(replicationId ?? '');
+      if (links.isMovingAway?.(channel)) this.#pointToLog(channel);
+      await acksOf?.(channel)?.confirm(replicationId ?? '', channel);
       return { epoch, offset, repeated: outcome === 1 };
     } catch (error) {
       throw explainFailedAppend(error as Error);
     }
+  }
+
+  /** What was appended on the shard that gets a slot is heard by nobody yet: their subscriptions are where it comes from. */
+  #pointToLog(channel: string): void {
+    assertAvailable(this.#options.links, channel)
+      .spublish(channel, encodeBroadcast({ kind: 'appended' }))
+      .catch(() => undefined);
   }
 
   /**
@@ -132,8 +144,8 @@ export class RedisLog implements SharedRoomLog {
    *
    * @returns by the server's clock, in milliseconds; empty: not known
    */
-  #appendBefore(age: number): number | '' {
-    const now = this.#options.links.serverTime?.();
+  #appendBefore(age: number, channel: string): number | '' {
+    const now = this.#options.links.shardOf(channel)?.serverTime?.();
     if (now === undefined) return '';
     const { idWindowMs } = this;
     const left = idWindowMs - age - longestWayMs(idWindowMs);
@@ -141,7 +153,7 @@ export class RedisLog implements SharedRoomLog {
   }
 
   #argumentsOf(room: string, { channel }: RoomKeys, rest: string, newRoom?: NewRoom): AppendArgs {
-    const { retention, acks } = this.#options;
+    const { retention, acksOf } = this.#options;
     return {
       ...retention,
       channel,
@@ -149,7 +161,7 @@ export class RedisLog implements SharedRoomLog {
       beforePosition: messageHead(room),
       afterPosition: rest,
       mayBeNew: newRoom?.untilMs === undefined ? 1 : 0,
-      wantsReplicationId: acks ? 1 : 0,
+      wantsReplicationId: acksOf ? 1 : 0,
       latestMs: '',
     };
   }
@@ -168,7 +180,7 @@ export class RedisLog implements SharedRoomLog {
       mostBytes: pageBytes,
     };
     try {
-      const redis = assertConnected(links);
+      const redis = assertConnected(links, meta);
       const reply = await read.run(redis, { meta, log, knownSince: dataSince }, args);
       return pageOf(reply as ReadReply, messageHead(room));
     } catch (error) {
@@ -186,7 +198,7 @@ export class RedisLog implements SharedRoomLog {
       metaAgeMs: retention.metaAgeMs,
       broadcast: encodeBroadcast({ kind: 'loss' }),
     };
-    await announceLoss.run(assertAvailable(links), { meta, log }, args);
+    await announceLoss.run(assertAvailable(links, meta), { meta, log }, args);
   }
 
   #keys(room: string) {

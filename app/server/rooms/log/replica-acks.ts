@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { assertConnected } from '../../redis/access.ts';
+import { RedisAwayError } from '../../redis/access.ts';
 import type { RedisLink } from '../../redis/connection/link.ts';
 import { NamedScript } from '../../redis/script.ts';
 import { UncertainError } from './log.ts';
@@ -11,6 +11,8 @@ const retryMs = 100;
 const renewEveryMs = 1_000;
 
 interface Waiting {
+  /** In the slot that was appended to. */
+  readonly key: string;
   /** Of the server that appended. */
   readonly replicationId: string;
   readonly until: number;
@@ -33,25 +35,24 @@ const mark = new NamedScript(
  */
 export class ReplicaAcks {
   readonly #link: RedisLink;
-  readonly #key: string;
   #waiting: Waiting[] = [];
   #running = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param key written before each WAIT: it waits for the writes of its own connection */
-  constructor(link: RedisLink, key: string) {
+  /** @param link to the shard that appends */
+  constructor(link: RedisLink) {
     this.#link = link;
-    this.#key = key;
   }
 
   /**
    * Resolves when everything that was written under this replication id before this call is on a replica.
+   * @param channel of the room that was appended to
    * @throws UncertainError when none says so in time
    */
-  confirm(replicationId: string): Promise<void> {
+  confirm(replicationId: string, channel: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const until = performance.now() + confirmWithinMs;
-      this.#waiting.push({ replicationId, until, resolve, reject });
+      this.#waiting.push({ key: `${channel}:acks`, replicationId, until, resolve, reject });
       if (!this.#running) void this.#run();
     });
   }
@@ -61,7 +62,7 @@ export class ReplicaAcks {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
-      const { server, isConfirmed } = await this.#wait().catch(() => ({
+      const { server, isConfirmed } = await this.#wait(batch[0]?.key as string).catch(() => ({
         server: undefined,
         isConfirmed: false,
       }));
@@ -91,9 +92,11 @@ export class ReplicaAcks {
    * @returns the replication id of the server that was asked, and whether a replica has everything that was written there
    * @throws RedisAwayError; Error where it does not answer, or takes no writes
    */
-  async #wait(): Promise<{ server: string | undefined; isConfirmed: boolean }> {
-    const redis = assertConnected({ commands: this.#link });
-    const server = (await mark.run(redis, { mark: this.#key }, {})) as string;
+  async #wait(key: string): Promise<{ server: string | undefined; isConfirmed: boolean }> {
+    const redis = this.#link.connection;
+    if (!redis) throw new RedisAwayError();
+    // WAIT is for the writes of its own connection.
+    const server = (await mark.run(redis, { mark: key }, {})) as string;
     return { server, isConfirmed: (await redis.wait(1, confirmWithinMs)) > 0 };
   }
 }

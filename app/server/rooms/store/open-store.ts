@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createLog } from '../../process/log.ts';
 import { Backplane } from '../../redis/backplane.ts';
+import { testSubscriptionPermissions } from '../../redis/permissions.ts';
 import { settingIn } from '../../redis/setting/source.ts';
 import type { Retention } from '../log/retention.ts';
 import { testRoomPermissions } from './self-test.ts';
@@ -34,6 +35,7 @@ export function openStore(options: OpenStoreOptions): RoomStore & { close(): Pro
       instance,
       log: options.log ?? createLog('info', instance),
       selfTest: (connection) => testRoomPermissions(connection, deployment, instance),
+      subscriptionSelfTest: (connection) => testSubscriptionPermissions(connection, deployment),
     },
     settingIn(redis, 'the option `redis`'),
   );

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { alone } from '../../redis/access.ts';
 import { assertCommandsAllowed, type Command, selfTestKeyMs } from '../../redis/permissions.ts';
 import { roomKeys } from '../keys.ts';
 import { RedisLog } from '../log/redis-log.ts';
@@ -15,7 +16,7 @@ const hub = 'self-test';
  */
 export async function testRoomPermissions(redis: Redis, deployment: string, instance: string): Promise<void> {
   const log = new RedisLog({
-    links: { commands: { connection: redis }, available: () => true },
+    links: alone({ commands: { connection: redis }, available: () => true }),
     deployment,
     hub,
     retention: {
@@ -55,6 +56,6 @@ function commandsOf(deployment: string, instance: string): Command[] {
     ['xtrim', log, 'MAXLEN', 1],
     ['xinfo', 'STREAM', log],
     ['del', log],
-    ['publish', channel, ''],
+    ['spublish', channel, ''],
   ];
 }

@@ -1,6 +1,6 @@
 import { assertAvailable } from '../../redis/access.ts';
 import type { BackplaneLinks } from '../../redis/backplane.ts';
-import { redisName } from '../../redis/keys.ts';
+import type { Shard } from '../../redis/shard.ts';
 import type { RoomLog, SharedRoomLog } from '../log/log.ts';
 import { MemoryLog } from '../log/memory-log.ts';
 import { RedisLog } from '../log/redis-log.ts';
@@ -39,11 +39,7 @@ export interface RedisStoreOptions {
 
 /** Rooms that all instances of a deployment share. */
 export function openRedisStore({ links, deployment, retention }: RedisStoreOptions): SharedRoomStore {
-  let replicaAcks: ReplicaAcks | undefined;
-  const openReplicaAcks = () => {
-    replicaAcks ??= new ReplicaAcks(links.open('acks'), redisName(deployment, 'acks'));
-    return replicaAcks;
-  };
+  const acksOf = replicaAcksOf(links);
   return {
     open: ({ hub, acks }) => ({
       log: new RedisLog({
@@ -51,15 +47,27 @@ export function openRedisStore({ links, deployment, retention }: RedisStoreOptio
         deployment,
         hub,
         retention: { ...defaultRetention, ...retention },
-        ...(acks === 'replica' ? { acks: openReplicaAcks() } : {}),
+        ...(acks === 'replica' ? { acksOf } : {}),
       }),
       broker: new RedisBroker({
         channels: links.channels,
         deployment,
         hub,
-        publish: async (channel, payload) => assertAvailable(links).publish(channel, payload),
+        publish: async (channel, payload) => assertAvailable(links, channel).spublish(channel, payload),
       }),
     }),
+  };
+}
+
+/** One for each shard, opened when it is asked for first. */
+function replicaAcksOf(links: BackplaneLinks): (channel: string) => ReplicaAcks | undefined {
+  const opened = new WeakMap<Shard, ReplicaAcks>();
+  return (channel) => {
+    const shard = links.shardOf(channel);
+    if (!shard) return undefined;
+    const acks = opened.get(shard) ?? new ReplicaAcks(shard.open('acks'));
+    opened.set(shard, acks);
+    return acks;
   };
 }
 

@@ -14,7 +14,6 @@ import type { BackplaneLinks } from '../../redis/backplane.ts';
 import type { OnForeignPayload } from '../../redis/channels.ts';
 import { redisName } from '../../redis/keys.ts';
 import { decodePayload, encodePayload } from './payload.ts';
-import { ShardedChannels } from './sharded-channels.ts';
 
 export interface BackplaneAdapterOptions {
   readonly links: BackplaneLinks;
@@ -36,10 +35,9 @@ export const adapterPrefix = (deployment: string) => redisName(deployment, 'sock
  * still under way: one for all instances, one for the answers to this one.
  */
 export function createBackplaneAdapter(options: BackplaneAdapterOptions): typeof Adapter {
-  const channels = new ShardedChannels(options.links.subscriptions);
   return class extends BackplaneAdapter {
     constructor(nsp: Namespace) {
-      super(nsp, options, channels);
+      super(nsp, options);
     }
   };
 }
@@ -57,23 +55,22 @@ const unknownCount = Number.POSITIVE_INFINITY;
 
 class BackplaneAdapter extends ClusterAdapter {
   readonly #options: BackplaneAdapterOptions;
-  readonly #channels: ShardedChannels;
   readonly #channel: string;
   /** A broadcast that stays here is being made: Socket.IO asks in the same turn how many servers will answer it. */
   #staysHere = false;
 
-  constructor(nsp: Namespace, options: BackplaneAdapterOptions, channels: ShardedChannels) {
+  constructor(nsp: Namespace, options: BackplaneAdapterOptions) {
     super(nsp);
     this.#options = options;
-    this.#channels = channels;
     this.#channel = `${adapterPrefix(options.deployment)}#${nsp.name}#`;
     this.#hear(this.#channel, (message) => this.onMessage(message as ClusterMessage));
     this.#hear(this.#answersTo(this.uid), (response) => this.onResponse(response as ClusterResponse));
   }
 
   override close(): void {
-    this.#channels.unsubscribe(this.#channel);
-    this.#channels.unsubscribe(this.#answersTo(this.uid));
+    const { channels } = this.#options.links;
+    channels.unsubscribe(this.#channel);
+    channels.unsubscribe(this.#answersTo(this.uid));
   }
 
   /** Here at once, as without other instances: whatever is emitted, joined or left next comes behind it. */
@@ -171,7 +168,7 @@ class BackplaneAdapter extends ClusterAdapter {
   protected async doPublish(message: ClusterMessage): Promise<string> {
     const kind = MessageType[message.type];
     try {
-      await this.#connection.spublish(this.#channel, encodePayload(message));
+      await this.#connectionOf(this.#channel).spublish(this.#channel, encodePayload(message));
     } catch (error) {
       this.#options.log.warn(
         { err: error, namespace: this.nsp.name, kind },
@@ -184,7 +181,8 @@ class BackplaneAdapter extends ClusterAdapter {
 
   protected async doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
     try {
-      await this.#connection.spublish(this.#answersTo(requester), this.#encodeResponse(response));
+      const channel = this.#answersTo(requester);
+      await this.#connectionOf(channel).spublish(channel, this.#encodeResponse(response));
     } catch (error) {
       this.#options.log.warn(
         { err: error, namespace: this.nsp.name, kind: MessageType[response.type] },
@@ -207,15 +205,16 @@ class BackplaneAdapter extends ClusterAdapter {
     }
   }
 
-  get #connection(): Redis {
-    return assertConnected(this.#options.links);
+  #connectionOf(channel: string): Redis {
+    return assertConnected(this.#options.links, channel);
   }
 
   /** Answers come back as well; a namespace that was just made is waited for. @throws RedisAwayError that says what to do instead */
   async #assertJoined(call: string): Promise<Redis> {
-    const redis = availableRedis(this.#options.links);
+    const { links } = this.#options;
+    const redis = availableRedis(links, this.#channel);
     const channels = [this.#channel, this.#answersTo(this.uid)];
-    if (redis && (await this.#channels.hear(channels))) return redis;
+    if (redis && (await links.channels.hear(channels))) return redis;
     throw new RedisAwayError(
       `${call}: Redis is away, and with it the other instances; io.local means this one alone`,
     );
@@ -227,7 +226,7 @@ class BackplaneAdapter extends ClusterAdapter {
 
   /** Nothing that comes from Redis, and no handler of the application that it calls, ends the process. */
   #hear(channel: string, take: (message: unknown) => void): void {
-    this.#channels.subscribe(channel, (payload) => {
+    const received = (payload: Buffer) => {
       let message: unknown;
       try {
         message = decodePayload(payload);
@@ -236,7 +235,8 @@ class BackplaneAdapter extends ClusterAdapter {
         return;
       }
       this.#attempt('a message of another instance', () => take(message));
-    });
+    };
+    void this.#options.links.channels.follow(channel, { received, resubscribed: () => undefined });
   }
 
   #attempt(what: string, run: () => void): void {

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { redisName } from '../../redis/keys.ts';
 import { assertAllowed } from '../../redis/permissions.ts';
 import { adapterPrefix } from './adapter.ts';
 
@@ -15,19 +14,6 @@ export async function testAdapterPermissions(redis: Redis, deployment: string): 
     Object.entries({
       spublish: () => redis.spublish(channel, ''),
       'pubsub|shardnumsub': () => redis.pubsub('SHARDNUMSUB', channel),
-    }),
-  );
-}
-
-/** The same of the connection for subscriptions. @throws Error with what the server denies */
-export async function testSubscriptionPermissions(redis: Redis, deployment: string): Promise<void> {
-  const channel = redisName(deployment, 'self-test');
-  await assertAllowed(
-    Object.entries({
-      subscribe: () => redis.subscribe(channel),
-      unsubscribe: () => redis.unsubscribe(channel),
-      ssubscribe: () => redis.ssubscribe(channel),
-      sunsubscribe: () => redis.sunsubscribe(channel),
     }),
   );
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'socket.io-client';
+import { answerKeys } from '../../../../app/server/answers/keys.ts';
 import type { ModelProvider, ModelRequest } from '../../../../app/server/models/provider.ts';
 import { ModelError } from '../../../../app/server/models/provider.ts';
 import { Asker, counted } from '../../../support/clients/asker.ts';
@@ -12,6 +13,7 @@ import {
 } from '../../../support/servers/answers-instance.ts';
 import { eventually } from '../../../support/wait.ts';
 
+const keys = answerKeys('test', 'llm');
 let redis: TestRedis;
 beforeAll(async () => {
   redis = await startRedis();
@@ -139,7 +141,9 @@ describe.each([
     const turn = await asker.ask('x');
     await eventually('the first token', () => other.saidIn(turn) === 'some');
     await expect(other.cancel(turn)).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(asker.cancel('no such turn')).rejects.toMatchObject({ code: 'bad_request' });
+    for (const unknown of ['no such turn', `${turn}x`, `zzz.${turn.split('.')[1]}`, turn.slice(0, -1)]) {
+      await expect(asker.cancel(unknown)).rejects.toMatchObject({ code: 'bad_request' });
+    }
     await Promise.all([asker.cancel(turn), asker.cancel(turn)]);
     await ended(other, turn);
     await eventually('the model to stop', () => requests[0]?.signal.aborted === true);
@@ -252,10 +256,23 @@ test('an ask that was written without an answer is made by its instance, though 
   const { instance: cut } = await open({ redis: `redis://127.0.0.1:${between.port}` });
   const { asker, instance: other, room } = await open({ redis: redis.url });
   const request = { room, id: 'a', prompt: 'count to 20' };
-  between.swallow('toClient');
-  const asked = cut.answers.ask('ann', request, { remembers: false });
+  // Redis knows the scripts then: a server that does not would have to be asked twice.
+  const known = await other.answers.ask('ann', { room, prompt: 'count to 1' });
+  await ended(asker, known.turn);
+  const before = asker.bodies.length;
+  let isSwallowed = false;
+  const newRoom = {
+    made: () => undefined,
+    // Read each time that the question is about to be sent.
+    get untilMs() {
+      if (!isSwallowed) between.swallow('toClient');
+      isSwallowed = true;
+      return undefined;
+    },
+  };
+  const asked = cut.answers.ask('ann', request, { remembers: false, newRoom });
   asked.catch(() => undefined);
-  await eventually('the question', () => asker.bodies.length > 0);
+  await eventually('the question', () => asker.bodies.length > before);
   between.cut();
   await expect(asked).rejects.toMatchObject({ code: 'uncertain' });
   const { turn } = await other.answers.ask('ann', request);
@@ -288,11 +305,60 @@ test('a turn that Redis lost is ended once, by its owner, with all that was said
   const { asker } = await open({ redis: redis.url });
   const turn = await asker.ask('count to 5000');
   await eventually('some tokens', () => asker.tokensOf(turn).length > 2);
-  await onRedis(redis.port, (client) => client.del(`test:answers:turn:${turn}`, `test:answers:text:${turn}`));
+  await onRedis(redis.port, (client) => client.del(keys.turn(turn), keys.text(turn)));
   await ended(asker, turn);
   const [final, ...others] = asker.finalsOf(turn);
   expect([final?.final, others]).toEqual(['interrupted', []]);
   expect(final?.text.startsWith(asker.saidIn(turn))).toBe(true);
+});
+
+test('a user has so many answers under way, over all rooms and instances, and what is known comes first', async () => {
+  const { provider, requests } = scripted([], () => untilAborted(requests)());
+  const options = { redis: redis.url, provider, limits: { runningOfSubject: 2 } };
+  const [{ instance: one }, { instance: two }] = [await open(options), await open(options)];
+  const ask = (instance: AnswersInstance, room: string, id?: string) =>
+    instance.answers.ask('cal', { room, prompt: 'x', ...(id && { id }) });
+  const first = await ask(one, 'room one', 'a');
+  const second = await ask(two, 'room two', 'b');
+  await expect(ask(one, 'room three')).rejects.toThrow('you wait for 2 answers already');
+  expect([await ask(two, 'room one', 'a'), await ask(one, 'room two', 'b')]).toEqual([first, second]);
+  await two.answers.cancel('cal', first.turn);
+  await ask(two, 'room three', 'c');
+  await expect(ask(one, 'room four')).rejects.toThrow('you wait for 2');
+  // A repeat of one that has ended takes nobody's place.
+  expect(await ask(one, 'room one', 'a')).toEqual(first);
+  await one.answers.cancel('cal', second.turn);
+  await ask(one, 'room four');
+});
+
+test('a refused ask gives back what it had reserved', async () => {
+  const { provider, requests } = scripted([], () => untilAborted(requests)());
+  const options = { redis: redis.url, provider, limits: { running: 1, runningOfSubject: 2 } };
+  const { instance } = await open(options);
+  const ask = (room: string) => instance.answers.ask('dee', { room, prompt: 'x' });
+  await ask('full');
+  for (let tries = 0; tries < 3; tries += 1) {
+    await expect(ask('full')).rejects.toThrow('this room waits for 1 answers already');
+  }
+  await ask('another');
+});
+
+test('what a dead instance was answering counts no more for who asked', async () => {
+  const { provider, requests } = scripted(['some'], () => untilAborted(requests)());
+  const options = { redis: redis.url, provider, limits: { runningOfSubject: 1 } };
+  const { instance: doomed, room } = await open(options);
+  const { asker, instance } = await open(options, room);
+  const { turn } = await doomed.answers.ask('eve', { room, prompt: 'x' });
+  await eventually('some tokens', () => asker.saidIn(turn) !== '');
+  await expect(instance.answers.ask('eve', { room, prompt: 'x' })).rejects.toThrow('you wait for 1');
+  await doomed.cutOff();
+  await ended(asker, turn);
+  await eventually('one more', async () =>
+    instance.answers.ask('eve', { room, prompt: 'x' }).then(
+      () => true,
+      () => false,
+    ),
+  );
 });
 
 test('every key ages', async () => {
@@ -301,7 +367,7 @@ test('every key ages', async () => {
   await instance.answers.ask('ann', { room, prompt: 'count to 5000' });
   await eventually('some tokens', () => asker.bodies.length > 8);
   const ages = await onRedis(redis.port, async (client) => {
-    const keys = await client.keys('test:answers:*');
+    const keys = await client.keys('test:*:answers:*');
     return Promise.all(keys.map(async (key) => [key, await client.pttl(key)] as const));
   });
   expect(ages.length).toBeGreaterThan(6);

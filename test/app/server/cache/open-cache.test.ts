@@ -1,11 +1,11 @@
 import { openCache } from '../../../../app/server/cache/open-cache.ts';
-import { useRedis } from '../../../support/redis/link.ts';
+import { linksOver, useRedis } from '../../../support/redis/link.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const own = useRedis();
 
-const linksOf = (available = true) => ({ commands: own.link, available: () => available });
+const linksOf = (available = true) => linksOver(own.link, () => available);
 const open = <T>(name: string, more: object = {}) =>
   openCache<T>({ name, deployment: 'cache-test', links: linksOf(), ...more });
 

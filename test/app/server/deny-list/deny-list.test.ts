@@ -1,6 +1,7 @@
 import { DenyListError, MemoryDenyList } from '../../../../app/server/deny-list/deny-list.ts';
 import { denyListKeys } from '../../../../app/server/deny-list/keys.ts';
 import { RedisDenyList } from '../../../../app/server/deny-list/redis-deny-list.ts';
+import { connectedRedis } from '../../../../app/server/redis/access.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { silent } from '../../../support/redis/link.ts';
@@ -43,7 +44,7 @@ async function instance(deployment: string, { port } = server, closing = opened)
   const list = new RedisDenyList({ links, deployment, log: silent, lookEveryMs: 100 });
   closing.push(() => list.close());
   await eventually('the list to be known', () => list.isKnown);
-  return { list, way, isUp: () => links.commands.connection !== undefined };
+  return { list, way, isUp: () => connectedRedis(links, '') !== undefined };
 }
 
 /** A Redis of its own, and what opens instances of one deployment on it. */
@@ -281,7 +282,7 @@ test('until the list was read nobody knows who is denied, and that is said', asy
   way.refuse(false);
   await eventually('it to be known', () => required.isKnown && preferred.isKnown);
   way.refuse(true);
-  await eventually('Redis to be away', () => links.commands.connection === undefined);
+  await eventually('Redis to be away', () => connectedRedis(links, '') === undefined);
   expect(required.isKnown).toBe(true);
 });
 
@@ -297,7 +298,7 @@ test('what is none of its messages changes nothing and ends nothing', async () =
     '{"a":1}',
   ];
   await onRedis(server.port, async (redis) => {
-    for (const payload of foreign) await redis.publish('foreign:deny-list', payload);
+    for (const payload of foreign) await redis.spublish(denyListKeys('foreign').channel, payload);
     await redis.hset(denyListKeys('foreign').states, 'subject:odd', 'not a state');
     await redis.set(denyListKeys('foreign').version, 'not a version');
   });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserSessions, type UserSessionsOptions } from '../../../../app/server/hubs/user-sessions.ts';
-import { useRedis } from '../../../support/redis/link.ts';
+import { linksOver, useRedis } from '../../../support/redis/link.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
 
 const own = useRedis();
@@ -16,7 +16,7 @@ const open = (hub: string, more: Partial<UserSessionsOptions> = {}) =>
     hub,
     deployment: 'd',
     schemas: { cart: z.array(z.string()), text: z.string() },
-    links: { commands: own.link, available: () => isAvailable },
+    links: linksOver(own.link, () => isAvailable),
     ...more,
   });
 

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Leases } from '../../../../app/server/leases/leases.ts';
+import { fenceKey } from '../../../../app/server/leases/fence.ts';
+import { type Leases, nextOwner, startOf } from '../../../../app/server/leases/leases.ts';
 import { type LeaseTimes, leaseKeys, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import { bucketTags } from '../../../../app/server/redis/buckets.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
-import { linkTo, silent } from '../../../support/redis/link.ts';
+import { linksOver, linkTo, silent } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -40,7 +42,7 @@ async function startServer(port?: number): Promise<TestRedis> {
 async function open(port: number, times = quick): Promise<Member> {
   const link = await linkTo(`127.0.0.1:${port}`);
   const leases = openRedisLeases({
-    links: { commands: link },
+    links: linksOver(link),
     deployment: 'd',
     instance: 'i',
     log: silent,
@@ -65,7 +67,11 @@ async function kill({ leases, link }: Member): Promise<void> {
 }
 
 function owners(port: number): Promise<string[]> {
-  return onRedis(port, (redis) => redis.zrangebyscore(leaseKeys('d').owners, '-inf', '+inf'));
+  return onRedis(port, (redis) => redis.zrange(leaseKeys('d').owners, '0', '-1'));
+}
+
+function deadOwners(port: number): Promise<string[]> {
+  return onRedis(port, (redis) => redis.zrange(leaseKeys('d').dead, '0', '-1'));
 }
 
 test('a dead owner is handled once by those who live, and forgotten', async () => {
@@ -73,10 +79,9 @@ test('a dead owner is handled once by those who live, and forgotten', async () =
   const [a, b, doomed] = [await open(port), await open(port), await open(port)];
   await kill(doomed);
   await eventually('its death to be handled', () => a.dead.length + b.dead.length > 0);
+  await eventually('it to be forgotten', async () => (await deadOwners(port)).length === 0);
   await delay(1_000);
   expect([...a.dead, ...b.dead]).toEqual([doomed.leases.owner]);
-  const { dead } = leaseKeys('d');
-  expect(await onRedis(port, (redis) => redis.zcard(dead))).toBe(0);
   expect((await owners(port)).sort()).toEqual([a.leases.owner, b.leases.owner].sort());
 });
 
@@ -110,7 +115,7 @@ test('a handler that throws is called again', async () => {
   expect(calls).toBe(3);
 });
 
-test('one that was cut off is told that it was given up, behind the handling of its death', async () => {
+test('one that was cut off goes on under a new name at once, though its death is not handled yet', async () => {
   const { port } = await startServer();
   // Handed out once: the one that comes back could handle its own death.
   const times = { ...quick, handOutAgainMs: 600_000 };
@@ -118,27 +123,69 @@ test('one that was cut off is told that it was given up, behind the handling of 
   const network = await TcpForwarder.open(() => [port]);
   opened.push({ close: () => network.close() });
   const cutOff = await open(network.port, times);
+  const { owner } = cutOff.leases;
+  const names: string[] = [];
+  cutOff.leases.onRenewed(() => names.push(cutOff.leases.owner));
   let finish: () => void = () => undefined;
   a.leases.onExpired(() => new Promise((resolve) => (finish = resolve)));
   network.refuse(true);
   await eventually('its death to be handled', () => a.dead.length === 1);
   network.refuse(false);
-  await eventually('it to be back', () => cutOff.link.connection !== undefined);
-  await delay(400);
-  expect(cutOff.renewals).toBe(0);
-  finish();
   await eventually('it to be told', () => cutOff.renewals === 1);
+  expect(names).toEqual([nextOwner(owner)]);
+  expect(startOf(cutOff.leases.owner)).toBe(owner);
+  expect((await owners(port)).sort()).toEqual([a.leases.owner, cutOff.leases.owner].sort());
+  finish();
+  await eventually('the old name to be forgotten', async () => (await deadOwners(port)).length === 0);
+  expect(a.dead).toEqual([owner]);
 });
 
-test('Redis restarted empty: every owner registers again and is told so', async () => {
+test('Redis restarted empty: every owner goes on under a new name, and the old ones are taken back', async () => {
   const port = await freePort();
   const first = await startServer(port);
   const members = [await open(port), await open(port)];
+  const before = members.map(({ leases }) => leases.owner);
   await first.stop();
   await startServer(port);
   await eventually('all to be told', () => members.every(({ renewals }) => renewals === 1));
-  expect((await owners(port)).sort()).toEqual(members.map(({ leases }) => leases.owner).sort());
-  expect(members.flatMap(({ dead }) => dead)).toEqual([]);
+  const after = members.map(({ leases }) => leases.owner);
+  expect(after).toEqual(before.map(nextOwner));
+  expect((await owners(port)).sort()).toEqual([...after].sort());
+  const dead = () => members.flatMap((member) => member.dead);
+  await eventually('the old names to be taken back', () => dead().length >= 2);
+  expect([...new Set(dead())].sort()).toEqual([...before].sort());
+});
+
+test('a dead owner can write nothing more in any bucket by the time that it is handled', async () => {
+  const { port } = await startServer();
+  const [a, doomed] = [await open(port), await open(port)];
+  let fenced: (string | null)[] = [];
+  a.leases.onExpired(async (owner) => {
+    fenced = await onRedis(port, (redis) =>
+      Promise.all(bucketTags.map((bucket) => redis.zscore(fenceKey('d', bucket), owner))),
+    );
+  });
+  await kill(doomed);
+  await eventually('its death to be handled', () => fenced.length > 0);
+  expect(fenced.filter((score) => score === null)).toEqual([]);
+});
+
+test('a handler that throws keeps no other one from being called', async () => {
+  const { port } = await startServer();
+  const times = { ...quick, handOutAgainMs: 600_000 };
+  const [a, doomed] = [await open(port, times), await open(port, times)];
+  let ends: () => void = () => undefined;
+  ends = a.leases.onExpired(async () => {
+    ends();
+    throw new Error('not now');
+  });
+  let isCalled = false;
+  a.leases.onExpired(async () => {
+    isCalled = true;
+  });
+  await kill(doomed);
+  await eventually('the other one to be called', () => isCalled);
+  expect(await deadOwners(port)).toEqual([doomed.leases.owner]);
 });
 
 test('a lease that is given back is handled without the wait for its end', async () => {

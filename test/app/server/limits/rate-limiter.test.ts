@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RateLimiter } from '../../../../app/server/limits/rate-limiter.ts';
 import { syncBy } from '../../../../app/server/limits/sync.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
-import { linkTo } from '../../../support/redis/link.ts';
+import { linksOver, linkTo } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -25,7 +25,7 @@ const rule = { name: 'test', burst: 100, perSecond: 100 };
 const slow = { ...rule, perSecond: 0.001 };
 
 function limiterOver(link: RedisLink, of = rule): RateLimiter {
-  return new RateLimiter({ rule: of, sync: syncBy({ commands: link, available: () => true }, 'limits') });
+  return new RateLimiter({ rule: of, sync: syncBy(linksOver(link), 'limits') });
 }
 
 /**
@@ -88,7 +88,7 @@ test('a refusal tells when to come back, and coming back then goes through', () 
 });
 
 test('while Redis is away the local limit holds, and nothing is rejected', async () => {
-  const away = syncBy({ commands: { connection: undefined }, available: () => false }, 'limits');
+  const away = syncBy({ shardOf: () => undefined }, 'limits');
   const limiter = new RateLimiter({ rule: slow, sync: away });
   let passed = 0;
   for (let call = 0; call < 1_000; call += 1) passed += limiter.consume('eve') === undefined ? 1 : 0;
@@ -100,7 +100,7 @@ test('a flood of callers takes bounded memory, and every key in Redis has an age
   // Who came first has a full bucket again before the last one comes, as on a slow machine or in a long flood.
   let now = performance.now();
   jest.spyOn(performance, 'now').mockImplementation(() => now);
-  const sync = syncBy({ commands: links[0] as RedisLink, available: () => true }, 'aged');
+  const sync = syncBy(linksOver(links[0] as RedisLink), 'aged');
   const limiter = new RateLimiter({ rule: { name: 'x', burst: 1, perSecond: 1 }, sync, callers: 500 });
   for (let caller = 0; caller < 5_000; caller += 1) {
     limiter.consume(`caller ${caller} {}%`);

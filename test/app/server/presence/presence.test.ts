@@ -212,7 +212,7 @@ test('what Redis has lost of it is registered again when the connection is', asy
   await untilRegistered();
   await untilAllSee([ann], ['ann']);
   await onRedis(redis.port, async (connection) => {
-    await connection.del(await connection.keys('d:room:*:presence:*'));
+    await connection.del(await connection.keys('d:*:presence:*'));
     await connection.call('CLIENT', 'KILL', 'SKIPME', 'yes');
   });
   await untilRegistered();

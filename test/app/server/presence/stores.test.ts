@@ -1,12 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PresenceChange } from '../../../../app/protocol/hub.ts';
-import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { openRedisPresence } from '../../../../app/server/presence/redis-presence.ts';
 import type { HubPresence, PresenceStore } from '../../../../app/server/presence/store.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
-import { useRedis } from '../../../support/redis/link.ts';
-import { connectRedis } from '../../../support/redis/redis-client.ts';
+import { type RedisOfKind, redisKinds } from '../../../support/redis/redis-kinds.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** One hub's presence, and what the members of a room `r` were told. */
@@ -16,7 +14,6 @@ interface Stage {
 }
 
 const graceMs = 400;
-const own = useRedis();
 let count = 0;
 const ends: (() => void)[] = [];
 
@@ -24,19 +21,13 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-async function inRedis(): Promise<Stage> {
+async function inRedis(redis: RedisOfKind): Promise<Stage> {
   count += 1;
   const deployment = `d${count}`;
-  const redis = await connectRedis(own.server.port);
-  for (const owner of ['a', 'b']) await redis.zadd(leaseKeys(deployment).owners, Date.now() + 60_000, owner);
   const changes: PresenceChange[] = [];
-  redis.on('message', (_channel, text: string) => changes.push(JSON.parse(text.slice(1)).payload));
-  await redis.subscribe(roomKeys(deployment, 'chat', 'r').channel);
-  ends.push(() => redis.disconnect());
-  const store: PresenceStore = openRedisPresence({
-    links: { commands: own.link, available: () => true },
-    deployment,
-  });
+  const { channel } = roomKeys(deployment, 'chat', 'r');
+  ends.push(await redis.listen(channel, (text) => changes.push(JSON.parse(text.slice(1)).payload)));
+  const store: PresenceStore = openRedisPresence({ links: redis.links, deployment, quietMs: 0 });
   return { presence: store.open({ hub: 'chat', broadcast: () => undefined, graceMs }), changes };
 }
 
@@ -50,10 +41,14 @@ async function inMemory(): Promise<Stage> {
 const joined = (owner: string, ...subjects: string[]) => ({ owner, joined: subjects, left: [] });
 const left = (owner: string, ...subjects: string[]) => ({ owner, joined: [], left: subjects });
 
-describe.each([
-  ['redis', inRedis],
-  ['memory', inMemory],
-])('presence in %s', (_kind, open) => {
+describe.each(redisKinds)('presence in %s', (_kind, use) => {
+  const redis = use();
+  suite(() => inRedis(redis));
+});
+
+describe('presence in memory', () => suite(inMemory));
+
+function suite(open: () => Promise<Stage>) {
   async function members(presence: HubPresence): Promise<string[]> {
     return [...((await presence.members('r')).members ?? [])].sort();
   }
@@ -157,4 +152,4 @@ describe.each([
     await presence.change('r/"{odd}"', joined('a', 'ann'));
     expect((await presence.members('r/"{odd}"')).members).toEqual(['ann']);
   });
-});
+}

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import {
+  alone,
   assertAvailable,
   assertConnected,
   availableRedis,
@@ -9,34 +10,33 @@ import {
 } from '../../../../app/server/redis/access.ts';
 
 const connection = { status: 'ready' } as unknown as Redis;
-const access = (of: { connection?: Redis; isAvailable: boolean }) => ({
-  commands: { connection: of.connection },
-  available: () => of.isAvailable,
-});
+const access = (of: { connection?: Redis; isAvailable: boolean }) =>
+  alone({ commands: { connection: of.connection }, available: () => of.isAvailable });
 
 test('Redis is available where a connection stands and a message goes round', () => {
   const up = access({ connection, isAvailable: true });
-  expect(availableRedis(up)).toBe(connection);
-  expect(assertAvailable(up)).toBe(connection);
+  expect(availableRedis(up, 'key')).toBe(connection);
+  expect(assertAvailable(up, 'key')).toBe(connection);
 });
 
 test.each([
   ['there is none', undefined],
+  ['nobody knows which shard has it', { shardOf: () => undefined }],
   ['no connection stands', access({ isAvailable: true })],
   ['a server stalls', access({ connection, isAvailable: false })],
 ])('it is away where %s', (_case, down) => {
-  expect(availableRedis(down)).toBeUndefined();
-  expect(() => assertAvailable(down)).toThrow(RedisAwayError);
+  expect(availableRedis(down, 'key')).toBeUndefined();
+  expect(() => assertAvailable(down, 'key')).toThrow(RedisAwayError);
 });
 
 test('a connection stands though Redis stalls on it', () => {
-  expect(assertConnected(access({ connection, isAvailable: false }))).toBe(connection);
-  expect(() => assertConnected(access({ isAvailable: true }))).toThrow(RedisAwayError);
+  expect(assertConnected(access({ connection, isAvailable: false }), 'key')).toBe(connection);
+  expect(() => assertConnected(access({ isAvailable: true }), 'key')).toThrow(RedisAwayError);
 });
 
 test('nothing else in the service decides whether Redis is away', () => {
   const folder = 'app/server';
-  const own = ['redis/access.ts', 'redis/backplane.ts'];
+  const own = ['redis/access.ts', 'redis/shards.ts'];
   const guards = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !own.includes(file))
     .filter((file) =>

@@ -143,8 +143,10 @@ describe('a server with this user alone', () => {
     [['MONITOR']],
     [['GET', 'elsewhere:key']],
     [['SET', 'hereafter', '1']],
-    [['PUBLISH', 'elsewhere:room', '']],
-    [['SUBSCRIBE', 'elsewhere:room']],
+    [['SPUBLISH', 'elsewhere:room', '']],
+    [['SSUBSCRIBE', 'elsewhere:room']],
+    [['PUBLISH', 'acl:room', '']],
+    [['CLUSTER', 'RESET']],
     [['EVAL', 'return redis.call("KEYS", "*")', '0']],
     [['EVAL', 'return redis.call("GET", KEYS[1])', '1', 'elsewhere:key']],
   ])('%j is denied', async ([command, ...args]) => {

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answerKeys } from '../../../../app/server/answers/keys.ts';
 import { denyListKeys } from '../../../../app/server/deny-list/keys.ts';
+import { fenceKey } from '../../../../app/server/leases/fence.ts';
 import { leaseKeys } from '../../../../app/server/leases/redis-leases.ts';
-import { presenceKeys, sharedPresenceKeys } from '../../../../app/server/presence/keys.ts';
+import { bucketPresenceKeys, lookKey, presenceKeys } from '../../../../app/server/presence/keys.ts';
 import { hashTag, redisName } from '../../../../app/server/redis/keys.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
 
@@ -11,6 +12,8 @@ test('names are those that instances of other versions use', () => {
   const room = roomKeys('d', 'chat', 'a/b {c}%');
   const answers = answerKeys('d', 'llm');
   const presence = presenceKeys('d', 'chat', 'r');
+  const bucket = bucketPresenceKeys('d', '8');
+  const turn = `8.${'x'.repeat(22)}`;
   const names = [
     room.channel,
     room.meta,
@@ -19,36 +22,46 @@ test('names are those that instances of other versions use', () => {
     room.id('ann', 'x:y'),
     presence.counts,
     presence.of('app-1~f'),
-    sharedPresenceKeys('d').due,
-    sharedPresenceKeys('d').of('app-1~f'),
+    bucket.due,
+    bucket.since,
+    bucket.compared,
+    bucket.placesOf('app-1~f'),
+    lookKey('d'),
     leaseKeys('d').owners,
-    answers.turn('t'),
+    fenceKey('d', '8'),
+    answers.turn(turn),
+    answers.text(turn),
     answers.runningIn('r'),
-    answers.runningOf('ann'),
-    answers.ownedBy('app-1~f'),
+    answers.reservedBy('ann'),
+    answers.ownedBy('app-1~f', '8'),
     answers.turnsOf('r'),
     ...Object.values(denyListKeys('d')),
   ];
   expect(names).toEqual([
-    'd:room:{chat/a/b %7Bc%7D%25}',
-    'd:room:{chat/a/b %7Bc%7D%25}:meta',
-    'd:room:{chat/a/b %7Bc%7D%25}:log',
-    'd:room:since',
-    'd:room:{chat/a/b %7Bc%7D%25}:id:3:ann:x:y',
-    'd:room:{chat/r}:presence:counts',
-    'd:room:{chat/r}:presence:of:app-1~f',
-    'd:presence:{all}:due',
-    'd:presence:{all}:of:app-1~f',
-    'd:leases:{all}:owners',
-    'd:answers:turn:t',
-    'd:answers:{llm/r}:running',
-    'd:answers:subject:llm:ann',
-    'd:answers:owner:llm:app-1~f',
-    'd:answers:{llm/r}:turns',
-    'd:{deny-list}:states',
-    'd:{deny-list}:ends',
-    'd:{deny-list}:version',
-    'd:deny-list',
+    'd:{25e}:room:chat/a/b {c}%',
+    'd:{25e}:room:chat/a/b {c}%:meta',
+    'd:{25e}:room:chat/a/b {c}%:log',
+    'd:{25e}:since',
+    'd:{25e}:room:chat/a/b {c}%:id:3:ann:x:y',
+    'd:{3eq}:presence:counts:chat/r',
+    'd:{3eq}:presence:of:app-1~f:chat/r',
+    'd:{8}:presence:due',
+    'd:{8}:presence:since',
+    'd:{8}:presence:compared',
+    'd:{8}:presence:places:app-1~f',
+    'd:{home}:presence:look',
+    'd:{home}:leases:owners',
+    'd:{8}:leases:fence',
+    'd:{8}:answers:turn:8.xxxxxxxxxxxxxxxxxxxxxx',
+    'd:{8}:answers:text:8.xxxxxxxxxxxxxxxxxxxxxx',
+    'd:{60}:answers:running:llm/r',
+    'd:{19y}:answers:reserved:llm/ann',
+    'd:{8}:answers:owner:llm/app-1~f',
+    'd:{60}:answers:turns:llm/r',
+    'd:{home}:deny-list:states',
+    'd:{home}:deny-list:ends',
+    'd:{home}:deny-list:version',
+    'd:{home}:deny-list:changes',
   ]);
 });
 

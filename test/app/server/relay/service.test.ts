@@ -100,12 +100,12 @@ test('what the end of a killed instance cut is counted by one that goes on: what
   expect(served + relayed).toBeGreaterThan(0);
   await onRedis(redis.port, async (connection) => {
     const said = new Promise<void>((resolve) => {
-      connection.on('message', (_channel, text) => {
+      connection.on('smessage', (_channel, text) => {
         const { instance, ...now } = JSON.parse(text);
         if (instance === 'one' && now.connections === served && now.relayed === relayed) resolve();
       });
     });
-    await connection.subscribe(redisName('realtime', 'instances'));
+    await connection.ssubscribe(redisName('realtime', 'instances'));
     await said;
   });
   await victim.kill('SIGKILL');

@@ -30,7 +30,7 @@ test("what others publish in a room's channel ends nothing, and stands in the pl
   await room.joined;
   const { epoch } = await room.publish(1);
   const { channel, log } = roomKeys('realtime', 'chat', 'r');
-  const say = (payload: string | Buffer) => onRedis(redis.port, (other) => other.publish(channel, payload));
+  const say = (payload: string | Buffer) => onRedis(redis.port, (other) => other.spublish(channel, payload));
   const [[, fields] = ['', []]] = await onRedis(redis.port, (other) => other.xrange(log, '-', '+'));
   const newest = fields[1] as string;
 

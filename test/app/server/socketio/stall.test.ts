@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { availableRedis } from '../../../../app/server/redis/access.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
 import { openRedisStore } from '../../../../app/server/rooms/store/store.ts';
 import { silent } from '../../../support/redis/link.ts';
@@ -63,7 +64,7 @@ test('a publish that waited for longer than its id is known is not published onc
 });
 
 test('a publish that waited in a Redis that stood still is not published once more either', async () => {
-  await eventually('beats', () => backplane.links?.available() === true);
+  await eventually('beats', () => availableRedis(backplane.links, '') !== undefined);
   const raw = await RawSocket.open(server);
   const again = (id: number) => packet(id).replace('"r"', '"q"');
   raw.send(again(1));
@@ -82,11 +83,11 @@ test('a publish that waited in a Redis that stood still is not published once mo
 });
 
 test('after 6 s without a beat nothing is written until one has gone round', async () => {
-  const available = () => backplane.links?.available();
-  await eventually('beats', () => available() === true);
+  const available = () => availableRedis(backplane.links, '') !== undefined;
+  await eventually('beats', available);
   stop(6_000);
   expect(available()).toBe(false);
   await expect(server.rooms.publish('r', 'at once')).rejects.toThrow('nothing was written');
-  await eventually('beats again', () => available() === true);
+  await eventually('beats again', available);
   expect(backplane.status).toBe('joined');
 });

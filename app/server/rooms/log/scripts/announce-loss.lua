@@ -16,5 +16,5 @@ local list, isCut = addEpoch(epochs, epoch, head, tonumber(messages))
 redis.call('HSET', meta, 'epoch', epoch, 'replid', replicationId(), 'head', whole(head), 'epochs', list)
 if isCut then redis.call('HSET', meta, 'cut', 1) end
 redis.call('PEXPIRE', meta, metaAgeMs)
-redis.call('PUBLISH', channel, broadcast)
+redis.call('SPUBLISH', channel, broadcast)
 return { epoch, head }

@@ -107,5 +107,5 @@ if changed or offset == 1 or not aged or now - aged > maxAgeMs / 4 then
   redis.call('HSET', meta, 'aged', whole(now))
 end
 
-redis.call('PUBLISH', channel, epoch .. ':' .. whole(offset) .. ':' .. message)
+redis.call('SPUBLISH', channel, epoch .. ':' .. whole(offset) .. ':' .. message)
 return { epoch, offset, isNew and 2 or 0, wanted }

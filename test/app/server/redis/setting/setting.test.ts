@@ -19,6 +19,20 @@ describe('a URL', () => {
       'redis://:only@cache',
       { endpoints: [{ host: 'cache', port: 6379 }], password: 'only', tls: false, database: 0 },
     ],
+    [
+      'rediss://app:p%2Fw@one:7000,two,[::1]:7002/0',
+      {
+        endpoints: [
+          { host: 'one', port: 7000 },
+          { host: 'two', port: 6379 },
+          { host: '::1', port: 7002 },
+        ],
+        username: 'app',
+        password: 'p/w',
+        tls: true,
+        database: 0,
+      },
+    ],
     ['redis://[::1]:7000', { endpoints: [{ host: '::1', port: 7000 }], tls: false, database: 0 }],
   ])('%s', (text, expected) => {
     expect(read(text)).toEqual(expected);
@@ -66,6 +80,8 @@ describe('a setting that can not be used', () => {
     ['http://cache', 'the scheme must be redis or rediss, got: http'],
     ['redis://', 'not a URL'],
     ['redis://app:hunter2@cache:port', 'not a URL'],
+    ['redis://app:hunter2@one:7000,two:hunter2', 'an endpoint must be host:port'],
+    ['redis://one,', 'an endpoint must be host:port'],
     ['redis://cache:0', 'the port must be 1–65535, got: 0'],
     ['redis://cache/hunter2', 'the database must be a whole number'],
     ['redis://app:hunter2%@cache', 'the password has a stray %'],

@@ -12,7 +12,7 @@ const own = useRedis();
 
 const overRedis = (): RoomLog =>
   new RedisLog({
-    links: { commands: own.link, available: () => true },
+    links: own.links,
     deployment: 'test',
     hub: 'chat',
     retention: defaultRetention,

@@ -11,7 +11,7 @@ type OpenLog = (retention?: Partial<Retention>) => RoomLog;
 
 const overRedis: OpenLog = (retention) =>
   new RedisLog({
-    links: { commands: own.link, available: () => true },
+    links: own.links,
     deployment: 'test',
     hub: 'chat',
     retention: { ...defaultRetention, ...retention },

@@ -30,20 +30,20 @@ async function replicationIdOf({ primary }: RedisPair): Promise<string> {
 }
 
 test("a replica of another server than the append's confirms nothing; a new connection finds the right one", async () => {
-  const acks = new ReplicaAcks(link, 'acks');
-  await acks.confirm(await replicationIdOf(one));
-  await expect(acks.confirm(await replicationIdOf(other))).rejects.toThrow(UncertainError);
+  const acks = new ReplicaAcks(link);
+  await acks.confirm(await replicationIdOf(one), 'room');
+  await expect(acks.confirm(await replicationIdOf(other), 'room')).rejects.toThrow(UncertainError);
   // The endpoint moves; the connection stands, and leads to the old one until it is doubted.
   target = other;
-  await acks.confirm(await replicationIdOf(other));
+  await acks.confirm(await replicationIdOf(other), 'room');
 });
 
 test('a server that was demoted, and kept its connections, is left for the promoted one', async () => {
-  const acks = new ReplicaAcks(link, 'acks');
+  const acks = new ReplicaAcks(link);
   target = other;
-  await acks.confirm(await replicationIdOf(other));
+  await acks.confirm(await replicationIdOf(other), 'room');
   await other.promote();
   await other.demoteFormer();
   await other.level();
-  await acks.confirm(await replicationIdOf(other));
+  await acks.confirm(await replicationIdOf(other), 'room');
 });

@@ -9,10 +9,8 @@ import {
   SingleInstanceAdapter,
 } from '../../../../../app/server/socketio/adapter/adapter.ts';
 import { decodePayload, encodePayload } from '../../../../../app/server/socketio/adapter/payload.ts';
-import {
-  testAdapterPermissions,
-  testSubscriptionPermissions,
-} from '../../../../../app/server/socketio/adapter/self-test.ts';
+import { testSubscriptionPermissions } from '../../../../../app/server/redis/permissions.ts';
+import { testAdapterPermissions } from '../../../../../app/server/socketio/adapter/self-test.ts';
 import { slimConnection } from '../../../../../app/server/socketio/engine/slim-connection.ts';
 import { TcpForwarder } from '../../../../support/network/tcp-forwarder.ts';
 import { silent } from '../../../../support/redis/link.ts';
@@ -446,14 +444,7 @@ test('an instance that is alone waits for nobody', async () => {
 
 describe('what its Redis user may not do is named:', () => {
   const allowed = serviceAcl(deployment);
-  const missing = [
-    'spublish',
-    'pubsub|shardnumsub',
-    'subscribe',
-    'unsubscribe',
-    'ssubscribe',
-    'sunsubscribe',
-  ];
+  const missing = ['spublish', 'pubsub|shardnumsub', 'ssubscribe', 'sunsubscribe'];
 
   test.each(missing)('%s', async (command) => {
     const rules = renderAcl({ ...allowed, commands: allowed.commands.filter((name) => name !== command) });

@@ -32,8 +32,8 @@ export async function listen(room: string, on = redis): Promise<() => string[]> 
   const listener = on.duplicate({ lazyConnect: true });
   listeners.push(listener);
   await listener.connect();
-  listener.on('message', (_channel, text) => heard.push(text));
-  await listener.subscribe(keysOf(room).channel);
+  listener.on('smessage', (_channel, text) => heard.push(text));
+  await listener.ssubscribe(keysOf(room).channel);
   return () => heard;
 }
 

@@ -14,6 +14,8 @@ export interface LocalOptions {
   readonly roundRobin: boolean;
   /** What the load balancer without stickiness does with an instance that died. @default 'skip' */
   readonly dead: DeadTargets;
+  /** Primaries of a cluster that share the rooms; 1 is one server without cluster mode. @default 1 */
+  readonly shards: number;
   /** LiveKit nodes, where there is a LiveKit server. @default 2 */
   readonly liveKitNodes: number;
   /** Run a voice agent, where its packages are installed. @default true */
@@ -31,6 +33,10 @@ export class UsageError extends Error {}
 
 export const defaultDrainSeconds = 2;
 const maxLiveKitNodes = 4;
+/** Each has a replica, and all run here. */
+const maxShards = 8;
+/** Fewer have no majority when one of them is gone. */
+const leastShards = 3;
 const defaultLiveKitNodes = 2;
 
 export const usage = `Usage: npm start -- [options]
@@ -39,6 +45,7 @@ Starts the whole topology on this machine: Redis, the service's instances, LiveK
 
   --instances <n>  instances of the service, 1 to ${maxInstances} (default 2)
   --port <n>       port of the load balancer (default 8080, or the next free one)
+  --shards <n>     shards of Redis, 1 for one server, or ${leastShards} to ${maxShards} for a cluster, each a primary and its replica (default 1)
   --drain <s>      seconds over which an instance that leaves sends its clients elsewhere, 0 to 60 (default ${defaultDrainSeconds})
   --round-robin    no stickiness: the load balancer gives each request to any instance, by chance
   --dead <skip|502>  with --round-robin, what becomes of the requests for an instance that died: others get them, or
@@ -66,6 +73,7 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
     instances: wholeNumber('--instances', values.instances ?? '2', 1, maxInstances),
     port: values.port === undefined ? undefined : wholeNumber('--port', values.port, 1, 65535),
     drainSeconds: wholeNumber('--drain', values.drain ?? String(defaultDrainSeconds), 0, 60),
+    shards: shardsOf(values.shards ?? '1'),
     liveKitNodes: wholeNumber('--livekit', values.livekit ?? String(defaultLiveKitNodes), 0, maxLiveKitNodes),
     roundRobin,
     dead: deadTargets(values.dead, roundRobin),
@@ -79,6 +87,7 @@ export function parseArguments(args: readonly string[]): LocalOptions | 'help' {
 const options = {
   instances: { type: 'string' },
   port: { type: 'string' },
+  shards: { type: 'string' },
   drain: { type: 'string' },
   livekit: { type: 'string' },
   'round-robin': { type: 'boolean' },
@@ -101,12 +110,22 @@ function parse(args: readonly string[]) {
   }
 }
 
-function wholeNumber(flag: string, text: string, lowest: number, highest: number): number {
+function wholeNumber(flag: string, text: string, lowest: number, highest: number, example = 2): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= lowest && value <= highest) return value;
   throw new UsageError(
-    `${flag} must be a whole number from ${lowest} to ${highest}, got: "${text}". For example: ${flag} ${Math.max(lowest, flag === '--port' ? 8080 : 2)}`,
+    `${flag} must be a whole number from ${lowest} to ${highest}, got: "${text}". For example: ${flag} ${Math.max(lowest, flag === '--port' ? 8080 : example)}`,
   );
+}
+
+function shardsOf(text: string): number {
+  const shards = wholeNumber('--shards', text, 0, maxShards, leastShards);
+  if (shards === 2) {
+    throw new UsageError(
+      `--shards can't be 2: when one of two primaries dies, the other is no majority that could replace it. For example: --shards ${leastShards}`,
+    );
+  }
+  return Math.max(1, shards);
 }
 
 function deadTargets(text: string | undefined, roundRobin: boolean): DeadTargets {

@@ -5,7 +5,8 @@ import type { LiveKit } from './livekit/livekit.ts';
 import type { Instances } from './processes/instances.ts';
 import type { ManagedProcess } from './processes/managed-process.ts';
 import type { LoadBalancer } from './proxy/load-balancer.ts';
-import type { Redis } from './redis/redis.ts';
+import type { Redis, RedisLogin } from './redis/redis.ts';
+import { redisUrl } from './redis/server.ts';
 import { type ProcessState, removeState, stateFile, type TopologyState, writeState } from './state.ts';
 
 export interface DescribedTopology {
@@ -44,11 +45,7 @@ export class TopologyDescription {
   /** All processes but the topology's own. */
   managed(): ManagedProcess[] {
     const { redis, instances, liveKit } = this.#topology;
-    return [
-      ...(redis.server ? [redis.server.process] : []),
-      ...instances.all(),
-      ...(liveKit?.processes() ?? []),
-    ];
+    return [...redis.processes(), ...instances.all(), ...(liveKit?.processes() ?? [])];
   }
 
   processes(): ProcessState[] {
@@ -71,14 +68,15 @@ export class TopologyDescription {
   }
 
   status(): TopologyStatus {
-    const { balancer, redisFaults } = this.#topology;
+    const { balancer, redis, redisFaults } = this.#topology;
+    const shared = new Set(redis.serviceProcesses().map(({ id }) => id));
     const targets = new Map(balancer.status().map((target) => [target.id, target]));
     const processes = this.processes().map((each): ProcessStatus => {
       const target = targets.get(each.id);
-      if (each.kind === 'redis' && redisFaults.isStalled) return { ...each, stalled: true };
+      if (shared.has(each.id) && redisFaults.isStalled) return { ...each, stalled: true };
       return target ? { ...each, health: target.health, connections: target.connections } : each;
     });
-    return { ...this.#state(), processes };
+    return { ...this.#state(), processes, ...this.#shards() };
   }
 
   statusOf(id: string): ProcessStatus {
@@ -86,9 +84,9 @@ export class TopologyDescription {
   }
 
   /** The status without secrets: the page reads it, and whatever else runs on this machine. */
-  publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'processes'> {
+  publicStatus(): Pick<TopologyStatus, 'url' | 'startedAt' | 'processes' | 'shards'> {
     const { url, startedAt, processes } = this.status();
-    return { url, startedAt, processes };
+    return { url, startedAt, processes, ...this.#shards() };
   }
 
   save(): void {
@@ -99,6 +97,11 @@ export class TopologyDescription {
     if (this.controlUrl) removeState(this.file);
   }
 
+  #shards(): Pick<TopologyStatus, 'shards'> {
+    const { cluster } = this.#topology.redis;
+    return cluster ? { shards: cluster.status() } : {};
+  }
+
   #state(): TopologyState {
     const { control, instances, redis } = this.#topology;
     return {
@@ -107,8 +110,13 @@ export class TopologyDescription {
       pid: process.pid,
       control: { url: this.controlUrl ?? '', token: control.token },
       serviceToken: instances.serviceToken,
-      ...(redis.admin ? { redis: redis.admin } : {}),
+      ...(redis.admin ? { redis: adminOf(redis.admin) } : {}),
+      ...(redis.cluster && redis.liveKit ? { liveKitRedis: adminOf(redis.liveKit.admin) } : {}),
       processes: this.processes(),
     };
   }
+}
+
+function adminOf(login: RedisLogin) {
+  return { url: redisUrl(login, login.user), caFile: login.caFile };
 }

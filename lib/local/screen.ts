@@ -1,16 +1,13 @@
 import { environmentNames as names } from '../../app/names.ts';
 import type { LocalOptions } from './arguments.ts';
 import { installCommand, installLiveKitCommand, packageManager } from './programs.mjs';
-import type { RedisServer } from './redis/server.ts';
+import type { Redis } from './redis/redis.ts';
 import type { ProcessState } from './state.ts';
 
 export interface ScreenFacts {
   readonly url: string;
   readonly processes: readonly ProcessState[];
-  /** Undefined in single-instance mode. */
-  readonly redis?:
-    | Pick<RedisServer, 'version' | 'port' | 'users' | 'caFile' | 'adminPasswordFile'>
-    | undefined;
+  readonly redis: Pick<Redis, 'version' | 'admin' | 'cluster'>;
   /** From `notesOn()`. */
   readonly notes: readonly string[];
 }
@@ -18,11 +15,12 @@ export interface ScreenFacts {
 /** Renders what the start prints once all processes are ready. */
 export function readyScreen(facts: ScreenFacts): string {
   const rows: [string, string][] = [['open', `${facts.url}/`]];
+  const { redis } = facts;
   for (const each of facts.processes) {
-    if (each.kind !== 'proxy') rows.push([each.id, describe(each, facts.redis?.version)]);
-    if (each.kind === 'redis' && facts.redis) rows.push(['', redisCommand(facts.redis)]);
+    if (each.kind !== 'proxy') rows.push([each.id, describe(each, redis)]);
+    if (each.kind === 'redis' && each.port === redis.admin?.port) rows.push(['', redisCommand(redis)]);
   }
-  if (!facts.redis) rows.push(['redis', 'none: single-instance mode']);
+  if (!redis.admin) rows.push(['redis', 'none: single-instance mode']);
   rows.push(['verify', 'npm run verify    (in another terminal)'], ['stop', 'Ctrl-C']);
   const width = Math.max(8, ...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)} ${value}`);
@@ -32,15 +30,18 @@ export function readyScreen(facts: ScreenFacts): string {
   );
 }
 
-function describe({ kind, pid, port }: ProcessState, redis?: string): string {
-  const address = kind === 'redis' ? `rediss://localhost:${port}` : `http://127.0.0.1:${port}`;
-  return [address.padEnd(24), `pid ${pid}`, kind === 'redis' ? redis : undefined].filter(Boolean).join('   ');
+function describe({ id, kind, pid, port }: ProcessState, { version, cluster }: ScreenFacts['redis']): string {
+  if (kind !== 'redis') return [`http://127.0.0.1:${port}`.padEnd(24), `pid ${pid}`].join('   ');
+  const shard = cluster?.status().find(({ primary, replicas }) => primary === id || replicas.includes(id));
+  const role = shard && `shard ${shard.shard}, ${shard.primary === id ? 'primary' : 'replica'}`;
+  return [`rediss://localhost:${port}`.padEnd(24), `pid ${pid}`, version, role].filter(Boolean).join('   ');
 }
 
 /** The command reads the password from its file, so it is neither on the screen nor in the process list. */
-function redisCommand({ port, users, caFile, adminPasswordFile }: NonNullable<ScreenFacts['redis']>): string {
-  const user = `-h localhost -p ${port} --user ${users.admin.name}`;
-  return `REDISCLI_AUTH=$(cat ${adminPasswordFile}) redis-cli --tls --cacert ${caFile} ${user}`;
+function redisCommand({ admin, cluster }: ScreenFacts['redis']): string {
+  const { port, user, caFile, adminPasswordFile } = admin as NonNullable<typeof admin>;
+  const mode = cluster ? ' -c' : '';
+  return `REDISCLI_AUTH=$(cat ${adminPasswordFile}) redis-cli${mode} --tls --cacert ${caFile} -h localhost -p ${port} --user ${user.name}`;
 }
 
 export interface NotesFacts {

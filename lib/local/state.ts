@@ -14,6 +14,12 @@ export interface ProcessState {
   readonly adminPort?: number;
 }
 
+/** The address by which a Redis lets an administrator in, and the authority that signed its certificate. */
+export interface RedisAdmin {
+  readonly url: string;
+  readonly caFile: string;
+}
+
 /** The description of a running topology, in its state file. */
 export interface TopologyState {
   /** The load balancer's address, such as `http://127.0.0.1:8080`. */
@@ -25,8 +31,10 @@ export interface TopologyState {
   readonly control: { readonly url: string; readonly token: string };
   /** Opens the service's HTTP API, and its metrics. */
   readonly serviceToken?: string;
-  /** The address by which its Redis lets an administrator in, and the authority that signed its certificate. */
-  readonly redis?: { readonly url: string; readonly caFile: string };
+  /** With shards, one node of a cluster, which names the others. */
+  readonly redis?: RedisAdmin;
+  /** The same of LiveKit's own, where a cluster has the rooms. @default LiveKit shares the other */
+  readonly liveKitRedis?: RedisAdmin;
   readonly processes: readonly ProcessState[];
 }
 

@@ -7,6 +7,7 @@ import { Operations } from './control/operations.ts';
 import { RedisFaultInjection } from './control/redis-fault-injection.ts';
 import { operationRoutes, PageRoutes, removalRoute } from './control/routes.ts';
 import { ControlServer } from './control/server.ts';
+import { ShardOperations } from './control/shard-operations.ts';
 import { TopologyDescription } from './description.ts';
 import { LiveKit } from './livekit/livekit.ts';
 import { liveKitRule } from './livekit/nodes.ts';
@@ -20,7 +21,6 @@ import { PrivateFolder, Watchdog } from './processes/watchdog.ts';
 import { LoadBalancer } from './proxy/load-balancer.ts';
 import type { DeadTargets } from './proxy/targets.ts';
 import { Redis } from './redis/redis.ts';
-import type { RedisServer } from './redis/server.ts';
 import { loadClient, smokeTest } from './smoke-test.ts';
 import { type ProcessState, stateFolder } from './state.ts';
 import type { SourceWatch } from './watch/source-watch.ts';
@@ -32,6 +32,8 @@ export interface TopologyOptions {
   readonly port?: number;
   /** Program of the Redis server; undefined for single-instance mode. */
   readonly redisBinary: string | undefined;
+  /** Primaries that share the rooms. @default 1: one server, without cluster mode */
+  readonly shards?: number;
   /** LiveKit's program, how many nodes of it run, and whether a voice agent does. @default none: there are no calls */
   readonly liveKit?: { readonly binary: string; readonly nodes: number; readonly agent: boolean } | undefined;
   /** The load balancer sets no cookies, and gives each request to any instance. @default false */
@@ -94,6 +96,8 @@ export class Topology {
     const balanced = { ...watched, environment, balancer: this.#balancer };
     this.#redis = new Redis({
       binary: options.redisBinary,
+      shards: options.shards ?? 1,
+      hasLiveKit: liveKit !== undefined,
       environment,
       folder: this.#folder,
       stopped: this.#stopped.signal,
@@ -109,7 +113,7 @@ export class Topology {
     });
     this.#liveKit =
       liveKit &&
-      new LiveKit({ ...liveKit, redis: () => this.#redis.server, port: () => this.#port, ...balanced });
+      new LiveKit({ ...liveKit, redis: () => this.#redis.liveKit?.own, port: () => this.#port, ...balanced });
     this.#operations = this.#createOperations(drainSeconds * 1_000 + afterDrainMs);
     const shared = operationRoutes(this.#operations);
     this.#control = new ControlServer([
@@ -146,9 +150,8 @@ export class Topology {
     return this.#stopped.signal.aborted;
   }
 
-  /** Its Redis server; undefined in single-instance mode. */
-  get redis(): RedisServer | undefined {
-    return this.#redis.server;
+  get redis(): Redis {
+    return this.#redis;
   }
 
   /** Resolves when every process is ready and the control answers; rejects with a StartError. */
@@ -157,7 +160,7 @@ export class Topology {
     await this.#listen();
     await this.#redis.start();
     if (this.#stopped.signal.aborted) throw new StartError('stopped');
-    const count = this.redis ? this.#options.instances : 1;
+    const count = this.#redis.isThere ? this.#options.instances : 1;
     const instances = Array.from({ length: count }, () => this.#instances.add());
     loadClient().catch(() => {}); // smokeTest() reports what is wrong with it.
     await Promise.all([
@@ -234,7 +237,8 @@ export class Topology {
       instances: this.#instances,
       liveKit: this.#liveKit,
       redisFaults: this.#redisFaults,
-      hasRedis: () => this.redis !== undefined,
+      shards: new ShardOperations(this.#redis, this.#options.print),
+      hasRedis: () => this.#redis.isThere,
       healthy: (target, signal) => this.#healthy(target, signal),
       statusOf: (id) => this.#description.statusOf(id),
       onChange: () => this.#saveState(),
@@ -292,7 +296,7 @@ export class Topology {
       print(
         `${managed.id} (pid ${pid ?? 'none'}) ended: ${reason}; it is started again in ${restartInMs} ms`,
       );
-      if (managed.kind === 'redis') print('redis stores nothing on disk: its data is gone');
+      if (managed.kind === 'redis') print(this.#redis.lossOf(managed));
       this.#saveState();
     });
   }

@@ -1,7 +1,9 @@
 import type { Health } from '../proxy/targets.ts';
+import type { ShardStatus } from '../redis/cluster.ts';
 import type { ProcessState, TopologyState } from '../state.ts';
 import type { RedisOutage } from './redis-fault-injection.ts';
 import type { SampleHub } from './sample-jobs.ts';
+import type { MovedSlots } from './shard-operations.ts';
 
 /** A process with the load balancer's view of it, if it is a target. */
 export interface ProcessStatus extends ProcessState {
@@ -14,6 +16,8 @@ export interface ProcessStatus extends ProcessState {
 
 export interface TopologyStatus extends Omit<TopologyState, 'processes'> {
   readonly processes: readonly ProcessStatus[];
+  /** Where a cluster has the rooms. */
+  readonly shards?: readonly ShardStatus[];
 }
 
 /** Controls a running topology. Each method rejects with the error that its control server answered. */
@@ -76,6 +80,21 @@ export class ControlClient {
   /** Starts Redis on the same port, or ends its stall; resolves when it answers. */
   startRedis(): Promise<{ id: string }> {
     return this.#call('POST', '/redis/start');
+  }
+
+  /** Kills the primary of a shard by SIGKILL; its replica takes over, and it comes back as the replica. */
+  killPrimary(shard: number): Promise<{ id: string; pid: number }> {
+    return this.#call('POST', `/shards/${shard}/kill`);
+  }
+
+  /** Lets a shard's replica take over in order. @returns the id of the new primary */
+  failOver(shard: number): Promise<{ id: string }> {
+    return this.#call('POST', `/shards/${shard}/failover`);
+  }
+
+  /** Moves slots, with their rooms, from one shard to another; resolves when they are there. */
+  moveSlots(from: number, to: number, count: number): Promise<MovedSlots> {
+    return this.#call('POST', `/shards/${from}/move?to=${to}&slots=${count}`);
   }
 
   /** Starts a sample job, which feeds a room as a backend would; does not wait for its end. */

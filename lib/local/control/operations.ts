@@ -6,12 +6,14 @@ import type { ProcessStatus } from './client.ts';
 import type { RedisFaultInjection, RedisOutage } from './redis-fault-injection.ts';
 import { runSampleJob, type SampleHub } from './sample-jobs.ts';
 import { ControlError } from './server.ts';
+import type { ShardOperations } from './shard-operations.ts';
 
 export interface OperationsOptions {
   readonly instances: Instances;
   /** Undefined where there is no LiveKit. */
   readonly liveKit: LiveKit | undefined;
   readonly redisFaults: RedisFaultInjection;
+  readonly shards: ShardOperations;
   /** Without Redis there can be one instance only. */
   readonly hasRedis: () => boolean;
   /** Resolves once the load balancer sends requests to this process; the signal ends the wait. */
@@ -151,6 +153,10 @@ export class Operations {
       if (isThere) await orAborted(this.removeInstance(old.id), superseded);
     }
     return successors;
+  }
+
+  get shards(): ShardOperations {
+    return this.#options.shards;
   }
 
   stopRedis(outage: RedisOutage): Promise<{ id: string }> {

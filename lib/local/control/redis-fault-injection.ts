@@ -7,8 +7,10 @@ export const redisOutages = ['stop', 'kill', 'stall'] as const;
 export type RedisOutage = (typeof redisOutages)[number];
 
 const stopGraceMs = 2_000;
+/** Of all of it, however many nodes there are. */
+const id = 'redis';
 
-/** Takes the topology's Redis away, and gives it back on the same port. */
+/** Takes the topology's Redis away, all nodes of it, and gives it back on the same ports. */
 export class RedisFaultInjection {
   readonly #redis: Redis;
   readonly #print: (line: string) => void;
@@ -25,40 +27,44 @@ export class RedisFaultInjection {
 
   /** Redis stays away until it is started. @throws ControlError when it is away already */
   async stop(outage: RedisOutage): Promise<{ id: string }> {
-    const redis = this.#process();
-    if (redis.pid === undefined || this.#isStalled) throw new ControlError(409, 'redis is away already');
+    const processes = this.#processes();
+    if (this.#isStalled || !isRunning(processes)) throw new ControlError(409, 'redis is away already');
     if (outage === 'stall') {
-      redis.signal('SIGSTOP');
+      for (const each of processes) each.signal('SIGSTOP');
       this.#isStalled = true;
       this.#print('redis is stalled (SIGSTOP)');
-      return { id: redis.id };
+      return { id };
     }
-    await redis.stop(outage === 'kill' ? 0 : stopGraceMs);
+    await Promise.all(processes.map((each) => each.stop(outage === 'kill' ? 0 : stopGraceMs)));
     this.#print(
       `redis is ${outage === 'kill' ? 'killed' : 'stopped'}; it stores nothing on disk: its data is gone`,
     );
-    return { id: redis.id };
+    return { id };
   }
 
   /** Resolves when Redis answers again. @throws ControlError when it runs */
   async start(): Promise<{ id: string }> {
-    const redis = this.#process();
+    const processes = this.#processes();
     if (this.#isStalled) {
-      redis.signal('SIGCONT');
+      for (const each of processes) each.signal('SIGCONT');
       this.#isStalled = false;
-    } else if (redis.pid === undefined) {
-      await redis.startAgain();
-    } else {
+      await this.#redis.serves();
+    } else if (isRunning(processes)) {
       throw new ControlError(409, 'redis is running');
+    } else {
+      await this.#redis.startAgain();
     }
-    await this.#redis.ready();
     this.#print('redis is back');
-    return { id: redis.id };
+    return { id };
   }
 
-  #process(): ManagedProcess {
-    const { server } = this.#redis;
-    if (server) return server.process;
+  #processes(): ManagedProcess[] {
+    const processes = this.#redis.serviceProcesses();
+    if (processes.length > 0) return processes;
     throw new ControlError(409, 'there is no Redis: install it and start anew');
   }
+}
+
+function isRunning(processes: readonly ManagedProcess[]): boolean {
+  return processes.some(({ pid }) => pid !== undefined);
 }

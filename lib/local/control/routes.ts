@@ -6,6 +6,8 @@ import { answerRoute, ControlError, type ControlRoute, respond } from './server.
 
 const longestDeregistrationDelayMs = 3_600_000;
 const longestRoom = 128;
+/** All that a cluster has. */
+const mostSlots = 16_384;
 
 /** The operations that the page may call, and whoever has the token. */
 export function operationRoutes(operations: Operations): ControlRoute[] {
@@ -40,6 +42,26 @@ export function operationRoutes(operations: Operations): ControlRoute[] {
     { method: 'POST', path: /^\/redis\/start$/, answer: () => operations.startRedis() },
     {
       method: 'POST',
+      path: /^\/shards\/(\d{1,2})\/kill$/,
+      answer: ([shard]) => operations.shards.killPrimary(Number(shard)),
+    },
+    {
+      method: 'POST',
+      path: /^\/shards\/(\d{1,2})\/failover$/,
+      answer: ([shard]) => operations.shards.failOver(Number(shard)),
+    },
+    {
+      method: 'POST',
+      path: /^\/shards\/(\d{1,2})\/move$/,
+      answer: ([shard], query) =>
+        operations.shards.moveSlots({
+          from: Number(shard),
+          to: numberOf(query, 'to', 99),
+          count: numberOf(query, 'slots', mostSlots),
+        }),
+    },
+    {
+      method: 'POST',
       path: /^\/jobs\/([^/]+)$/,
       answer: ([hub = ''], query) => operations.runJob(hubOf(hub), roomOf(query)),
     },
@@ -64,6 +86,13 @@ function delayOf(query: URLSearchParams): number | undefined {
     400,
     `delayMs must be a whole number from 0 to ${longestDeregistrationDelayMs}, got: "${text}"`,
   );
+}
+
+function numberOf(query: URLSearchParams, name: string, highest: number): number {
+  const text = query.get(name) ?? '';
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= highest) return value;
+  throw new ControlError(400, `${name} must be a whole number from 1 to ${highest}, got: "${text}"`);
 }
 
 function outageOf(query: URLSearchParams): RedisOutage {

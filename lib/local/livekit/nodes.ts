@@ -10,7 +10,7 @@ import { ManagedProcess } from '../processes/managed-process.ts';
 import type { Watchdog } from '../processes/watchdog.ts';
 import type { LoadBalancer } from '../proxy/load-balancer.ts';
 import type { Rule } from '../proxy/rules.ts';
-import type { RedisServer } from '../redis/server.ts';
+import type { RedisLogin } from '../redis/redis.ts';
 
 export interface LiveKitNodesOptions {
   /** The server's program. */
@@ -18,8 +18,8 @@ export interface LiveKitNodesOptions {
   /** How many of them run. */
   readonly nodes: number;
   readonly key: ApiKey;
-  /** The server through which they share rooms; undefined: there is none. */
-  readonly redis: () => RedisServer | undefined;
+  /** Their way into the server through which they share rooms; undefined: there is none. */
+  readonly redis: () => RedisLogin | undefined;
   readonly balancer: LoadBalancer;
   /** The load balancer's port. */
   readonly port: () => number;
@@ -113,7 +113,7 @@ export class LiveKitNodes {
   #redisFacts(): RedisFacts | undefined {
     const redis = this.#options.redis();
     if (!redis) return undefined;
-    const { name: username, password } = redis.users.liveKit;
+    const { name: username, password } = redis.user;
     return {
       endpoints: [{ host: 'localhost', port: redis.port }],
       username,

@@ -20,14 +20,16 @@ const contexts: Readonly<Record<string, string>> = { lua: ' in a script', multi:
  * not name the command; on AWS the same permission would be missing.
  */
 export async function reportDenials(
-  redis: RedisServer,
+  servers: readonly Pick<RedisServer, 'port' | 'access'>[],
   print: (line: string) => void,
   stopped: AbortSignal,
 ): Promise<void> {
   const printed = new Set<string>();
   while (!stopped.aborted && printed.size < mostLines) {
-    const reply = await runCommand(redis, redis.users.admin, `ACL LOG ${mostEntries}`);
-    for (const line of parseAclLog(reply).map(describe)) {
+    const replies = await Promise.all(
+      servers.map((server) => runCommand(server, server.access.admin, `ACL LOG ${mostEntries}`)),
+    );
+    for (const line of replies.flatMap(parseAclLog).map(describe)) {
       if (!printed.has(line)) print(line);
       printed.add(line);
     }

@@ -3,73 +3,90 @@ import { ManagedProcess } from '../processes/managed-process.ts';
 import { freePort } from '../processes/ports.ts';
 import type { PrivateFolder, Watchdog } from '../processes/watchdog.ts';
 import type { Certificate } from './certificates.ts';
-import { type RedisUser, type RedisUsers, userLines } from './users.ts';
+import { type RedisUser, userLines } from './users.ts';
 
 export interface RedisServerOptions {
+  /** @default 'redis' */
+  readonly id?: string;
   /** The server's program. */
   readonly binary: string;
-  /** Its name and version, such as `Redis 7.0.15`. */
-  readonly version: string;
-  readonly users: RedisUsers;
-  readonly certificate: Certificate;
-  /** Takes the certificate and its key, which Redis reads from files. */
-  readonly folder: PrivateFolder;
+  readonly access: RedisAccess;
+}
+
+/** How clients get in: over TLS alone, each with a user of its own. */
+export interface RedisAccess {
+  /** For a person with `redis-cli`, and for tests. There is none on AWS. */
+  readonly admin: RedisUser;
+  /** All who may log in. */
+  readonly users: readonly RedisUser[];
+  /** PEM; clients check its certificate against this one. */
+  readonly ca: string;
+  /** The same as a file. */
+  readonly caFile: string;
+  readonly keyFile: string;
+  /** A file with the administrator's password, so that nobody needs to type it. */
+  readonly adminPasswordFile: string;
 }
 
 export interface RedisServer {
   readonly process: ManagedProcess;
   readonly port: number;
-  /** Name and version. */
-  readonly version: string;
-  readonly users: RedisUsers;
-  /** PEM; clients check its certificate against this one. */
-  readonly ca: string;
-  /** The same as a file. */
-  readonly caFile: string;
-  /** A file with the administrator's password, so that nobody needs to type it. */
-  readonly adminPasswordFile: string;
+  readonly access: RedisAccess;
+}
+
+/** Writes what servers read from files: they take their passwords from elsewhere. */
+export function writeAccess(
+  folder: PrivateFolder,
+  { certificate, key }: Certificate,
+  admin: RedisUser,
+): Omit<RedisAccess, 'users'> {
+  return {
+    admin,
+    ca: certificate,
+    caFile: folder.write('redis-ca.pem', certificate),
+    keyFile: folder.write('redis-key.pem', key),
+    adminPasswordFile: folder.write('redis-admin-password', admin.password),
+  };
 }
 
 /** Prepares a server for a free loopback port; the caller starts it. */
-export async function prepareRedis(watchdog: Watchdog, options: RedisServerOptions): Promise<RedisServer> {
-  const { version, users, certificate, folder } = options;
+export async function prepareRedis(
+  watchdog: Watchdog,
+  { id = 'redis', binary, access }: RedisServerOptions,
+): Promise<RedisServer> {
   const port = await freePort();
-  const caFile = folder.write('redis-ca.pem', certificate.certificate);
-  const keyFile = folder.write('redis-key.pem', certificate.key);
-  const adminPasswordFile = folder.write('redis-admin-password', users.admin.password);
   const redis = new ManagedProcess({
-    id: 'redis',
+    id,
     kind: 'redis',
     watchdog,
     // The instances know this port, so a restarted server keeps it.
-    launch: async () => ({
-      command: options.binary,
-      // The passwords go to its standard input, so they are neither in the process list nor on the disk.
-      args: ['-'],
-      env: { PATH: process.env.PATH, LANG: 'C' },
-      port,
-      input: redisConfiguration({ port, caFile, keyFile, users }),
-    }),
+    launch: async () => ({ ...redisLaunch(binary, redisConfiguration({ port, access })), port }),
   });
-  return { process: redis, port, version, users, ca: certificate.certificate, caFile, adminPasswordFile };
+  return { process: redis, port, access };
+}
+
+/** @param configuration goes to its standard input: passwords are neither in the process list nor on the disk */
+export function redisLaunch(binary: string, configuration: string) {
+  return {
+    command: binary,
+    args: ['-'],
+    env: { PATH: process.env.PATH, LANG: 'C' },
+    input: configuration,
+  };
 }
 
 interface Configuration {
   readonly port: number;
-  readonly caFile: string;
-  readonly keyFile: string;
-  readonly users: RedisUsers;
+  /** @default no TLS, and nobody logs in */
+  readonly access?: RedisAccess | undefined;
+  /** Lines of one that is a node of a cluster. @default none */
+  readonly more?: readonly string[];
 }
 
 /** The configuration of a server that lives as long as the topology and answers this machine alone. */
-export function redisConfiguration({ port, caFile, keyFile, users }: Configuration): string {
+export function redisConfiguration({ port, access, more = [] }: Configuration): string {
   return [
-    'port 0',
-    `tls-port ${port}`,
-    `tls-cert-file "${caFile}"`,
-    `tls-key-file "${keyFile}"`,
-    // Clients log in with a password, as on ElastiCache, and show no certificate.
-    'tls-auth-clients no',
+    ...(access ? accessLines(port, access) : [`port ${port}`]),
     'bind 127.0.0.1',
     'protected-mode yes',
     'daemonize no',
@@ -77,9 +94,21 @@ export function redisConfiguration({ port, caFile, keyFile, users }: Configurati
     'appendonly no',
     // A policy that evicts would lose messages of a room's log without notice.
     'maxmemory-policy noeviction',
-    ...userLines(users),
+    ...more,
     '',
   ].join('\n');
+}
+
+function accessLines(port: number, { caFile, keyFile, users }: RedisAccess): string[] {
+  return [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file "${caFile}"`,
+    `tls-key-file "${keyFile}"`,
+    // Clients log in with a password, as on ElastiCache, and show no certificate.
+    'tls-auth-clients no',
+    ...userLines(users),
+  ];
 }
 
 /** `rediss://user:password@localhost:port`: a host name, since certificates are issued for names on AWS. */
@@ -94,7 +123,7 @@ const replyMs = 1_000;
  * @returns the replies as they came, in RESP 2; nothing if the server does not answer
  */
 export function runCommand(
-  { port, ca }: Pick<RedisServer, 'port' | 'ca'>,
+  { port, access: { ca } }: Pick<RedisServer, 'port' | 'access'>,
   user: RedisUser,
   command: string,
 ): Promise<string> {

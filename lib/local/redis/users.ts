@@ -37,12 +37,16 @@ export function redisUsers({ deployment, version, bridges }: RedisUsersOptions):
   };
 }
 
+/** By whom the nodes of a cluster replicate: as on ElastiCache, none of those with a name of the stack's. */
+export function replicationUser(): RedisUser {
+  return user('replication', 'on -@all +ping +psync +replconf');
+}
+
 /** Lines of the server's configuration. Nobody logs in without a name. */
-export function userLines(users: RedisUsers): string[] {
-  const named = Object.values(users) as RedisUser[];
+export function userLines(users: readonly RedisUser[]): string[] {
   return [
     'user default off -@all',
-    ...named.map(({ name, password, rules }) => `user ${name} >${password} ${rules}`),
+    ...users.map(({ name, password, rules }) => `user ${name} >${password} ${rules}`),
   ];
 }
 

@@ -48,9 +48,13 @@ function topologyOf(state: TopologyState): LocalTopology {
     liveKit: {
       nodes: async () => (await look()).filter(({ kind }) => kind === 'livekit').map(nodeOf),
       kill: async (id) => void (await change(client.killLiveKit(id))),
-      ...(state.redis ? { redis: state.redis } : {}),
+      ...redisOf(state),
     },
   };
+}
+
+function redisOf({ redis, liveKitRedis = redis }: TopologyState): Pick<LiveKitControl, 'redis'> {
+  return liveKitRedis ? { redis: liveKitRedis } : {};
 }
 
 function hangs(ms: number): string {

@@ -5,6 +5,7 @@ test('without options: two instances on a port to be chosen, quietly', () => {
     instances: 2,
     port: undefined,
     drainSeconds: 2,
+    shards: 1,
     liveKitNodes: 2,
     roundRobin: false,
     dead: 'skip',
@@ -22,6 +23,7 @@ test('all options', () => {
       '--port=9000',
       '--drain',
       '5',
+      '--shards=3',
       '--livekit=0',
       '--no-agent',
       '--round-robin',
@@ -34,6 +36,7 @@ test('all options', () => {
     instances: 3,
     port: 9000,
     drainSeconds: 5,
+    shards: 3,
     liveKitNodes: 0,
     roundRobin: true,
     dead: 'answer 502',
@@ -42,6 +45,10 @@ test('all options', () => {
     watch: false,
     entry: 'dist/server.js',
   });
+});
+
+test.each(['0', '1'])('--shards %s is one server', (count) => {
+  expect(parseArguments(['--shards', count])).toMatchObject({ shards: 1 });
 });
 
 test.each(['--help', '-h'])('%s asks for help', (flag) => {
@@ -63,6 +70,8 @@ test.each([
   [['--port', 'abc'], 'got: "abc"'],
   [['--port', '0'], 'got: "0"'],
   [['--drain', '61'], '--drain must be a whole number from 0 to 60, got: "61"'],
+  [['--shards', '9'], '--shards must be a whole number from 0 to 8, got: "9". For example: --shards 3'],
+  [['--shards', '2'], "--shards can't be 2: when one of two primaries dies"],
   [['--livekit', '5'], '--livekit must be a whole number from 0 to 4, got: "5"'],
   [['--port', '1e3'], 'got: "1e3"'],
   [['--port'], "Option '--port <value>' argument missing. Run with --help"],

@@ -29,6 +29,8 @@ export class Audience<Client extends RoomClient = ClientHub<number>> {
   readonly #options: AudienceOptions;
   readonly #ledgers = new Map<string, Ledger>();
   #published = 0;
+  /** By room, in milliseconds. */
+  readonly #slowest = new Map<string, number>();
 
   constructor(options: AudienceOptions = {}) {
     this.#options = options;
@@ -90,9 +92,12 @@ export class Audience<Client extends RoomClient = ClientHub<number>> {
     this.#published += 1;
     const ledger = this.#ledgerOf(room.name);
     const publish = ledger.publish(receiver.participant, `n${this.#published}`);
+    const startedAt = performance.now();
     try {
       const position = await room.publish(this.#published, { id: publish.id, ...this.#options });
       ledger.acknowledge(publish, position);
+      const ms = performance.now() - startedAt;
+      this.#slowest.set(room.name, Math.max(ms, this.#slowest.get(room.name) ?? 0));
       return position;
     } catch (error) {
       const { code } = error as HubError;
@@ -141,6 +146,11 @@ export class Audience<Client extends RoomClient = ClientHub<number>> {
     );
     const written = new Set([...logs.values()].flatMap(({ entries }) => entries.map(({ id }) => id)));
     return refused.filter(({ id }) => written.has(id)).length;
+  }
+
+  /** The longest time from a publish to its acknowledgement in these rooms, in milliseconds. */
+  slowestIn(rooms: readonly string[]): number {
+    return Math.round(Math.max(0, ...rooms.map((room) => this.#slowest.get(room) ?? 0)));
   }
 
   get rooms(): string[] {

@@ -1,7 +1,7 @@
 import type { ClientHub, ConnectionState } from '../../../app/client/hub.ts';
 import type { Audit, RoomLog, Statistics } from '../../../lib/verify/accounting/audit.ts';
 import type { Receiver } from '../../../lib/verify/accounting/ledger.ts';
-import { readHistories } from '../redis/room-history.ts';
+import { type HistoryReader, readHistories } from '../redis/room-history.ts';
 import { members as defaultMembers } from '../scale.ts';
 import { Cluster, type ClusterOptions } from '../servers/cluster.ts';
 import type { TestInstance } from '../servers/service.ts';
@@ -9,8 +9,8 @@ import { eventually } from '../wait.ts';
 import { Audience, type Member } from './audience.ts';
 
 export interface SceneOptions extends ClusterOptions {
-  /** @default 3 */
-  readonly rooms?: number;
+  /** How many, or their names. @default 3 */
+  readonly rooms?: number | readonly string[];
   /** Clients of `app/client` in each room, spread over the instances. @default `scale.ts` has it */
   readonly members?: number;
 }
@@ -29,11 +29,16 @@ export class Scene {
     this.rooms = rooms;
   }
 
-  static async open({ rooms = 3, members = defaultMembers, ...options }: SceneOptions): Promise<Scene> {
-    const cluster = await Cluster.start(options);
-    const names = Array.from({ length: rooms }, (_, index) => `room ${index + 1}`);
-    const scene = new Scene(cluster, names);
-    await Promise.all(Array.from({ length: rooms * members }, (_, index) => scene.addMember(index)));
+  static async open({ rooms = 3, members, ...options }: SceneOptions): Promise<Scene> {
+    const names =
+      typeof rooms === 'number' ? Array.from({ length: rooms }, (_, index) => `room ${index + 1}`) : rooms;
+    return Scene.on(await Cluster.start(options), names, members);
+  }
+
+  /** On instances that run already, and go on behind it. */
+  static async on(cluster: Cluster, rooms: readonly string[], members = defaultMembers): Promise<Scene> {
+    const scene = new Scene(cluster, rooms);
+    await Promise.all(Array.from({ length: rooms.length * members }, (_, index) => scene.addMember(index)));
     return scene;
   }
 
@@ -76,14 +81,20 @@ export class Scene {
       );
   }
 
-  async histories(redisPort: number): Promise<Map<string, RoomLog>> {
-    return readHistories(redisPort, this.rooms);
+  /** @param redis its port, or who knows where each room is */
+  async histories(redis: number | HistoryReader): Promise<Map<string, RoomLog>> {
+    return typeof redis === 'number' ? readHistories(redis, this.rooms) : redis.readHistories(this.rooms);
   }
 
   /** One more message in each room, and then what the contract says of all that happened. */
-  async finish(redisPort: number): Promise<Audit> {
+  async finish(redis: number | HistoryReader): Promise<Audit> {
     await this.audience.level();
-    return this.audience.audit(await this.histories(redisPort));
+    return this.audience.audit(await this.histories(redis));
+  }
+
+  /** Closes its clients; the instances go on. */
+  leave(): void {
+    for (const { hub } of this.audience.members) hub.close();
   }
 
   async stop(): Promise<void> {

@@ -12,6 +12,11 @@ export async function readHistories(
   return onRedis(port, (redis) => historiesFrom(redis, rooms, names));
 }
 
+/** Where rooms are on more than one server. */
+export interface HistoryReader {
+  readHistories(rooms: readonly string[]): Promise<Map<string, RoomLog>>;
+}
+
 interface HistoryNames {
   readonly deployment?: string;
   readonly hub?: string;

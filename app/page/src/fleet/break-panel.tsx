@@ -1,13 +1,13 @@
-import { useEffect, useState } from 'react';
-import { callLocal, type LocalProcess, readLocal } from './local-api.ts';
+import { useState } from 'react';
+import { callLocal, type LocalTopology } from './local-api.ts';
+import { ShardList } from './shard-list.tsx';
 
 /** Buttons that add instances, restart all of them, and stop Redis. They work on this machine only. */
-export function BreakPanel() {
-  const processes = useProcesses();
+export function BreakPanel({ topology: { processes, shards } }: { readonly topology: LocalTopology }) {
   const [fault, setFault] = useState<string>();
   const [busy, setBusy] = useState<string>();
-  const redis = processes.find(({ kind }) => kind === 'redis');
-  const isRunning = redis?.pid !== undefined;
+  const redis = processes.filter(({ kind, id }) => kind === 'redis' && id !== 'redis-livekit');
+  const isRunning = redis.some(({ pid }) => pid !== undefined);
   const act = async (what: string, path: string) => {
     setBusy(what);
     setFault(await callLocal('POST', path));
@@ -27,7 +27,7 @@ export function BreakPanel() {
         <button type="button" onClick={() => act('restart', '/restart')} disabled={busy !== undefined}>
           {busy === 'restart' ? 'Restarting one by one…' : 'Rolling restart'}
         </button>
-        {redis && (
+        {redis.length > 0 && (
           <button
             type="button"
             className={isRunning ? 'danger' : undefined}
@@ -38,18 +38,8 @@ export function BreakPanel() {
           </button>
         )}
       </div>
+      {shards.length > 0 && <ShardList shards={shards} act={act} isBusy={busy !== undefined} />}
       {fault && <p role="alert">{fault}</p>}
     </section>
   );
-}
-
-function useProcesses(): readonly LocalProcess[] {
-  const [processes, setProcesses] = useState<readonly LocalProcess[]>([]);
-  useEffect(() => {
-    const look = async () => setProcesses((await readLocal()) ?? []);
-    void look();
-    const timer = setInterval(look, 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  return processes;
 }

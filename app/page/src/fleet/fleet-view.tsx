@@ -4,14 +4,14 @@ import type { CountedInstance, InstancesReply } from '../../../protocol/fleet.ts
 import { ConnectionStatus } from '../hubs/connection-status.tsx';
 import { useHub } from '../hubs/use-hub.ts';
 import { BreakPanel } from './break-panel.tsx';
-import { callLocal, useIsLocal } from './local-api.ts';
+import { callLocal, useLocalTopology } from './local-api.ts';
 import { MeterPanel } from './meter-panel.tsx';
 
 /** The instances, which of them serves this window, and on a laptop buttons to break them. */
 export function FleetView() {
   const hub = useHub('fleet');
   const instances = useInstances(hub.client);
-  const isLocal = useIsLocal();
+  const topology = useLocalTopology();
   const most = Math.max(1, ...instances.map(({ connections }) => connections));
   return (
     <section aria-labelledby="fleet-title">
@@ -29,12 +29,12 @@ export function FleetView() {
             instance={each}
             share={each.connections / most}
             servesYou={each.instance === hub.instance}
-            isLocal={isLocal}
+            isLocal={topology !== undefined}
           />
         ))}
       </ul>
-      <MeterPanel />
-      {isLocal && <BreakPanel />}
+      <MeterPanel shards={topology?.shards.length ?? 0} />
+      {topology && <BreakPanel topology={topology} />}
     </section>
   );
 }

@@ -9,6 +9,22 @@ export interface LocalProcess {
   readonly pid?: number;
 }
 
+/** One shard of the topology's Redis. */
+export interface LocalShard {
+  /** From 1. */
+  readonly shard: number;
+  /** The node that serves it; absent while none does. */
+  readonly primary?: string;
+  readonly replicas: readonly string[];
+  readonly slots: number;
+}
+
+export interface LocalTopology {
+  readonly processes: readonly LocalProcess[];
+  /** Empty where one server has all rooms. */
+  readonly shards: readonly LocalShard[];
+}
+
 /** The API that `npm start` offers to its own page: read the processes, and break them. */
 const base = '/local';
 
@@ -24,22 +40,43 @@ export async function callLocal(method: 'POST', path: string): Promise<string | 
   }
 }
 
-export async function readLocal(): Promise<readonly LocalProcess[] | undefined> {
+async function readLocal(): Promise<LocalTopology | undefined> {
   try {
     const response = await fetch(`${base}/state`);
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
     if (!response.ok || !isJson) return undefined;
-    return ((await response.json()) as { processes: LocalProcess[] }).processes;
+    const { processes, shards = [] } = (await response.json()) as Partial<LocalTopology>;
+    return { processes: processes ?? [], shards };
   } catch {
     return undefined;
   }
 }
 
-/** Whether the page comes from a topology on this machine. It is requested on loopback only. */
+const everyMs = 1_000;
+
+/** The topology on this machine that the page comes from. Undefined elsewhere; it is requested on loopback only. */
+export function useLocalTopology(): LocalTopology | undefined {
+  const [topology, setTopology] = useState<LocalTopology>();
+  useEffect(() => {
+    if (!isLoopback()) return;
+    let timer: number | undefined;
+    const look = async () => {
+      const found = await readLocal();
+      // Where a service was started without one there is none later.
+      if (found) timer ??= window.setInterval(look, everyMs);
+      if (found) setTopology(found);
+    };
+    void look();
+    return () => clearInterval(timer);
+  }, []);
+  return topology;
+}
+
+/** Whether the page comes from a topology on this machine. */
 export function useIsLocal(): boolean {
   const [isLocal, setIsLocal] = useState(false);
   useEffect(() => {
-    if (isLoopback()) void readLocal().then((processes) => setIsLocal(processes !== undefined));
+    if (isLoopback()) void readLocal().then((topology) => setIsLocal(topology !== undefined));
   }, []);
   return isLocal;
 }

@@ -12,20 +12,24 @@ const nothing: Count = {
   connected: 0,
 };
 
+/** By chance so many are on each of a few shards. */
+const roomsOnShards = 12;
+
 /** Clients of this window that publish all the time, and live counts of the result. */
-export function MeterPanel() {
+export function MeterPanel({ shards }: { readonly shards: number }) {
   const [running, setRunning] = useState(false);
   const [count, setCount] = useState(nothing);
+  const rooms = shards > 0 ? roomsOnShards : 1;
 
   useEffect(() => {
     if (!running) return;
-    const meter = new Meter();
+    const meter = new Meter(rooms);
     const timer = setInterval(() => setCount(meter.count()), 250);
     return () => {
       clearInterval(timer);
       meter.stop();
     };
-  }, [running]);
+  }, [running, rooms]);
 
   return (
     <section className="panel" aria-labelledby="meter-title">
@@ -36,7 +40,8 @@ export function MeterPanel() {
         </button>
       </div>
       <p className="soft">
-        Six clients in a room of their own publish twice a second each, and all of them count.
+        Six clients in {rooms === 1 ? 'a room' : `${rooms} rooms`} of their own publish twice a second each,
+        and all of them count.
       </p>
       <dl className="counts">
         <Figure name="Clients connected" value={count.connected} />

@@ -27,7 +27,7 @@ interface Body {
   readonly number: number;
 }
 
-/** Several clients in their own room that publish all the time, and count what arrives. */
+/** Several clients in rooms of their own that publish all the time, and count what arrives. */
 export class Meter {
   readonly #hubs: ClientHub<Body>[] = [];
   readonly #witnesses: Witness[] = [];
@@ -36,9 +36,10 @@ export class Meter {
   #acknowledged = 0;
   #reported = 0;
 
-  constructor() {
+  constructor(rooms: number) {
     const name = `meter-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
-    for (let sender = 0; sender < clients; sender += 1) this.#start(sender, name);
+    const names = Array.from({ length: rooms }, (_, index) => `${name}-${index}`);
+    for (let sender = 0; sender < clients; sender += 1) this.#start(sender, names);
   }
 
   count(): Count {
@@ -61,27 +62,32 @@ export class Meter {
     for (const hub of this.#hubs) hub.close();
   }
 
-  #start(sender: number, name: string): void {
+  #start(sender: number, names: readonly string[]): void {
     const hub = openOwnHub('chat', true) as ClientHub<Body>;
+    this.#hubs.push(hub);
+    const rooms = names.map((name) => this.#join(hub, name));
+    void this.#publishFrom(sender, rooms);
+  }
+
+  #join(hub: ClientHub<Body>, name: string): ClientRoom<Body> {
     const witness = new Witness();
-    const room = hub.join(name, {
+    this.#witnesses.push(witness);
+    return hub.join(name, {
       onMessage: (message) => witness.saw(message),
       onLost: () => {
         this.#reported += 1;
       },
     });
-    this.#hubs.push(hub);
-    this.#witnesses.push(witness);
-    void this.#publishFrom(sender, room);
   }
 
-  /** Starts when all clients had the time to join, so that each can expect every message. */
-  async #publishFrom(sender: number, room: ClientRoom<Body>): Promise<void> {
-    await room.joined.catch(() => undefined);
+  /** Starts when all clients had the time to join, so that each can expect every message; takes the rooms in turn. */
+  async #publishFrom(sender: number, rooms: readonly ClientRoom<Body>[]): Promise<void> {
+    await Promise.all(rooms.map((room) => room.joined.catch(() => undefined)));
     let number = 0;
     const publish = () => {
       number += 1;
       this.#published += 1;
+      const room = rooms[(sender + number) % rooms.length] as ClientRoom<Body>;
       room.publish({ sender, number }).then(
         () => {
           this.#acknowledged += 1;
@@ -93,7 +99,7 @@ export class Meter {
   }
 }
 
-/** Counts what one client got, by the positions in the room's log. */
+/** Counts what one client got in one room, by the positions in the room's log. */
 class Witness {
   delivered = 0;
   duplicate = 0;

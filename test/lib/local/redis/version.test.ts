@@ -52,7 +52,7 @@ test.each([
   ['Redis 7.2.0', true],
   ['Valkey 8.1.1', true],
 ])('%s: whether a rule may name client|setinfo', (version, may) => {
-  const lines = userLines(redisUsers({ deployment: 'realtime', version }));
+  const lines = userLines(Object.values(redisUsers({ deployment: 'realtime', version })));
   expect(lines.join('\n').includes('+client|setinfo')).toBe(may);
 });
 

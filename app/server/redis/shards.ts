@@ -161,7 +161,7 @@ export class Shards implements WatchedRedis {
     const shard: Shard = this.#create({
       address,
       resolve: async () => ({ ...(await resolve()), endpoints: [{ host, port }] }),
-      heartbeatChannel: () => inBucket(deployment, this.#tagOn(shard), 'heartbeat', instance),
+      heartbeatChannel: () => inBucket(deployment, this.#tagOn(shard), 'heartbeat', instance, address),
       redirect: (command, error) => this.#redirects.follow(command, error),
     });
     this.#byAddress.set(address, shard);
@@ -256,16 +256,18 @@ export class Shards implements WatchedRedis {
   }
 
   #moved(slots: ReadonlySet<number>): void {
-    if (slots.size === 0) return;
     for (const slot of slots) this.#movingAway.delete(slot);
     for (const shard of this.all) shard.channelsMoved();
+    // A slot that went away and came back has taken its subscriptions with it.
     void this.channels.place();
+    if (slots.size === 0) return;
     this.#returned((key) => slots.has(slotOf(key)) && this.shardOf(key)?.commands.connection !== undefined);
     this.#options.onChange();
   }
 
   #endLater(shard: Shard): void {
     this.#ending.add(shard);
+    shard.retire();
     setTimeout(() => void shard.close().then(() => this.#ending.delete(shard)), lingerMs).unref();
   }
 

@@ -148,7 +148,9 @@ export class Shards implements WatchedRedis {
       ...this.#options,
       channels: this.channels,
       ...more,
-      onChange: (pulse, reason) => this.#options.onChange({ shard, pulse, reason }),
+      onChange: (pulse, reason) => {
+        if (!this.#ending.has(shard)) this.#options.onChange({ shard, pulse, reason });
+      },
     });
     shard.commands.on('up', () => this.#returned((key) => this.shardOf(key) === shard));
     shard.subscriptions.on('up', (connection) => this.channels.take(connection));

@@ -62,6 +62,7 @@ export class BucketSweep {
   /** Keys of all buckets: names that are asked for each second. */
   readonly #looked: readonly Pick<BucketPresenceKeys, 'due' | 'since'>[];
   #lookAgainAt = 0;
+  #isLooking = false;
 
   constructor(options: BucketSweepOptions) {
     this.#options = options;
@@ -71,9 +72,17 @@ export class BucketSweep {
   /** Publishes the leaves that are due, unless somebody did lately. @throws Error where a shard could not be asked */
   async publishDue(): Promise<void> {
     const now = performance.now();
-    if (now < this.#lookAgainAt) return;
+    if (this.#isLooking || now < this.#lookAgainAt) return;
     this.#lookAgainAt = now + lookEveryMs * 0.9;
-    if (!(await this.#isOnDuty())) return;
+    this.#isLooking = true;
+    try {
+      if (await this.#isOnDuty()) await this.#look();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #look(): Promise<void> {
     const { fault } = await settleAll([this.#publishAll(), this.#releaseStale()]);
     throwFirst(fault);
   }

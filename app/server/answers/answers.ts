@@ -140,12 +140,13 @@ class HubAnswers implements Answers {
     const found = await reader.find(turn).catch(unreadable).catch(refuse);
     if (!found) throw new RpcError('bad_request', 'turn: it is not known, or ended long ago');
     if (found.subject !== subject) throw new RpcError('forbidden', 'only who asked may cancel');
-    reservations.giveBack(found);
+    const givenBack = reservations.giveBack(found);
     const message = { id: `${turn}:final`, from: answerFrom };
     await rooms
       .publishIf(found.room, message, preconditions.end(found, { state: 'cancelled' }))
       .catch(refuse);
     this.#running.get(turn)?.fallSilent();
+    await givenBack;
   }
 
   async close(): Promise<void> {
@@ -208,14 +209,14 @@ class HubAnswers implements Answers {
     const isReserved = await reservations.reserve(turn);
     const rejected = await this.#publishQuestion(asked, isReserved).catch((error) => {
       // What may have been written is settled by the next try, or is over by itself.
-      if (!(error instanceof UncertainError)) reservations.giveBack(turn);
+      if (!(error instanceof UncertainError)) void reservations.giveBack(turn);
       throw error;
     });
     if (rejected === 'known') return;
     if (rejected === undefined || rejected === 'mine') {
       return this.#generate(turn, conversationOf(exchanges, prompt, this.#limits));
     }
-    if (isReserved) reservations.giveBack(turn);
+    if (isReserved) await reservations.giveBack(turn);
     if (rejected !== 'ended') throw this.#refusalOf(rejected);
   }
 

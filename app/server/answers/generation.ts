@@ -75,7 +75,7 @@ export class Generation {
     clearInterval(looking);
     // The model is to stop as well, whatever ended the answer.
     this.fallSilent();
-    this.#context.reservations.giveBack(this.turn);
+    void this.#context.reservations.giveBack(this.turn);
     if (ending) await this.#publishEnd(ending).catch(() => undefined);
   }
 
@@ -189,7 +189,7 @@ async function endTurnOf(
 ): Promise<void> {
   const found = await reader.find(turn);
   if (!found) return reader.forget(turn, owner);
-  reservations.giveBack(found);
+  void reservations.giveBack(found);
   const ending = { state: 'interrupted', reason: 'the instance that answered has failed' } as const;
   const message = { id: `${turn}:final`, from: answerFrom };
   await rooms.publishIf(found.room, message, preconditions.end(found, ending));

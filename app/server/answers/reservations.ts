@@ -49,10 +49,11 @@ export class Reservations {
     return this.#options.runningHere(subject) < limits.runningOfSubject;
   }
 
-  giveBack({ turn, subject }: Reserved): void {
+  /** Never rejects: what could not be given back ends by itself. */
+  async giveBack({ turn, subject }: Reserved): Promise<void> {
     const { links, keys } = this.#options;
     const reserved = keys.reservedBy(subject);
-    availableRedis(links, reserved)
+    await availableRedis(links, reserved)
       ?.zrem(reserved, turn)
       .catch(() => undefined);
   }

@@ -54,6 +54,9 @@ const mostAtOnce = 8;
 /** An owner that died with nobody left to handle it is known for so long, in milliseconds. */
 const keptMs = 24 * 3_600_000;
 
+/** What a dead owner has sent has long arrived by then, in milliseconds; 10 KB for each in Redis. */
+const fencedMs = 3_600_000;
+
 /** Opens this instance's lease, and looks after those of the others. While Redis is away nothing happens. */
 export function openRedisLeases(options: RedisLeasesOptions): Leases {
   return new RedisLeases(options);
@@ -183,7 +186,9 @@ class RedisLeases implements Leases {
     try {
       log.info({ owner }, 'the lease of an instance has ended: taking back what it owned');
       const handlers = [...this.#deathHandlers];
-      const [fenced] = await Promise.allSettled([fenceEverywhere({ links, deployment, owner, keptMs })]);
+      const [fenced] = await Promise.allSettled([
+        fenceEverywhere({ links, deployment, owner, keptMs: fencedMs }),
+      ]);
       // A shard that is away does not keep the others from being looked after.
       const { fault } = await settleAll(handlers.map((handler) => handler(owner)));
       throwFirst(fault, fenced.status === 'rejected' ? fenced.reason : undefined);

@@ -4,7 +4,7 @@ import { NamedScript } from '../redis/script.ts';
 import { askBuckets, settleAll, settleInPortions, throwFirst } from '../redis/settled.ts';
 import { openEvent } from '../rooms/broadcast.ts';
 import { makeEpochTag } from '../rooms/log/position.ts';
-import { bucketPresenceKeys, lookKey, partsOf, presenceKeys } from './keys.ts';
+import { type BucketPresenceKeys, bucketPresenceKeys, lookKey, partsOf, presenceKeys } from './keys.ts';
 import { mostAtOnce, mostTold } from './store.ts';
 
 export interface BucketSweepOptions {
@@ -59,18 +59,30 @@ const staleGraceMs = 10_000;
 export class BucketSweep {
   readonly #options: BucketSweepOptions;
   readonly #releases = new Map<string, Promise<void>>();
+  /** Keys of all buckets: names that are asked for each second. */
+  readonly #looked: readonly Pick<BucketPresenceKeys, 'due' | 'since'>[];
   #lookAgainAt = 0;
+  #isLooking = false;
 
   constructor(options: BucketSweepOptions) {
     this.#options = options;
+    this.#looked = bucketTags.map((bucket) => bucketPresenceKeys(options.deployment, bucket));
   }
 
   /** Publishes the leaves that are due, unless somebody did lately. @throws Error where a shard could not be asked */
   async publishDue(): Promise<void> {
     const now = performance.now();
-    if (now < this.#lookAgainAt) return;
+    if (this.#isLooking || now < this.#lookAgainAt) return;
     this.#lookAgainAt = now + lookEveryMs * 0.9;
-    if (!(await this.#isOnDuty())) return;
+    this.#isLooking = true;
+    try {
+      if (await this.#isOnDuty()) await this.#look();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #look(): Promise<void> {
     const { fault } = await settleAll([this.#publishAll(), this.#releaseStale()]);
     throwFirst(fault);
   }
@@ -95,15 +107,15 @@ export class BucketSweep {
   }
 
   async #publishAll(): Promise<void> {
-    const { links, deployment } = this.#options;
-    const { answers, fault } = await askBuckets(async (bucket) => {
-      const { due, since } = bucketPresenceKeys(deployment, bucket);
-      const redis = assertAvailable(links, due);
-      // A bucket in which nothing happens costs this alone: `since` counts twice, and is there.
-      if ((await redis.exists(since, since, due)) === 2) return [];
-      const args = { sinceKeptMs, mostRooms: mostRoomsDue };
-      return (await scripts.due.run(redis, { due, since }, args)) as string[];
-    });
+    const { answers, fault } = await settleAll(
+      this.#looked.map(async ({ due, since }) => {
+        const redis = this.#redis(due);
+        // A bucket in which nothing happens costs this alone: `since` counts twice, and is there.
+        if ((await redis.exists(since, since, due)) === 2) return [];
+        const args = { sinceKeptMs, mostRooms: mostRoomsDue };
+        return (await scripts.due.run(redis, { due, since }, args)) as string[];
+      }),
+    );
     const published = await settleInPortions(answers.flat(), roomsAtOnce, (place) => this.#publish(place));
     throwFirst(published.fault, fault);
   }

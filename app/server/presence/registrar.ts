@@ -28,7 +28,7 @@ export class Registrar {
   readonly #options: RegistrarOptions;
   #timer: NodeJS.Timeout | undefined;
   #registering: Promise<boolean> | undefined;
-  #ticking = false;
+  #verifying = false;
   #doubts = 0;
   #reportedAt = 0;
   #isClosed = false;
@@ -66,18 +66,20 @@ export class Registrar {
     void this.tick();
   }
 
-  /** Tells what is due, and compares what was not for long. */
+  /** Tells what is due, and compares what was not for long; neither waits for the other, which a shard may hold up. */
   async tick(): Promise<void> {
-    if (this.#ticking || this.#isClosed) return;
-    this.#ticking = true;
-    const { shared, local } = this.#options;
-    await shared.publishDue().catch((error) => this.#failed(error));
-    const unverified = local.unverified(Date.now() - verifyEveryMs);
-    const { fault } = await settleInPortions(unverified, roomsAtOnce, ([name, room]) =>
-      this.#verify(name, room),
-    );
+    if (this.#isClosed) return;
+    const told = this.#options.shared.publishDue().catch((error) => this.#failed(error));
+    await Promise.all([told, this.#verifyDoubted()]);
+  }
+
+  async #verifyDoubted(): Promise<void> {
+    if (this.#verifying) return;
+    this.#verifying = true;
+    const doubted = this.#options.local.unverified(Date.now() - verifyEveryMs);
+    const { fault } = await settleInPortions(doubted, roomsAtOnce, ([name, room]) => this.#verify(name, room));
     if (fault) this.#failed(fault as Error);
-    this.#ticking = false;
+    this.#verifying = false;
   }
 
   /** Registers what is left, and takes back the rest. */

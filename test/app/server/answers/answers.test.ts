@@ -6,6 +6,7 @@ import { Asker, counted } from '../../../support/clients/asker.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
+import { redisKinds } from '../../../support/redis/redis-kinds.ts';
 import {
   type AnswersInstance,
   type AnswersInstanceOptions,
@@ -71,10 +72,87 @@ const untilAborted = (requests: readonly ModelRequest[]) => () =>
     signal.addEventListener('abort', () => reject(signal.reason));
   });
 
-describe.each([
-  ['over Redis', () => ({ redis: redis.url })],
-  ['from memory', () => ({})],
-])('answers %s', (_where, where) => {
+describe.each(redisKinds)('answers over Redis, %s', (_kind, use) => {
+  const own = use();
+  suite(() => ({ redis: own.url }));
+
+  test('asked on two instances with one id, it is one answer, which either cancels', async () => {
+    const { asker, room } = await open({ redis: own.url });
+    const { instance } = await open({ redis: own.url }, room);
+    const subject = 'ann';
+    const [one, two] = instances as [AnswersInstance, AnswersInstance];
+    const request = { room, id: 'a', prompt: 'count to 5000' };
+    const [turn, other] = await Promise.all([
+      one.answers.ask(subject, request),
+      two.answers.ask(subject, request),
+    ]);
+    expect(other).toEqual(turn);
+    await eventually('some tokens', () => asker.tokensOf(turn.turn).length > 2);
+    await instance.answers.cancel(subject, turn.turn);
+    await one.answers.cancel(subject, turn.turn);
+    await ended(asker, turn.turn);
+    expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
+    expect(asker.finalsOf(turn.turn)).toMatchObject([{ final: 'cancelled', text: asker.saidIn(turn.turn) }]);
+  });
+
+  test('what a dead instance was answering is ended once, with the text so far; what lives goes on', async () => {
+    const { room, instance: doomed } = await open({ redis: own.url });
+    const { asker, instance: living } = await open({ redis: own.url }, room);
+    await open({ redis: own.url }, room);
+    const lost = await doomed.answers.ask('ann', { room, prompt: 'count to 5000' });
+    const kept = await living.answers.ask('ben', { room, prompt: 'count to 500' });
+    await eventually('some tokens', () => asker.tokensOf(lost.turn).length > 2);
+    await doomed.cutOff();
+    await ended(asker, lost.turn);
+    await ended(asker, kept.turn);
+    expect(asker.finalsOf(lost.turn)).toMatchObject([
+      { final: 'interrupted', text: asker.saidIn(lost.turn) },
+    ]);
+    expect(asker.finalsOf(kept.turn)).toMatchObject([{ final: 'done', text: counted(500) }]);
+    expect(asker.saidIn(kept.turn)).toBe(counted(500));
+  });
+
+  test('a user has so many answers under way, over all rooms and instances, and what is known comes first', async () => {
+    const { provider, requests } = scripted([], () => untilAborted(requests)());
+    const options = { redis: own.url, provider, limits: { runningOfSubject: 2 } };
+    const [{ instance: one }, { instance: two }] = [await open(options), await open(options)];
+    const ask = (instance: AnswersInstance, room: string, id?: string) =>
+      instance.answers.ask('cal', { room, prompt: 'x', ...(id && { id }) });
+    const first = await ask(one, 'room one', 'a');
+    const second = await ask(two, 'room two', 'b');
+    await expect(ask(one, 'room three')).rejects.toThrow('you wait for 2 answers already');
+    expect([await ask(two, 'room one', 'a'), await ask(one, 'room two', 'b')]).toEqual([first, second]);
+    await two.answers.cancel('cal', first.turn);
+    await ask(two, 'room three', 'c');
+    await expect(ask(one, 'room four')).rejects.toThrow('you wait for 2');
+    // A repeat of one that has ended takes nobody's place.
+    expect(await ask(one, 'room one', 'a')).toEqual(first);
+    await one.answers.cancel('cal', second.turn);
+    await ask(one, 'room four');
+  });
+
+  test('what a dead instance was answering counts no more for who asked', async () => {
+    const { provider, requests } = scripted(['some'], () => untilAborted(requests)());
+    const options = { redis: own.url, provider, limits: { runningOfSubject: 1 } };
+    const { instance: doomed, room } = await open(options);
+    const { asker, instance } = await open(options, room);
+    const { turn } = await doomed.answers.ask('eve', { room, prompt: 'x' });
+    await eventually('some tokens', () => asker.saidIn(turn) !== '');
+    await expect(instance.answers.ask('eve', { room, prompt: 'x' })).rejects.toThrow('you wait for 1');
+    await doomed.cutOff();
+    await ended(asker, turn);
+    await eventually('one more', async () =>
+      instance.answers.ask('eve', { room, prompt: 'x' }).then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+});
+
+describe('answers from memory', () => suite(() => ({})));
+
+function suite(where: () => Partial<AnswersInstanceOptions>) {
   test('the question, its tokens in order and coalesced, and the whole text at the end', async () => {
     const { asker, instance, room } = await open(where());
     const reader = await join(instance, room);
@@ -214,41 +292,7 @@ describe.each([
       code: 'unavailable',
     });
   });
-});
-
-test('asked on two instances with one id, it is one answer, which either cancels', async () => {
-  const { asker, room } = await open({ redis: redis.url });
-  const { instance } = await open({ redis: redis.url }, room);
-  const subject = 'ann';
-  const [one, two] = instances as [AnswersInstance, AnswersInstance];
-  const request = { room, id: 'a', prompt: 'count to 5000' };
-  const [turn, other] = await Promise.all([
-    one.answers.ask(subject, request),
-    two.answers.ask(subject, request),
-  ]);
-  expect(other).toEqual(turn);
-  await eventually('some tokens', () => asker.tokensOf(turn.turn).length > 2);
-  await instance.answers.cancel(subject, turn.turn);
-  await one.answers.cancel(subject, turn.turn);
-  await ended(asker, turn.turn);
-  expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
-  expect(asker.finalsOf(turn.turn)).toMatchObject([{ final: 'cancelled', text: asker.saidIn(turn.turn) }]);
-});
-
-test('what a dead instance was answering is ended once, with the text so far; what lives goes on', async () => {
-  const { room, instance: doomed } = await open({ redis: redis.url });
-  const { asker, instance: living } = await open({ redis: redis.url }, room);
-  await open({ redis: redis.url }, room);
-  const lost = await doomed.answers.ask('ann', { room, prompt: 'count to 5000' });
-  const kept = await living.answers.ask('ben', { room, prompt: 'count to 500' });
-  await eventually('some tokens', () => asker.tokensOf(lost.turn).length > 2);
-  await doomed.cutOff();
-  await ended(asker, lost.turn);
-  await ended(asker, kept.turn);
-  expect(asker.finalsOf(lost.turn)).toMatchObject([{ final: 'interrupted', text: asker.saidIn(lost.turn) }]);
-  expect(asker.finalsOf(kept.turn)).toMatchObject([{ final: 'done', text: counted(500) }]);
-  expect(asker.saidIn(kept.turn)).toBe(counted(500));
-});
+}
 
 test('an ask that was written without an answer is made by its instance, though it is repeated elsewhere', async () => {
   const between = await TcpForwarder.open(() => [redis.port]);
@@ -312,25 +356,6 @@ test('a turn that Redis lost is ended once, by its owner, with all that was said
   expect(final?.text.startsWith(asker.saidIn(turn))).toBe(true);
 });
 
-test('a user has so many answers under way, over all rooms and instances, and what is known comes first', async () => {
-  const { provider, requests } = scripted([], () => untilAborted(requests)());
-  const options = { redis: redis.url, provider, limits: { runningOfSubject: 2 } };
-  const [{ instance: one }, { instance: two }] = [await open(options), await open(options)];
-  const ask = (instance: AnswersInstance, room: string, id?: string) =>
-    instance.answers.ask('cal', { room, prompt: 'x', ...(id && { id }) });
-  const first = await ask(one, 'room one', 'a');
-  const second = await ask(two, 'room two', 'b');
-  await expect(ask(one, 'room three')).rejects.toThrow('you wait for 2 answers already');
-  expect([await ask(two, 'room one', 'a'), await ask(one, 'room two', 'b')]).toEqual([first, second]);
-  await two.answers.cancel('cal', first.turn);
-  await ask(two, 'room three', 'c');
-  await expect(ask(one, 'room four')).rejects.toThrow('you wait for 2');
-  // A repeat of one that has ended takes nobody's place.
-  expect(await ask(one, 'room one', 'a')).toEqual(first);
-  await one.answers.cancel('cal', second.turn);
-  await ask(one, 'room four');
-});
-
 test('a refused ask gives back what it had reserved', async () => {
   const { provider, requests } = scripted([], () => untilAborted(requests)());
   const options = { redis: redis.url, provider, limits: { running: 1, runningOfSubject: 2 } };
@@ -341,24 +366,6 @@ test('a refused ask gives back what it had reserved', async () => {
     await expect(ask('full')).rejects.toThrow('this room waits for 1 answers already');
   }
   await ask('another');
-});
-
-test('what a dead instance was answering counts no more for who asked', async () => {
-  const { provider, requests } = scripted(['some'], () => untilAborted(requests)());
-  const options = { redis: redis.url, provider, limits: { runningOfSubject: 1 } };
-  const { instance: doomed, room } = await open(options);
-  const { asker, instance } = await open(options, room);
-  const { turn } = await doomed.answers.ask('eve', { room, prompt: 'x' });
-  await eventually('some tokens', () => asker.saidIn(turn) !== '');
-  await expect(instance.answers.ask('eve', { room, prompt: 'x' })).rejects.toThrow('you wait for 1');
-  await doomed.cutOff();
-  await ended(asker, turn);
-  await eventually('one more', async () =>
-    instance.answers.ask('eve', { room, prompt: 'x' }).then(
-      () => true,
-      () => false,
-    ),
-  );
 });
 
 test('every key ages', async () => {

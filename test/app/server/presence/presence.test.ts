@@ -4,7 +4,7 @@ import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
 import type { PresenceDifference, PresenceList } from '../../../../app/client/presence.ts';
 import { presenceRequest } from '../../../../app/protocol/schemas.ts';
 import { type Leases, openMemoryLeases } from '../../../../app/server/leases/leases.ts';
-import { openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
+import { leaseKeys, openRedisLeases } from '../../../../app/server/leases/redis-leases.ts';
 import { presenceKeys } from '../../../../app/server/presence/keys.ts';
 import { openMemoryPresence } from '../../../../app/server/presence/memory-presence.ts';
 import { presenceMethod } from '../../../../app/server/presence/method.ts';
@@ -18,11 +18,13 @@ import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { silent } from '../../../support/redis/link.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
+import { redisKinds } from '../../../support/redis/redis-kinds.ts';
 import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
 import { eventually } from '../../../support/wait.ts';
 
 const graceMs = 1_500;
-const deployment = 'd';
+let deployment = 'd';
+let deploymentCount = 0;
 
 const opened: { close(): Promise<unknown> }[] = [];
 
@@ -70,8 +72,8 @@ async function startAlone(): Promise<Instance> {
   return { ...instance, kill: async () => undefined };
 }
 
-async function startJoined(port: number, id: string, quietMs = 100): Promise<Instance> {
-  const sources = { url: `redis://127.0.0.1:${port}` };
+async function startJoined(url: string, id: string, quietMs = 100): Promise<Instance> {
+  const sources = { url };
   const backplane = await openBackplane({ sources, deployment, instance: id, log: silent });
   const { links } = backplane;
   if (!links) throw new Error('no links');
@@ -144,44 +146,77 @@ test('alone: members see who comes, and who is gone for longer than the grace', 
   await untilAllSee([ann], ['ann']);
 });
 
-test('over instances: an instance dies, and who does not come back elsewhere has left', async () => {
-  const redis = await startRedis();
-  opened.push({ close: () => redis.stop() });
-  const [one, two] = [await startJoined(redis.port, 'one'), await startJoined(redis.port, 'two')];
-  const ann = enter(one, 'ann');
-  const bob = enter(two, 'bob');
-  const cid = enter(two, 'cid');
-  await untilAllSee([ann, bob, cid], ['ann', 'bob', 'cid']);
-  const before = ann.differences.length;
-  await two.kill();
-  cid.hub.close();
-  const again = enter(one, 'bob');
-  await untilAllSee([ann, again], ['ann', 'bob']);
-  expect(ann.differences.slice(before)).toEqual([{ joined: [], left: ['cid'] }]);
-});
+describe.each(redisKinds)('over instances, in %s', (_kind, use) => {
+  const own = use();
+  beforeEach(() => {
+    deployment = `d${deploymentCount++}`;
+  });
 
-test('an instance that leaves in order: who moves is never told', async () => {
-  const redis = await startRedis();
-  opened.push({ close: () => redis.stop() });
-  const [one, two] = [await startJoined(redis.port, 'one'), await startJoined(redis.port, 'two')];
-  const ann = enter(one, 'ann');
-  const bob = enter(two, 'bob');
-  await untilAllSee([ann, bob], ['ann', 'bob']);
-  const before = ann.differences.length;
-  await two.presence.close();
-  await two.leases.close();
-  bob.hub.close();
-  const again = enter(one, 'bob');
-  await untilAllSee([again], ['ann', 'bob']);
-  await delay(graceMs + 1_500);
-  expect([ann.differences.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
+  test('over instances: an instance dies, and who does not come back elsewhere has left', async () => {
+    const [one, two] = [await startJoined(own.url, 'one'), await startJoined(own.url, 'two')];
+    const ann = enter(one, 'ann');
+    const bob = enter(two, 'bob');
+    const cid = enter(two, 'cid');
+    await untilAllSee([ann, bob, cid], ['ann', 'bob', 'cid']);
+    const before = ann.differences.length;
+    await two.kill();
+    cid.hub.close();
+    const again = enter(one, 'bob');
+    await untilAllSee([ann, again], ['ann', 'bob']);
+    expect(ann.differences.slice(before)).toEqual([{ joined: [], left: ['cid'] }]);
+  });
+
+  test('an instance that leaves in order: who moves is never told', async () => {
+    const [one, two] = [await startJoined(own.url, 'one'), await startJoined(own.url, 'two')];
+    const ann = enter(one, 'ann');
+    const bob = enter(two, 'bob');
+    await untilAllSee([ann, bob], ['ann', 'bob']);
+    const before = ann.differences.length;
+    await two.presence.close();
+    await two.leases.close();
+    bob.hub.close();
+    const again = enter(one, 'bob');
+    await untilAllSee([again], ['ann', 'bob']);
+    await delay(graceMs + 1_500);
+    expect([ann.differences.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
+  });
+
+  test('an instance whose lease was lost registers again under another name: nobody is told', async () => {
+    const [one, two] = [await startJoined(own.url, 'one'), await startJoined(own.url, 'two')];
+    const ann = enter(one, 'ann');
+    const bob = enter(two, 'bob');
+    await untilAllSee([ann, bob], ['ann', 'bob']);
+    await eventually('the list to be whole', () => ann.list.members.length === 2);
+    const before = ann.differences.length;
+    const name = two.leases.owner;
+    const { owners } = leaseKeys(deployment);
+    await own.at(owners).zrem(owners, name);
+    await eventually('another name', () => two.leases.owner !== name);
+    const { of } = presenceKeys(deployment, 'chat', 'r');
+    const registeredBy = (owner: string) => own.at(of(owner)).smembers(of(owner));
+    await eventually('the old name to be released, and the new one to be registered', async () => {
+      const [old, now] = [await registeredBy(name), await registeredBy(two.leases.owner)];
+      return old.length === 0 && now.length === 1;
+    });
+    await delay(graceMs + 1_500);
+    expect([ann.differences.slice(before), ann.now(), bob.now()]).toEqual([
+      [],
+      ['ann', 'bob'],
+      ['ann', 'bob'],
+    ]);
+    bob.hub.close();
+    await untilAllSee([ann], ['ann']);
+  });
 });
 
 test('Redis restarts empty: nobody is told to have left', async () => {
   const port = await freePort();
   const first = await startRedis([], port);
   opened.push({ close: () => first.stop() });
-  const instances = [await startJoined(port, 'one', 4_000), await startJoined(port, 'two', 4_000)] as const;
+  const instances = [
+    await startJoined(first.url, 'one', 4_000),
+    await startJoined(first.url, 'two', 4_000),
+  ] as const;
   const people = ['ann', 'bob', 'cid'].map((name, turn) => enter(instances[turn % 2] as Instance, name));
   await untilAllSee(people, ['ann', 'bob', 'cid']);
   await first.stop();
@@ -205,14 +240,14 @@ test('Redis restarts empty: nobody is told to have left', async () => {
 test('what Redis has lost of it is registered again when the connection is', async () => {
   const redis = await startRedis();
   opened.push({ close: () => redis.stop() });
-  const ann = enter(await startJoined(redis.port, 'one'), 'ann');
+  const ann = enter(await startJoined(redis.url, 'one'), 'ann');
   const { counts } = presenceKeys(deployment, 'chat', 'r');
   const untilRegistered = () =>
     eventually('her entry', () => onRedis(redis.port, async (each) => (await each.hlen(counts)) === 1));
   await untilRegistered();
   await untilAllSee([ann], ['ann']);
   await onRedis(redis.port, async (connection) => {
-    await connection.del(await connection.keys('d:*:presence:*'));
+    await connection.del(await connection.keys(`${deployment}:*:presence:*`));
     await connection.call('CLIENT', 'KILL', 'SKIPME', 'yes');
   });
   await untilRegistered();

@@ -130,7 +130,9 @@ export class Shard implements RedisShard {
       return remarks;
     };
     const name = [instance, purpose, ...(address === undefined ? [] : [address])].join(':');
-    const link = new RedisLink({ name, log, resolve, inspect, onFault, redirect });
+    // A subscription that is sent on over a connection for commands would take that from all others.
+    const followed = purpose === 'subscriptions' ? undefined : redirect;
+    const link = new RedisLink({ name, log, resolve, inspect, onFault, redirect: followed });
     this.#opened.push(link);
     return link;
   }

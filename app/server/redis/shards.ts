@@ -256,10 +256,11 @@ export class Shards implements WatchedRedis {
   }
 
   #moved(slots: ReadonlySet<number>): void {
+    // A slot that went away and is back again has lost its subscriptions, and the map is the same.
+    void this.channels.place();
     if (slots.size === 0) return;
     for (const slot of slots) this.#movingAway.delete(slot);
     for (const shard of this.all) shard.channelsMoved();
-    void this.channels.place();
     this.#returned((key) => slots.has(slotOf(key)) && this.shardOf(key)?.commands.connection !== undefined);
     this.#options.onChange();
   }

@@ -161,7 +161,8 @@ export class Shards implements WatchedRedis {
     const shard: Shard = this.#create({
       address,
       resolve: async () => ({ ...(await resolve()), endpoints: [{ host, port }] }),
-      heartbeatChannel: () => inBucket(deployment, this.#tagOn(shard), 'heartbeat', instance),
+      // With its address: one without buckets must not listen in the place of the shard that has the first.
+      heartbeatChannel: () => inBucket(deployment, this.#tagOn(shard), 'heartbeat', instance, address),
       redirect: (command, error) => this.#redirects.follow(command, error),
     });
     this.#byAddress.set(address, shard);

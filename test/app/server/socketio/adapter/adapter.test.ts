@@ -3,13 +3,13 @@ import type { Namespace, Socket as ServerSocket } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { renderAcl, serviceAcl } from '../../../../../app/server/redis/acl.ts';
 import { type Backplane, openBackplane } from '../../../../../app/server/redis/backplane.ts';
+import { testSubscriptionPermissions } from '../../../../../app/server/redis/permissions.ts';
 import {
   adapterPrefix,
   createBackplaneAdapter,
   SingleInstanceAdapter,
 } from '../../../../../app/server/socketio/adapter/adapter.ts';
 import { decodePayload, encodePayload } from '../../../../../app/server/socketio/adapter/payload.ts';
-import { testSubscriptionPermissions } from '../../../../../app/server/redis/permissions.ts';
 import { testAdapterPermissions } from '../../../../../app/server/socketio/adapter/self-test.ts';
 import { slimConnection } from '../../../../../app/server/socketio/engine/slim-connection.ts';
 import { TcpForwarder } from '../../../../support/network/tcp-forwarder.ts';

@@ -28,6 +28,7 @@ import { Network } from './aws/network/network.ts';
 import type { NetworkPlacement } from './aws/network/network-placement.ts';
 import { AlarmTopic } from './aws/observability/alarm-topic.ts';
 import { Observability } from './aws/observability/observability.ts';
+import { CacheUsers } from './aws/redis/cache-users.ts';
 import { ExistingRedis } from './aws/redis/existing-redis.ts';
 import type { Redis } from './aws/redis/redis.ts';
 import { ValkeyCache } from './aws/redis/valkey-cache.ts';
@@ -47,6 +48,9 @@ export class RealtimeStack extends Stack {
 
   /** Undefined: the service runs alone (`backplane` none). */
   readonly redis: Redis | undefined;
+
+  /** The Redis of LiveKit's nodes: `redis` too, but beside a cluster a cache of their own. */
+  readonly liveKitRedis: Redis | undefined;
 
   readonly edge: Edge;
   readonly service: RealtimeService;
@@ -68,6 +72,8 @@ export class RealtimeStack extends Stack {
       ...(permissionsBoundary && { permissionsBoundary: boundaryOf(permissionsBoundary) }),
       description: 'Realtime Stack: a Socket.IO service that runs as many instances and behaves as one',
       terminationProtection: deletionProtection,
+      // The alarms of many shards are long, and CloudFormation takes a megabyte.
+      suppressTemplateIndentation: true,
     });
     this.config = config;
     this.encryptionKey = config.kmsKeyArn
@@ -86,8 +92,9 @@ export class RealtimeStack extends Stack {
       containerInsights: config.containerInsights,
     });
     this.cluster = cluster;
-    const redis = this.createRedis(network, topic);
+    const { redis, liveKitCache } = this.createRedis(network, topic);
     this.redis = redis;
+    this.liveKitRedis = liveKitCache ?? redis;
     const zone = this.importZone();
     const edge = this.createEdge(network, zone);
     this.edge = edge;
@@ -105,6 +112,8 @@ export class RealtimeStack extends Stack {
       liveKit: apiKey,
     });
     this.service = service;
+    // A cache that the service leaves for a cluster is LiveKit's from then on, and shrinks. It must not do so before.
+    liveKitCache?.node.addDependency(service.running);
 
     const turn = this.createTurn(network, zone);
     const liveKit =
@@ -113,6 +122,7 @@ export class RealtimeStack extends Stack {
       new LiveKit(this, 'LiveKit', {
         ...shared,
         ...config.liveKit,
+        redis: this.liveKitRedis,
         apiKey,
         startAfter: service.running,
         turn,
@@ -146,6 +156,7 @@ export class RealtimeStack extends Stack {
       edge,
       service,
       redis,
+      liveKitCache,
       liveKit,
       agent,
     });
@@ -189,19 +200,32 @@ export class RealtimeStack extends Stack {
     });
   }
 
-  private createRedis(network: NetworkPlacement, topic: ITopic): Redis | undefined {
-    const { redis } = this.config;
-    if (!redis) return undefined;
-    return redis.kind === 'elasticache'
-      ? new ValkeyCache(this, 'Redis', {
-          ...redis,
-          network,
-          encryptionKey: this.encryptionKey,
-          // With a key the topic is encrypted, and ElastiCache can't write to it.
-          notifications: this.encryptionKey ? undefined : topic,
-          snapshotOnDeletion: this.config.removalPolicy === 'retain',
-        })
-      : new ExistingRedis(this, 'Redis', redis);
+  /** The Redis of the service, and LiveKit's own cache if that is a cluster: LiveKit's scripts reach over slots. */
+  private createRedis(network: NetworkPlacement, topic: ITopic) {
+    const { redis, removalPolicy } = this.config;
+    if (!redis) return {};
+    if (redis.kind === 'existing') return { redis: new ExistingRedis(this, 'Redis', redis) };
+    const { encryptionKey } = this;
+    const { passwordVersion, shards, liveKitNodeType, ...options } = redis;
+    const shared = {
+      ...options,
+      network,
+      users: new CacheUsers(this, 'RedisUsers', { passwordVersion, encryptionKey }),
+      encryptionKey,
+      // With a key the topic is encrypted, and ElastiCache can't write to it.
+      notifications: encryptionKey ? undefined : topic,
+      snapshotOnDeletion: removalPolicy === 'retain',
+    };
+    if (shards === 1) return { redis: new ValkeyCache(this, 'Redis', shared) };
+    return {
+      // ElastiCache can't make a cluster of a single node, so it is another cache, and the id is another one.
+      redis: new ValkeyCache(this, 'RedisCluster', { ...shared, shards }),
+      // It has the id of a single node, so that calls stay where they are when the service moves to a cluster.
+      liveKitCache:
+        liveKitNodeType === undefined
+          ? undefined
+          : new ValkeyCache(this, 'Redis', { ...shared, nodeType: liveKitNodeType }),
+    };
   }
 
   private importZone(): IHostedZone | undefined {

@@ -1,3 +1,4 @@
+import { cacheNodeType } from './cache-nodes.ts';
 import { fargateCpus } from './fargate-sizes.ts';
 import { liveKitSettings } from './livekit-settings.ts';
 import {
@@ -47,6 +48,11 @@ export const callKnobs = {
     .optional()
     .describe(
       'LiveKit nodes at most. Above `liveKitNodes`, they scale on CPU. A deployment needs twice as many.',
+    ),
+  liveKitCacheNodeType: cacheNodeType('take cache.t4g.small, or remove it')
+    .optional()
+    .describe(
+      'Node type of LiveKit’s own cache, which it has if `cacheShards` is 3 or more. Without it, cache.t4g.small, or `cacheNodeType` if that is burstable. While a deployed stack moves to shards, name the type that the single node has: RUNBOOK.md, “Several shards instead of one node, or back”.',
     ),
   liveKitKeyVersion: whole(1, 100_000, 'count up by one for each rotation').describe(
     'Version of LiveKit’s API key; add 1 to rotate its secret, and never skip one. Nodes accept the previous, the current and the next version, and everything signs with the current one: RUNBOOK.md, “Rotate LiveKit’s key”.',

@@ -1,5 +1,6 @@
 import { agentEnvironment } from '../../livekit/agent/names.ts';
 import { callDrainFault } from '../../livekit/config/call-drain.ts';
+import { isClusterEndpoint } from './cache-nodes.ts';
 import { cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
 import { usesCloudFront } from './groups.ts';
@@ -27,6 +28,20 @@ export const callRules: readonly Rule[] = [
       liveKitNodes > 1 &&
       backplane === 'none' &&
       `\`liveKitNodes\` must be at most 1 without a backplane, got: ${liveKitNodes}; nodes find each other's rooms through Redis`,
+  ),
+  rule(
+    ['liveKitCacheNodeType', 'cacheShards', 'liveKitNodes'],
+    ({ liveKitCacheNodeType, cacheShards, liveKitNodes }) =>
+      liveKitCacheNodeType !== undefined &&
+      (cacheShards === 1 || liveKitNodes === 0) &&
+      `\`liveKitCacheNodeType\` must stand beside \`liveKitNodes\` and 3 \`cacheShards\` or more, got: ${shown(liveKitCacheNodeType)}; else LiveKit has no cache of its own: remove it`,
+  ),
+  rule(
+    ['redisAddress', 'liveKitNodes'],
+    ({ redisAddress = '', liveKitNodes }) =>
+      isClusterEndpoint(redisAddress) &&
+      liveKitNodes > 0 &&
+      `\`redisAddress\` must be a primary endpoint with cluster mode off if there is LiveKit, got: ${shown(redisAddress)}; LiveKit's scripts reach over slots (CROSSSLOT): take backplane=elasticache, where LiveKit has a cache of its own beside a cluster`,
   ),
   rule(
     ['liveKitNodes', 'liveKitMaxNodes'],

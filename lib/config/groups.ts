@@ -73,6 +73,7 @@ function redisOf(knobs: Knobs) {
   if (knobs.backplane === 'elasticache' || knobs.backplane === 'bypassed')
     return {
       kind: 'elasticache' as const,
+      shards: knobs.cacheShards,
       nodeType: knobs.cacheNodeType,
       engineVersion: knobs.cacheEngineVersion,
       replicas: knobs.cacheReplicas,
@@ -80,6 +81,7 @@ function redisOf(knobs: Knobs) {
       snapshotRetentionDays: knobs.cacheSnapshotDays,
       maintenanceWindow: knobs.cacheMaintenanceWindow,
       passwordVersion: knobs.passwordVersion,
+      liveKitNodeType: liveKitNodeTypeOf(knobs),
     };
   const [host = '', port = '6379'] = knobs.redisAddress?.split(':') ?? [];
   return {
@@ -92,6 +94,16 @@ function redisOf(knobs: Knobs) {
     secretForm: knobs.redisSecretForm,
     kmsKeyArn: knobs.secretsKmsKeyArn,
   };
+}
+
+/** LiveKit keeps who is in which room, and little of it: the smallest node that has memory to spare. */
+export const smallCache = 'cache.t4g.small';
+
+/** Node type of LiveKit's own cache; undefined if it shares the service's, or there is no LiveKit. */
+function liveKitNodeTypeOf({ cacheShards, liveKitNodes, ...knobs }: Knobs): string | undefined {
+  if (cacheShards === 1 || liveKitNodes === 0) return undefined;
+  const isBurstable = /^cache\.t/.test(knobs.cacheNodeType);
+  return knobs.liveKitCacheNodeType ?? (isBurstable ? knobs.cacheNodeType : smallCache);
 }
 
 function edgeOf(knobs: Knobs) {
@@ -134,6 +146,7 @@ function serviceOf(knobs: Knobs) {
     cpu,
     memoryMiB: knobs.memoryMiB,
     minTasks,
+    recreateTasks: knobs.recreateTasks ?? false,
     maxTasks: knobs.maxTasks ?? (staysSmall ? minTasks : 4 * minTasks),
     connectionsPerTask:
       knobs.connectionsPerTask ?? Math.max(10, Math.round((cpu / 1024) * connectionsPerVcpu)),

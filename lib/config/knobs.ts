@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
+import { cacheNodeType, mostCacheNodes } from './cache-nodes.ts';
 import { callKnobs } from './call-knobs.ts';
 import { fargateCpus } from './fargate-sizes.ts';
 import {
@@ -19,13 +20,6 @@ import {
 
 export const environments = ['dev', 'prod'] as const;
 export type EnvironmentName = (typeof environments)[number];
-
-const cacheNodeTypes =
-  /^cache\.((t3|t4g)\.(micro|small|medium)|(m5|r5)\.(large|(2|4|12|24)?xlarge)|(m6g|m7g|r6g|r7g|c7gn)\.(large|(2|4|8|12|16)?xlarge))$/;
-
-/** Why neither Serverless nor cluster mode is offered, and what to do instead. */
-const onlyOneShard =
-  'Serverless and cluster mode spread keys and channels over shards, where scripts over several keys and Pub/Sub for all fail (CROSSSLOT): for growth take a bigger `cacheNodeType`, sizing in app/server/rooms/README.md';
 
 const subnets = (purpose: string) =>
   names(
@@ -148,7 +142,7 @@ export const knobs = z.object({
     .enum(['elasticache', 'bypassed', 'existing', 'none'], {
       error: (issue) =>
         /serverless|cluster/i.test(String(issue.input))
-          ? `must be one of elasticache, bypassed, existing, none, got: ${JSON.stringify(issue.input)}; ${onlyOneShard}`
+          ? `must be one of elasticache, bypassed, existing, none, got: ${JSON.stringify(issue.input)}; a cluster is elasticache with \`cacheShards\` 3 or more; Serverless evicts keys (volatile-lru, which can't be changed), and an evicted log would be a gap that nobody notices`
           : must(
               'be one of elasticache, bypassed, existing, none',
               'take elasticache for several instances, none for one',
@@ -157,22 +151,20 @@ export const knobs = z.object({
     .describe(
       'The Redis that connects the instances. `elasticache`: the stack creates it. `existing`: the Redis of `redisAddress`. `bypassed`: the stack’s cache stays, with LiveKit on it, and the service runs as one task without it, the quickest way back to service. `none`: one task, and no cache; a cache that the stack had is deleted with all bans and revocations.',
     ),
-  cacheNodeType: text(
-    cacheNodeTypes,
-    'be a node type of ElastiCache',
-    'take cache.t4g.micro to try, cache.m7g.large in production',
-  ).describe('Node type of the cache.'),
+  cacheNodeType: cacheNodeType('take cache.t4g.micro to try, cache.m7g.large in production').describe(
+    'Node type of the cache, of each of its shards.',
+  ),
   cacheReplicas: whole(0, 5, 'take 1, or 0 where minutes without a cache are no harm').describe(
-    'Replicas of the primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”.',
+    'Replicas of each primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”. With several shards, another number replaces the cache: RUNBOOK.md, “Several shards instead of one node, or back”.',
   ),
   cacheFailover: flag('remove it, but for the steps that RUNBOOK.md names')
     .optional()
     .describe(
       'A replica takes over by itself when the primary fails. Without it, whenever there are replicas. False is for the time in which the first replica is added or the last one removed.',
     ),
-  cacheShards: z
-    .preprocess((given) => (given === '1' ? 1 : given), z.literal(1, { error: must('be 1', onlyOneShard) }))
-    .describe('Always 1: cluster mode is not supported.'),
+  cacheShards: whole(1, mostCacheNodes, 'take 1, or 3 where one node does not carry the load').describe(
+    'Shards of the cache. 1: one primary, with its replicas. 3 or more: cluster mode, where each shard has `cacheReplicas` replicas, at least one, and rooms are spread evenly; a room is in one shard. LiveKit then gets a small cache of its own. In a deployed stack, from 1 to 3 or more takes the steps of RUNBOOK.md, “Several shards instead of one node, or back”; from 3 on, shards are added and removed while the cache serves.',
+  ),
   cacheEngineVersion: version(['7.2', '8.0', '8.1', '8.2'], 'take 8.2').describe(
     'Version of Valkey. A deployed cache can be upgraded, but never downgraded.',
   ),
@@ -193,7 +185,9 @@ export const knobs = z.object({
     'write the primary’s name without redis://, user and password',
   )
     .optional()
-    .describe('Address of the primary node of an existing Redis or Valkey, for `backplane` existing.'),
+    .describe(
+      'Address of the primary node of an existing Redis or Valkey, or the configuration endpoint of one in cluster mode, for `backplane` existing.',
+    ),
   redisSecurityGroupId: text(
     /^sg-([0-9a-f]{8}|[0-9a-f]{17})$/,
     'be the id of a security group such as sg-0123abcd',
@@ -223,6 +217,11 @@ export const knobs = z.object({
     .optional()
     .describe(
       'Average number of connections of a task at which the service scales. Without it, 5,000 for each vCPU.',
+    ),
+  recreateTasks: flag('take true for one deployment, and remove it afterwards')
+    .optional()
+    .describe(
+      'A deployment stops all tasks of the service before it starts new ones, and no alarm rolls it back: for changes across which old and new tasks would not meet, such as another cache. Clients come back after a minute or two, and are told what they missed. Without it, new tasks start before old ones stop.',
     ),
   cpu: whole(256, 16384, `take one of ${fargateCpus}`).describe('CPU of a task in units of 1/1024 vCPU.'),
   memoryMiB: whole(512, 122880, 'take a size that Fargate sells with this `cpu`').describe(

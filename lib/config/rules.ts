@@ -1,5 +1,6 @@
 import { pingIntervalMs } from '../../app/names.ts';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
+import { mostCacheNodes } from './cache-nodes.ts';
 import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
@@ -112,15 +113,15 @@ export const rules: readonly Rule[] = [
   rule(
     ['redisAddress'],
     ({ redisAddress = '' }) =>
-      /^clustercfg\.|\.clustercfg\.|\.serverless\./.test(redisAddress) &&
-      `\`redisAddress\` must be a primary endpoint with cluster mode off, got: ${shown(redisAddress)}; Serverless and cluster mode spread keys and channels over shards, where scripts over several keys and Pub/Sub for all fail (CROSSSLOT): make a replication group with cluster mode disabled`,
+      /\.serverless\./.test(redisAddress) &&
+      `\`redisAddress\` must not be that of ElastiCache Serverless, got: ${shown(redisAddress)}; it evicts keys (volatile-lru, which can't be changed), and an evicted log would be a gap that nobody notices: make a replication group`,
   ),
   rule(
     ['redisAddress', 'redisTls'],
     ({ redisAddress = '', redisTls }) =>
       !redisTls &&
-      /^master\..+\.cache\.amazonaws\.com/.test(redisAddress) &&
-      `\`redisTls\` must be true for ${redisAddress}, got: false; ElastiCache names the primary \`master.…\` where TLS is on`,
+      /^(master|clustercfg)\..+\.cache\.amazonaws\.com/.test(redisAddress) &&
+      `\`redisTls\` must be true for ${redisAddress}, got: false; ElastiCache's names begin with \`master.\` or \`clustercfg.\` where TLS is on`,
   ),
   rule(
     ['cacheFailover', 'cacheReplicas'],
@@ -128,6 +129,41 @@ export const rules: readonly Rule[] = [
       cacheFailover === true &&
       cacheReplicas === 0 &&
       '`cacheFailover` must be absent with `cacheReplicas` 0, got: true; there is no node that could take over: take cacheReplicas=1',
+  ),
+  rule(
+    ['cacheShards', 'backplane'],
+    ({ cacheShards, backplane }) =>
+      cacheShards > 1 &&
+      (backplane === 'existing' || backplane === 'none') &&
+      `\`cacheShards\` must be 1 with \`backplane\` ${backplane}, got: ${cacheShards}; it is about the cache that the stack creates${backplane === 'existing' ? ', and an existing Redis says itself that it is a cluster' : ''}: remove it`,
+  ),
+  rule(
+    ['cacheShards'],
+    ({ cacheShards }) =>
+      cacheShards === 2 &&
+      '`cacheShards` must be 1, or 3 or more, got: 2; of two primaries none is a majority, so that no replica would take over from one that fails: take 3',
+  ),
+  rule(
+    ['cacheShards', 'cacheReplicas'],
+    ({ cacheShards, cacheReplicas }) =>
+      cacheShards > 1 &&
+      cacheReplicas === 0 &&
+      `\`cacheReplicas\` must be 1 or more with \`cacheShards\` ${cacheShards}, got: 0; a shard without a replica loses its rooms with its node: take cacheReplicas=1`,
+  ),
+  rule(['cacheShards', 'cacheReplicas'], ({ cacheShards, cacheReplicas }) => {
+    const most = Math.floor(mostCacheNodes / (1 + cacheReplicas));
+    return (
+      cacheShards > Math.max(1, most) &&
+      cacheReplicas > 0 &&
+      `\`cacheShards\` must be at most ${most} with \`cacheReplicas\` ${cacheReplicas}, got: ${cacheShards}; ElastiCache's quota is ${mostCacheNodes} nodes in a cluster: take bigger nodes, or a second stack for some of the rooms`
+    );
+  }),
+  rule(
+    ['cacheShards', 'cacheFailover'],
+    ({ cacheShards, cacheFailover }) =>
+      cacheShards > 1 &&
+      cacheFailover === false &&
+      `\`cacheFailover\` must be absent with \`cacheShards\` ${cacheShards}, got: false; ElastiCache has no cluster without failover: remove it`,
   ),
   needs('redisSecurityGroupId', 'vpcId', 'a group can be named from its own VPC only'),
   rule(['cacheMaintenanceWindow'], ({ cacheMaintenanceWindow: window }) => {

@@ -104,9 +104,10 @@ const pricers: Readonly<Record<string, Pricer>> = {
       each: prices.insightMetricMonth,
     });
   },
-  'AWS::ElastiCache::ReplicationGroup': ({ CacheNodeType, NumCacheClusters }, _, { items, unknown }) => {
+  'AWS::ElastiCache::ReplicationGroup': (group, _, { items, unknown }) => {
+    const { CacheNodeType } = group;
     const node = cacheNodes[CacheNodeType];
-    if (node) items.push({ what: CacheNodeType, quantity: NumCacheClusters, each: monthly(node.hour) });
+    if (node) items.push({ what: CacheNodeType, quantity: nodesOf(group), each: monthly(node.hour) });
     else unknown.push(`node type ${CacheNodeType}`);
   },
   'AWS::AutoScaling::AutoScalingGroup': ({ MinSize }, template, { items, unknown }) => {
@@ -150,6 +151,10 @@ const address = (quantity: number): LineItem => ({
   quantity,
   each: monthly(prices.publicAddressHour),
 });
+
+/** Nodes of a replication group: of its shards in cluster mode, else its one primary with the replicas. */
+export const nodesOf = ({ NumCacheClusters, NumNodeGroups, ReplicasPerNodeGroup }: Properties): number =>
+  NumCacheClusters ?? NumNodeGroups * (1 + ReplicasPerNodeGroup);
 
 /** The line items of each resource. */
 function lineItems(template: Template): Items {

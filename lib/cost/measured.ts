@@ -28,7 +28,18 @@ export interface Measured {
   };
   /** CPU of Redis for a publish with the delivery contract. */
   readonly redis: { readonly publishMicroseconds: number };
+  readonly cluster: ClusterCosts;
   readonly signalr: SignalRCosts;
+}
+
+/** What a cluster's shard costs beside a single node, as ratios to it. No run of the bench measures it yet. */
+export interface ClusterCosts {
+  /** ISO date. */
+  readonly date: string;
+  /** What it was measured on. */
+  readonly setup: string;
+  /** CPU of the primary for a publish with the delivery contract, by shard channels. */
+  readonly publish: number;
 }
 
 /** What SignalR costs in the same hub as Socket.IO, as ratios to it: the busyness of a machine meets both alike. */
@@ -79,7 +90,7 @@ export const measured: Measured = JSON.parse(readFileSync(file, 'utf8'));
 /** What one thing costs the service, its instances or Redis, in seconds and bytes. */
 export const capacity = capacityOf(measured);
 
-export function capacityOf({ oneRoom, connections, redis }: Measured) {
+export function capacityOf({ oneRoom, connections, redis, cluster }: Measured) {
   const [deliveries, connection] = [oneRoom.variants.ours, connections.variants.ours];
   if (!deliveries || !connection) throw new Error('measured.json must have figures of this project (`ours`)');
   return {
@@ -88,6 +99,8 @@ export function capacityOf({ oneRoom, connections, redis }: Measured) {
     /** Memory of an idle connection. */
     connectionBytes: connection.kilobytes * 1e3,
     publishCpuSeconds: redis.publishMicroseconds / 1e6,
+    /** On a shard of a cluster. */
+    shardPublishCpuSeconds: (redis.publishMicroseconds * cluster.publish) / 1e6,
   };
 }
 
@@ -129,10 +142,17 @@ export function renderMeasured(results: Measured): string {
     }),
     '',
     `One Redis with a replica takes ${grouped(perSecond)} publishes a second with the contract, by its CPU (${results.redis.publishMicroseconds} µs each).`,
+    clusterSentence(results),
     '',
     signalRSentence(results.signalr),
     '<!-- end of the bench -->',
   ].join('\n');
+}
+
+function clusterSentence({ redis, cluster }: Measured): string {
+  const carried = (shards: number) =>
+    grouped(Math.round(((shards / cluster.publish) * 1e6) / redis.publishMicroseconds / 1_000) * 1_000);
+  return `On a shard of a cluster a publish takes ${cluster.publish.toFixed(2)} times that (${cluster.date}, ${cluster.setup}): three shards take ${carried(3)} a second, six ${carried(6)}, if rooms are spread evenly.`;
 }
 
 function signalRSentence({ date, delivery, connect, memory, relayed }: SignalRCosts): string {

@@ -1,5 +1,6 @@
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { connectionsPerVcpu } from '../config/groups.ts';
+import { mostCacheNodes } from '../config/cache-nodes.ts';
+import { connectionsPerVcpu, smallCache } from '../config/groups.ts';
 import { capacity } from './measured.ts';
 import { cacheNodes, instances, prices } from './prices.ts';
 
@@ -40,6 +41,9 @@ const burstableCpu = 0.1;
 const participantsPerCpu = (150 / 16 / 0.85) * use.cpu;
 const liveKitInstance = 'c7g.xlarge';
 
+/** Of two shards none is a majority. */
+const leastShards = 3;
+
 export interface Size {
   readonly what: string;
   readonly count: number;
@@ -58,7 +62,14 @@ const capacityUnit = { connections: 3_000, gbHour: 1 } as const;
 
 /** The resources that a load needs, and what they cost if it lasts all month. */
 export function sizeOf(load: Load): readonly Size[] {
-  return [tasksFor(load), cacheFor(load), ...liveKitFor(load), ...trafficOf(load)];
+  const cache = cacheFor(load);
+  return [
+    tasksFor(load),
+    cache,
+    ...liveKitFor(load),
+    ...(load.participants > 0 && cache.count > 2 ? [liveKitCache()] : []),
+    ...trafficOf(load),
+  ];
 }
 
 function trafficOf({ connections, publishes, audience }: Load): Size[] {
@@ -106,26 +117,69 @@ function tasksFor({ connections, publishes, audience }: Load): Size {
   };
 }
 
-function cacheFor({ connections, publishes, audience }: Load): Size {
+/** Redis runs commands on one thread, so more vCPUs do not help it. */
+const threadOf = (nodeType: string) => (nodeType.startsWith('cache.t') ? burstableCpu : use.cpu);
+const usableBytes = ({ gib }: { readonly gib: number }) => gib * 2 ** 30 * usableShare * use.memory;
+
+/** One node with a replica, or as many shards of them as the load needs. */
+function cacheFor(load: Load): Size {
+  const { connections, publishes, audience } = load;
   const cpu = publishes * capacity.publishCpuSeconds;
   const bytes = publishes * logSeconds * bytesInLog + (connections / audience) * bytesOfRoom;
   const fits = Object.entries(cacheNodes)
     .sort(([, one], [, other]) => one.hour - other.hour)
-    .find(([name, node]) => {
-      // Redis runs commands on one thread, so more vCPUs do not help it.
-      const oneThread = name.startsWith('cache.t') ? burstableCpu : use.cpu;
-      return cpu <= oneThread && bytes <= node.gib * 2 ** 30 * usableShare * use.memory;
-    });
-  const need = `${Math.round(cpu * 100)}% of Redis's thread, ${Math.ceil(bytes / 1e6)} MB`;
-  if (!fits)
+    .find(([name, node]) => cpu <= threadOf(name) && bytes <= usableBytes(node));
+  if (!fits) return shardsFor(load, bytes);
+  const [name, node] = fits;
+  return {
+    what: name,
+    count: 2,
+    because: `${needOf(cpu, bytes)}, and a replica`,
+    monthly: 2 * node.hour * prices.hoursAMonth,
+  };
+}
+
+const needOf = (cpu: number, bytes: number) =>
+  `${Math.round(cpu * 100)}% of Redis's thread, ${Math.ceil(bytes / 1e6)} MB`;
+
+/** @param bytes of the logs of all rooms, which are spread evenly over the shards */
+function shardsFor({ publishes }: Load, bytes: number): Size {
+  const cpu = publishes * capacity.shardPublishCpuSeconds;
+  const [cheapest] = Object.entries(cacheNodes)
+    // The credits of a burstable node don't carry a load that one node can't.
+    .filter(([name]) => !name.startsWith('cache.t'))
+    .map(([name, node]) => {
+      const shards = Math.max(leastShards, Math.ceil(cpu / use.cpu), Math.ceil(bytes / usableBytes(node)));
+      return { name, shards, monthly: 2 * shards * node.hour * prices.hoursAMonth };
+    })
+    .filter(({ shards }) => 2 * shards <= mostCacheNodes)
+    .sort((one, other) => one.monthly - other.monthly);
+  const need = needOf(cpu, bytes);
+  if (!cheapest)
     return {
-      what: 'no node carries this',
+      what: 'no cluster carries this',
       count: 0,
-      because: `${need}: split it into deployments`,
+      because: `${need}, in ${mostCacheNodes} nodes at most: split it into deployments`,
       monthly: 0,
     };
-  const [name, node] = fits;
-  return { what: name, count: 2, because: need, monthly: 2 * node.hour * prices.hoursAMonth };
+  const { name, shards, monthly } = cheapest;
+  return {
+    what: `${name} in ${shards} shards`,
+    count: 2 * shards,
+    because: `${need} over all of them, each with a replica; no room alone may need more than one shard has`,
+    monthly,
+  };
+}
+
+/** LiveKit can't use a cluster. */
+function liveKitCache(): Size {
+  const { hour } = cacheNodes[smallCache] as (typeof cacheNodes)[string];
+  return {
+    what: `${smallCache} of LiveKit`,
+    count: 2,
+    because: 'its scripts reach over slots, so it has a cache of its own beside shards',
+    monthly: 2 * hour * prices.hoursAMonth,
+  };
 }
 
 function liveKitFor({ participants }: Load): Size[] {

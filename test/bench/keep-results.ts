@@ -3,6 +3,7 @@ import {
   type Deliveries,
   type Losses,
   type Measured,
+  measured,
   type SignalRCosts,
   writeMeasured,
 } from '../../lib/cost/measured.ts';
@@ -41,6 +42,8 @@ export function measuredOf(
       variants: columns(connections, (column) => connectionOf(connections, column)),
     },
     redis: { publishMicroseconds: round(spreadOf(redis.map(({ cpuPerAppend }) => cpuPerAppend)).median, 1) },
+    // The bench has no cluster: the figure stays.
+    cluster: measured.cluster,
     signalr: { date: machine.date, ...signalRCosts(signalr) },
   };
 }

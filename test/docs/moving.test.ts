@@ -14,6 +14,7 @@ import { freePort } from '../../lib/local/processes/ports.ts';
 import { checkNames } from '../../lib/verify/registry.ts';
 import { agentVariables } from '../../livekit/agent/agent-variables.ts';
 import { knownKeys } from '../livekit/config/known-keys.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startInstance } from '../support/servers/service.ts';
 import { skipSuite } from '../support/skipping.ts';
@@ -351,12 +352,20 @@ describeWithAwsCli('the AWS CLI', () => {
   });
 
   // It checks the parameters, makes up an answer, and asks nobody.
-  test.each(ofService('elasticache'))('takes `%s`', async (command) => {
+  const [first = '', ...others] = ofService('elasticache');
+  test(`takes \`${first}\``, () => assertTaken(first));
+
+  // Each takes the CLI a second of a processor.
+  describeInFull('tools', 'and', () => {
+    test.each(others)('takes `%s`', assertTaken);
+  });
+
+  async function assertTaken(command: string): Promise<void> {
     const checked = `${command.replace(/^aws/, aws)} --region us-east-1 --generate-cli-skeleton output`;
     const { stdout } = await shell(checked);
     // What `--query` asks for is in the answer.
     if (command.includes('--query')) expect(stdout.trim()).not.toMatch(/^(null|None|\[\])?$/);
-  });
+  }
 
   // What it makes up for this service breaks its own rules.
   test('gets from Secrets Manager the text alone', async () => {

@@ -8,6 +8,7 @@ import { ContainerService } from '../../lib/aws/ecs/container-service.ts';
 import { CloudFrontEdge } from '../../lib/aws/edge/cloudfront-edge.ts';
 import { routeFrom } from '../../lib/aws/edge/edge.ts';
 import { Network } from '../../lib/aws/network/network.ts';
+import { CacheUsers } from '../../lib/aws/redis/cache-users.ts';
 import { ValkeyCache } from '../../lib/aws/redis/valkey-cache.ts';
 
 export interface ContainerStackProps extends StackProps {
@@ -43,12 +44,12 @@ export class ContainerStack extends Stack {
     const { cluster } = new Cluster(this, 'Cluster', { vpc: network.vpc, containerInsights: false });
     const redis = new ValkeyCache(this, 'Redis', {
       network,
+      users: new CacheUsers(this, 'RedisUsers', { passwordVersion: 1 }),
       nodeType: 'cache.t4g.micro',
       engineVersion: '8.2',
       replicas: 1,
       snapshotRetentionDays: 0,
       maintenanceWindow: 'sun:04:00-sun:05:00',
-      passwordVersion: 1,
     });
     const edge = new CloudFrontEdge(this, 'Edge', {
       ...retention,

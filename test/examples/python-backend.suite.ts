@@ -59,7 +59,7 @@ test('every secret comes from Secrets Manager, and the template has none of them
     'REDIS_URL',
     'STRIPE_KEY',
   ]);
-  expect(secretOf(container, 'REDIS_URL')).toMatch(/BackendUserSettings1.*:url::/);
+  expect(secretOf(container, 'REDIS_URL')).toMatch(/RedisBackendSettings1.*:url::/);
   expect(secretOf(container, 'AUTH_SECRET')).toContain('ServiceAuthSecret');
   expect(secretOf(container, 'LIVEKIT_API_SECRET')).toMatch(/LiveKitKeyVersion1.*:apiSecret::/);
   expect(secretOf(container, 'DATABASE_PASSWORD')).toContain(`${database.secretArn}:password::`);
@@ -115,7 +115,7 @@ test('beside a service that runs, it changes nothing of it: only the cache’s u
   const changed = Object.keys(without).filter(
     (id) => !now[id] || inAnyOrder(without[id]) !== inAnyOrder(now[id]),
   );
-  expect(changed.map(withoutHash)).toEqual(['RedisUsers']);
+  expect(changed.map(withoutHash)).toEqual(['RedisUsersGroup']);
 });
 
 test('behind CloudFront, which hides the name, a host name is refused', () => {

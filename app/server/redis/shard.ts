@@ -115,8 +115,13 @@ export class Shard implements RedisShard {
     return link;
   }
 
+  /** It has no slots any more: what is under way on it ends, and nothing new begins. */
+  retire(): void {
+    this.#heartbeat.end();
+  }
+
   async close(): Promise<void> {
-    this.#heartbeat.stop();
+    this.#heartbeat.end();
     this.#endpointWatch?.close();
     await Promise.all(this.#opened.map((link) => link.close()));
   }
@@ -130,9 +135,9 @@ export class Shard implements RedisShard {
       return remarks;
     };
     const name = [instance, purpose, ...(address === undefined ? [] : [address])].join(':');
-    // A subscription that is sent on over a connection for commands would take that from all others.
-    const followed = purpose === 'subscriptions' ? undefined : redirect;
-    const link = new RedisLink({ name, log, resolve, inspect, onFault, redirect: followed });
+    // A SSUBSCRIBE that is sent on would turn a connection for commands into one for subscriptions.
+    const follow = purpose === 'subscriptions' ? undefined : redirect;
+    const link = new RedisLink({ name, log, resolve, inspect, onFault, redirect: follow });
     this.#opened.push(link);
     return link;
   }

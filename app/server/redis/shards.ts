@@ -148,7 +148,9 @@ export class Shards implements WatchedRedis {
       ...this.#options,
       channels: this.channels,
       ...more,
-      onChange: (pulse, reason) => this.#options.onChange({ shard, pulse, reason }),
+      onChange: (pulse, reason) => {
+        if (!this.#ending.has(shard)) this.#options.onChange({ shard, pulse, reason });
+      },
     });
     shard.commands.on('up', () => this.#returned((key) => this.shardOf(key) === shard));
     shard.subscriptions.on('up', (connection) => this.channels.take(connection));
@@ -161,7 +163,6 @@ export class Shards implements WatchedRedis {
     const shard: Shard = this.#create({
       address,
       resolve: async () => ({ ...(await resolve()), endpoints: [{ host, port }] }),
-      // With its address: one without buckets must not listen in the place of the shard that has the first.
       heartbeatChannel: () => inBucket(deployment, this.#tagOn(shard), 'heartbeat', instance, address),
       redirect: (command, error) => this.#redirects.follow(command, error),
     });
@@ -257,17 +258,18 @@ export class Shards implements WatchedRedis {
   }
 
   #moved(slots: ReadonlySet<number>): void {
-    // A slot that went away and is back again has lost its subscriptions, and the map is the same.
-    void this.channels.place();
-    if (slots.size === 0) return;
     for (const slot of slots) this.#movingAway.delete(slot);
     for (const shard of this.all) shard.channelsMoved();
+    // A slot that went away and came back has taken its subscriptions with it.
+    void this.channels.place();
+    if (slots.size === 0) return;
     this.#returned((key) => slots.has(slotOf(key)) && this.shardOf(key)?.commands.connection !== undefined);
     this.#options.onChange();
   }
 
   #endLater(shard: Shard): void {
     this.#ending.add(shard);
+    shard.retire();
     setTimeout(() => void shard.close().then(() => this.#ending.delete(shard)), lingerMs).unref();
   }
 

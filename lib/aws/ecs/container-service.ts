@@ -53,6 +53,12 @@ export interface ContainerServiceProps extends TaskCount {
   readonly readsRedisItself?: boolean;
 
   /**
+   * A deployment stops all tasks before it starts new ones.
+   * @default false
+   */
+  readonly recreateTasks?: boolean;
+
+  /**
    * Environment variables that are no secrets.
    * @default - none
    */
@@ -172,7 +178,7 @@ export class ContainerService
       securityGroups: [this.createSecurityGroup(props)],
       assignPublicIp: props.network.tasksHavePublicAddresses,
       // Without Redis, two tasks at once would be two separate systems: the old task stops before the new one starts.
-      ...(!props.redis && { minHealthyPercent: 0, maxHealthyPercent: 100 }),
+      ...((!props.redis || props.recreateTasks) && { minHealthyPercent: 0, maxHealthyPercent: 100 }),
       healthCheckGracePeriod: Duration.seconds(60),
       enableExecuteCommand: props.ecsExec ?? false,
     });

@@ -6,7 +6,7 @@ import type { Edge } from '../edge/edge.ts';
 import type { LiveKit } from '../livekit/livekit.ts';
 import { Network } from '../network/network.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
-import type { NodeMetric } from '../redis/node-metrics.ts';
+import type { NodeMetric } from '../redis/cache-nodes.ts';
 import type { Redis } from '../redis/redis.ts';
 import { ValkeyCache } from '../redis/valkey-cache.ts';
 import type { RealtimeService } from '../service/realtime-service.ts';
@@ -20,6 +20,12 @@ export interface DashboardSources {
 
   /** @default - the service runs alone */
   readonly redis?: Redis;
+
+  /**
+   * LiveKit's own cache, beside a `redis` of several shards.
+   * @default - it shares `redis`
+   */
+  readonly liveKitCache?: ValkeyCache;
 
   /** @default - there are no calls */
   readonly liveKit?: LiveKit;
@@ -58,13 +64,14 @@ const average = { statistic: 'Average', period: oneMinute };
 
 /** The rows from top to bottom: first whom it hits, then where it comes from, then what it costs. */
 export function dashboardRows(sources: DashboardSources): DashboardRow[] {
-  const { service, redis, liveKit, agent } = sources;
+  const { service, redis, liveKitCache, liveKit, agent } = sources;
   return [
     connectionsRow(service),
     deliveriesRow(service),
     lossesRow(service),
     ...(service.isConnected || redis instanceof ValkeyCache ? [redisRow(service, redis)] : []),
     ...(liveKit ? [callsRow(liveKit, agent)] : []),
+    ...(liveKitCache ? [liveKitCacheRow(liveKitCache)] : []),
     edgeRow(sources),
     costsRow(sources),
   ];
@@ -189,50 +196,71 @@ function redisRow(service: RealtimeService, redis: Redis | undefined): Dashboard
       articles: ['Service degraded', 'The primary was demoted'],
       graphs: [latency],
     };
+  const isCluster = redis.nodes.shards.length > 0;
   return {
     title: 'Redis',
-    text: 'Node 1, 2 … are the primary and its replicas; which is which, the replication lag says: the primary has none. Evictions must stay at zero. What is held back on the network was more than the node’s type may send or receive.',
-    articles: [
-      'The primary was demoted',
-      'The cache fills up',
-      'The cache is busy',
-      'The cache has too many connections',
-      "The cache's network is throttled",
-      'Logins to the cache fail',
-      'A replica lags behind',
-    ],
+    text: `${isCluster ? shardsText : nodesText} ${heldBackText}`,
+    articles: ['The primary was demoted', ...(isCluster ? ['A shard has no primary'] : []), ...cacheArticles],
     graphs: [...cacheLoad(redis), latency, ...cacheFaults(redis)],
   };
 }
 
-function cacheLoad(cache: ValkeyCache): Graph[] {
+const nodesText =
+  'Node 1, 2 … are the primary and its replicas; which is which, the replication lag says: the primary has none.';
+const shardsText =
+  'Node 0002-001 is the first of shard 0002; which one is the primary, the graph of primaries says: each shard must have one. A shard that is busier than the others has a room that is.';
+const heldBackText =
+  'Evictions must stay at zero. What is held back on the network was more than the node’s type may send or receive.';
+
+const cacheArticles = [
+  'The cache fills up',
+  'The cache is busy',
+  'The cache has too many connections',
+  "The cache's network is throttled",
+  'Logins to the cache fail',
+  'A replica lags behind',
+];
+
+function liveKitCacheRow(cache: ValkeyCache): DashboardRow {
+  return {
+    title: 'LiveKit’s cache',
+    text: `Which node has which rooms and participants, beside a cluster that LiveKit can’t use. ${nodesText} ${heldBackText}`,
+    articles: cacheArticles,
+    graphs: [...cacheLoad(cache), ...cacheFaults(cache)],
+  };
+}
+
+function cacheLoad({ nodes }: ValkeyCache): Graph[] {
   return [
     {
       title: 'CPU of the thread that runs commands, and of the node',
       unit: '%',
-      left: cache.metricsOfNodes('EngineCPUUtilization', average),
-      right: cache.metricsOfNodes('CPUUtilization', average),
+      left: nodes.metrics('EngineCPUUtilization', average),
+      right: nodes.metrics('CPUUtilization', average),
       rightUnit: '%',
     },
-    { title: 'Memory', unit: '%', left: cache.metricsOfNodes('DatabaseMemoryUsagePercentage', highest) },
+    { title: 'Memory', unit: '%', left: nodes.metrics('DatabaseMemoryUsagePercentage', highest) },
     {
       title: 'Connections',
       unit: 'connections',
-      left: cache.metricsOfNodes('CurrConnections', highest),
-      right: cache.metricsOfNodes('NewConnections', sum),
+      left: nodes.metrics('CurrConnections', highest),
+      right: nodes.metrics('NewConnections', sum),
       rightUnit: 'new a minute',
     },
   ];
 }
 
-function cacheFaults(cache: ValkeyCache): Graph[] {
-  const summed = (...names: NodeMetric[]) => names.flatMap((name) => cache.metricsOfNodes(name, sum));
+function cacheFaults({ nodes }: ValkeyCache): Graph[] {
+  const summed = (...names: NodeMetric[]) => names.flatMap((name) => nodes.metrics(name, sum));
   return [
+    ...(nodes.shards.length > 0
+      ? [{ title: 'Primaries', unit: '1 is the primary', left: nodes.metrics('IsMaster', highest) }]
+      : []),
     { title: 'Evictions', unit: 'keys', left: summed('Evictions') },
     {
       title: 'Replication lag',
       unit: 'seconds',
-      left: cache.metricsOfNodes('ReplicationLag', highest),
+      left: nodes.metrics('ReplicationLag', highest),
     },
     {
       title: 'Denied: logins, commands, keys, channels',

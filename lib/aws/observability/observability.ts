@@ -24,7 +24,7 @@ export interface ObservabilityProps extends DashboardSources {
 export class Observability extends Construct {
   constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id);
-    const { topic, edge, network, service, redis, liveKit, agent } = props;
+    const { topic, edge, network, service, redis, liveKitCache, liveKit, agent } = props;
     const alarms: cloudwatch.Alarm[] = [];
     const add: AddAlarm = (alarmId, alarmProps) => {
       const added = alarm(this, alarmId, { ...alarmProps, topic });
@@ -35,7 +35,22 @@ export class Observability extends Construct {
     addServiceAlarms(add, service);
     addEdgeAlarms(add, { edge, network, after: service.running });
     if (service.isConnected) addBackplaneAlarms(add, service);
-    if (redis instanceof ValkeyCache) addCacheAlarms(add, redis, service, mostTasks(props));
+    if (redis instanceof ValkeyCache)
+      addCacheAlarms(add, {
+        cache: redis,
+        idPrefix: 'Cache',
+        name: 'the cache',
+        after: service.running,
+        mostTasks: deploying(service.maxTasks + (liveKitCache ? 0 : (liveKit?.maxTasks ?? 0))),
+      });
+    if (liveKitCache && liveKit)
+      addCacheAlarms(add, {
+        cache: liveKitCache,
+        idPrefix: 'LiveKitCache',
+        name: 'LiveKit’s cache',
+        after: liveKit.service,
+        mostTasks: deploying(liveKit.maxTasks),
+      });
     if (liveKit?.isConnected) addNodeAlarms(add, liveKit);
     for (const calls of [liveKit, agent]) if (calls) addCallAlarms(add, calls);
     addScalingAlarms(add, props);
@@ -49,7 +64,5 @@ export class Observability extends Construct {
   }
 }
 
-/** A deployment doubles them. */
-function mostTasks({ service, liveKit }: ObservabilityProps): number {
-  return 2 * (service.maxTasks + (liveKit?.maxTasks ?? 0));
-}
+/** A deployment doubles the tasks. */
+const deploying = (tasks: number) => 2 * tasks;

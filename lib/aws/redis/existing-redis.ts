@@ -8,7 +8,7 @@ import type { Redis, RedisAccess, RedisClient } from './redis.ts';
 import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
 
 export interface ExistingRedisProps {
-  /** Host name of the primary node, with cluster mode disabled. */
+  /** Host name of the primary node, or of a cluster’s configuration endpoint. */
   readonly host: string;
 
   readonly port: number;
@@ -67,7 +67,7 @@ export class ExistingRedis extends Construct implements Redis, RedisAccess {
     // A reference to a field that a secret does not have would fail the deployment.
     this.username =
       secretForm === 'login' ? this.secret?.secretValueFromJson('username').unsafeUnwrap() : undefined;
-    this.urlParameter = addUrlParameter(this, props);
+    this.urlParameter = addUrlParameter(this, 'redis-url', props);
     this.securityGroup = securityGroupId
       ? ec2.SecurityGroup.fromSecurityGroupId(this, 'SecurityGroup', securityGroupId)
       : ec2.Peer.anyIpv4();

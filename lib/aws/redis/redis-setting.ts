@@ -15,10 +15,21 @@ export interface RedisAddress {
 const urlOf = ({ host, port, tls }: RedisAddress, login = '') =>
   Fn.join('', [tls ? 'rediss://' : 'redis://', login, `${host}:${port}`]);
 
-/** The SSM parameter from which the service reads, at each connect, where Redis is. It holds no secret. */
-export function addUrlParameter(scope: Construct, address: RedisAddress): ssm.StringParameter {
+/**
+ * The SSM parameter from which the service reads, at each connect, where Redis is. It holds no secret.
+ *
+ * A cluster has a parameter of its own. With one name for both, tasks that connect again while a cluster takes the place
+ * of a single node would change over one by one, each at another time.
+ *
+ * @param name after the stack's path
+ */
+export function addUrlParameter(
+  scope: Construct,
+  name: 'redis-url' | 'redis-cluster-url',
+  address: RedisAddress,
+): ssm.StringParameter {
   return new ssm.StringParameter(scope, 'RedisUrl', {
-    parameterName: `/realtime-stack/${Stack.of(scope).stackName}/redis-url`,
+    parameterName: `/realtime-stack/${Stack.of(scope).stackName}/${name}`,
     description: 'Where the backplane is; read by the service at each connect',
     stringValue: urlOf(address),
   });

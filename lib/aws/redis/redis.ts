@@ -21,7 +21,7 @@ export interface Redis extends IConstruct {
 
 /** How one service finds Redis, logs in and reaches it. */
 export interface RedisAccess {
-  /** Address of the primary node. The name stays the same after a failover. */
+  /** Address of the primary node, or of a cluster. The name stays the same after a failover. */
   readonly endpoint: { readonly host: string; readonly port: number };
 
   readonly tls: boolean;

@@ -1,5 +1,4 @@
 import { Annotations, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -7,18 +6,28 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sns from 'aws-cdk-lib/aws-sns';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
-import { Construct, type IDependable } from 'constructs';
+import { Construct, Dependable, type IDependable } from 'constructs';
 import { type AclRules, renderAcl } from '../../../app/server/redis/acl.ts';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
+import { CacheNodes } from './cache-nodes.ts';
 import { acknowledgeRotation, type CacheUser } from './cache-user.ts';
-import { CacheUsers } from './cache-users.ts';
-import { type NodeMetric, NodeMetrics } from './node-metrics.ts';
+import type { CacheUsers } from './cache-users.ts';
 import type { Redis, RedisAccess, RedisClient } from './redis.ts';
 import { addSettingSecret, addUrlParameter, readParameter, readSecrets } from './redis-setting.ts';
 
 export interface ValkeyCacheProps {
   readonly network: NetworkPlacement;
+
+  /** The users that it admits. Caches of one stack share them. */
+  readonly users: CacheUsers;
+
+  /**
+   * Shards: 1 is cluster mode off, 3 or more are a cluster. Changing it between more than one moves slots, while the cache
+   * serves. ElastiCache can't change it from 1 to more: that is another cache, in a construct of its own.
+   * @default 1
+   */
+  readonly shards?: number;
 
   /** Node type, such as `cache.t4g.micro`. */
   readonly nodeType: string;
@@ -26,7 +35,7 @@ export interface ValkeyCacheProps {
   /** Version of Valkey, such as `8.2`. */
   readonly engineVersion: string;
 
-  /** Number of replicas, in other availability zones. */
+  /** Replicas of each primary, in other availability zones. In cluster mode, changing it replaces the cache. */
   readonly replicas: number;
 
   /**
@@ -48,9 +57,6 @@ export interface ValkeyCacheProps {
    */
   readonly notifications?: sns.ITopic;
 
-  /** Version of the users' passwords, from 1. */
-  readonly passwordVersion: number;
-
   /**
    * Whether ElastiCache takes a last snapshot when the cache is deleted: it has the bans and revocations.
    * @default false
@@ -70,32 +76,52 @@ const port = 6379;
 const snapshotsFor = (days: number) =>
   days > 0 ? { snapshotRetentionLimit: days, snapshotWindow: '02:00-03:00' } : { snapshotRetentionLimit: 0 };
 
+/** Two shards have no majority: when one of the primaries fails, the other can't agree to a replica in its place. */
+function assertShape(props: ValkeyCacheProps & { readonly shards: number }): void {
+  const { shards, replicas } = props;
+  if (shards === 1 || (shards > 2 && replicas > 0 && failsOver(props))) return;
+  throw new Error(
+    `\`shards\` must be 1, or 3 or more with a replica each that takes over, got: ${shards} with ${replicas} replicas; take shards 3 and replicas 1`,
+  );
+}
+
+const shapeOf = ({ shards = 1, replicas }: ValkeyCacheProps) =>
+  shards === 1
+    ? { clusterMode: 'disabled', numCacheClusters: 1 + replicas }
+    : { clusterMode: 'enabled', numNodeGroups: shards, replicasPerNodeGroup: replicas };
+
 const failsOver = ({ replicas, failsOver = replicas > 0 }: ValkeyCacheProps) => failsOver;
 
 /**
- * The ElastiCache for Valkey replication group that connects the instances, and the SSM parameter with its address.
- *
- * Cluster mode is disabled, because the services use Pub/Sub across all nodes and scripts over several keys. Each
- * service has its own user with the fewest permissions that work.
+ * An ElastiCache for Valkey replication group, and the SSM parameter with its address: one primary, or the shards of a
+ * cluster. Each service has its own user with the fewest permissions that work.
  */
 export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   readonly connections: ec2.Connections;
 
-  /** `rediss://host:port` of the primary node. The name follows the primary after a failover. */
+  /**
+   * `rediss://host:port` of the primary node, whose name follows the primary after a failover; of a cluster, its
+   * configuration endpoint, which knows all nodes.
+   */
   readonly urlParameter: ssm.StringParameter;
 
-  private readonly replicas: number;
-  private readonly passwordVersion: number;
+  /** Its nodes, with their metrics. */
+  readonly nodes: CacheNodes;
+
+  private readonly isCluster: boolean;
   private readonly encryptionKey: kms.IKey | undefined;
   private readonly cache: elasticache.CfnReplicationGroup;
-  private readonly nodes: NodeMetrics;
   private readonly users: CacheUsers;
 
   constructor(scope: Construct, id: string, props: ValkeyCacheProps) {
     super(scope, id);
-    this.passwordVersion = props.passwordVersion;
+    const { shards = 1, replicas } = props;
+    assertShape({ ...props, shards });
+    this.isCluster = shards > 1;
     this.encryptionKey = props.encryptionKey;
-    this.replicas = props.replicas;
+    this.users = props.users;
+    // Whoever depends on the cache also waits for its users.
+    Dependable.implement(this, { dependencyRoots: [this, props.users] });
     const securityGroup = new ec2.SecurityGroup(this, 'SecurityGroup', {
       vpc: props.network.vpc,
       description: 'Valkey cache: admits the services that were granted to connect',
@@ -105,10 +131,13 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       securityGroups: [securityGroup],
       defaultPort: ec2.Port.tcp(port),
     });
-    this.users = new CacheUsers(this, props);
     this.cache = this.createCache(props, securityGroup);
-    this.nodes = new NodeMetrics(this.cache.ref, 1 + props.replicas);
-    this.urlParameter = addUrlParameter(this, this.address);
+    this.nodes = CacheNodes.of(this.cache.ref, { shards, replicas });
+    this.urlParameter = addUrlParameter(
+      this,
+      this.isCluster ? 'redis-cluster-url' : 'redis-url',
+      this.address,
+    );
     if (!failsOver(props)) this.warnAboutOutages(props);
   }
 
@@ -132,43 +161,10 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     };
   }
 
-  /** The highest share of memory in use on any node, in percent. */
-  metricMemoryUsage(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.nodes.highest('DatabaseMemoryUsagePercentage', props);
-  }
-
-  /** The highest use of the thread that runs commands on any node, in percent. */
-  metricEngineCpu(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.nodes.highest('EngineCPUUtilization', props);
-  }
-
-  /** The most connections that any node has. */
-  metricConnections(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.nodes.highest('CurrConnections', props);
-  }
-
-  /** Seconds by which the slowest replica is behind. Undefined if there is none. */
-  metricReplicationLag(props?: cloudwatch.MetricOptions): cloudwatch.IMetric | undefined {
-    return this.replicas === 0 ? undefined : this.nodes.highestOfReplicas('ReplicationLag', props);
-  }
-
-  /** Logins that any node refused. */
-  metricAuthenticationFailures(props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.nodes.sum('AuthenticationFailures', props);
-  }
-
-  /** Packets that AWS held back or dropped because a node had used up what its type may send or receive. */
-  metricThrottledPackets(direction: 'In' | 'Out', props?: cloudwatch.MetricOptions): cloudwatch.IMetric {
-    return this.nodes.sum(`NetworkBandwidth${direction}AllowanceExceeded`, props);
-  }
-
-  /** A metric of each node, the primary and its replicas. @param name as in CloudWatch's namespace AWS/ElastiCache */
-  metricsOfNodes(name: NodeMetric, props?: cloudwatch.MetricOptions): cloudwatch.Metric[] {
-    return this.nodes.each(name, props);
-  }
-
   private get address() {
-    return { host: this.cache.attrPrimaryEndPointAddress, port, tls: true };
+    const { cache } = this;
+    const host = this.isCluster ? cache.attrConfigurationEndPointAddress : cache.attrPrimaryEndPointAddress;
+    return { host, port, tls: true };
   }
 
   private grantConnect(client: RedisClient, user: CacheUser): void {
@@ -181,7 +177,9 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
   }
 
   private createSettingSecret(name: string, user: CacheUser) {
-    const secret = addSettingSecret(user, `Settings${this.passwordVersion}`, {
+    // A secret for each cache: a task goes on to use the one that it was started with.
+    const id = `${name[0]?.toUpperCase()}${name.slice(1)}Settings${this.users.passwordVersion}`;
+    const secret = addSettingSecret(this, id, {
       ...this.address,
       access: { username: name, secret: user.secret, passwordField: 'password' },
       description: `Redis setting of ${name}: url and connectionString`,
@@ -197,8 +195,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       engine: 'valkey',
       engineVersion: props.engineVersion,
       cacheNodeType: props.nodeType,
-      clusterMode: 'disabled',
-      numCacheClusters: 1 + this.replicas,
+      ...shapeOf(props),
       automaticFailoverEnabled: failsOver(props),
       multiAzEnabled: failsOver(props),
       port,
@@ -214,8 +211,10 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
       cacheParameterGroupName: this.createParameterGroup(props).ref,
       cacheSubnetGroupName: this.createSubnetGroup(props.network).ref,
       securityGroupIds: [securityGroup.securityGroupId],
-      userGroupIds: [this.users.createGroup().ref],
+      userGroupIds: [props.users.group.ref],
     });
+    // Without it, CloudFormation would replace the cache where shards are added or removed.
+    if (this.isCluster) cache.cfnOptions.updatePolicy = { useOnlineResharding: true };
     if (props.notifications) cache.node.addDependency(admitElastiCache(props.notifications));
     cache.applyRemovalPolicy(props.snapshotOnDeletion ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY);
     Validations.of(cache).acknowledge({
@@ -230,7 +229,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     return new elasticache.CfnParameterGroup(this, 'Parameters', {
       cacheParameterGroupFamily: `valkey${engineVersion.split('.')[0]}`,
       description: 'A full cache refuses writes: an evicted log would be a silent gap',
-      properties: parametersFor(nodeType),
+      properties: { ...parametersFor(nodeType), ...(this.isCluster && clusterParameters) },
     });
   }
 
@@ -270,6 +269,9 @@ function admitElastiCache(topic: sns.ITopic): IDependable {
   );
   return policyDependable ?? topic;
 }
+
+/** A lost shard takes its own rooms along, and no others: those that are left go on to serve. */
+const clusterParameters = { 'cluster-enabled': 'yes', 'cluster-require-full-coverage': 'no' };
 
 const MiB = 1024 * 1024;
 

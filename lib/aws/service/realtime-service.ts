@@ -60,6 +60,13 @@ export interface RealtimeServiceProps
    */
   readonly bypassesRedis?: boolean;
 
+  /**
+   * A deployment stops all tasks before it starts new ones, and no alarm rolls it back: clients are away for so long, and
+   * are told what they missed.
+   * @default false
+   */
+  readonly recreateTasks?: boolean;
+
   /** Average number of connections of a task at which the service scales. */
   readonly connectionsPerTask: number;
 
@@ -105,12 +112,14 @@ export class RealtimeService extends Construct implements TaskCount {
   }
 
   private readonly deployment: string;
+  private readonly recreatesTasks: boolean;
   private readonly scalingTargets: ScalingTargets;
   private readonly targets: ApplicationTargetGroup;
 
   constructor(scope: Construct, id: string, props: RealtimeServiceProps) {
     super(scope, id);
     this.deployment = props.deployment;
+    this.recreatesTasks = props.recreateTasks ?? false;
     this.minTasks = props.minTasks;
     this.maxTasks = props.maxTasks;
     this.scalingTargets = this.scalingTargetsOf(props);
@@ -198,8 +207,8 @@ export class RealtimeService extends Construct implements TaskCount {
     // `enableDeploymentAlarms` would print at each synthesis that there may be a cycle. The tests look for cycles.
     service.addPropertyOverride('DeploymentConfiguration.Alarms', {
       AlarmNames: alarms.map(({ alarmName }) => alarmName),
-      Enable: true,
-      Rollback: true,
+      Enable: !this.recreatesTasks,
+      Rollback: !this.recreatesTasks,
     });
   }
 

@@ -4,6 +4,7 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { ElastiCacheClient } from '@aws-sdk/client-elasticache';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -24,6 +25,7 @@ export function openAws(region: string) {
     cloudFormation: new CloudFormationClient(options),
     cloudWatch: new CloudWatchClient(options),
     ec2: new EC2Client(options),
+    elastiCache: new ElastiCacheClient(options),
     loadBalancers: new ElasticLoadBalancingV2Client(options),
     quotas: new ServiceQuotasClient(options),
     route53: new Route53Client(options),

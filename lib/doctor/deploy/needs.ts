@@ -1,4 +1,4 @@
-import { ofType, type Template, tasksOf } from '../../cost/bill.ts';
+import { nodesOf, ofType, type Template, tasksOf } from '../../cost/bill.ts';
 
 /** What a template takes of what an account has a quota for. */
 export interface Needs {
@@ -6,6 +6,8 @@ export interface Needs {
   readonly networks: number;
   readonly applicationLoadBalancers: number;
   readonly networkLoadBalancers: number;
+  /** Nodes of all caches, of each shard of a cluster. */
+  readonly cacheNodes: number;
   /** vCPUs of all tasks on Fargate: at least, and when they have scaled out. */
   readonly fargate: { readonly least: number; readonly most: number };
 }
@@ -19,6 +21,10 @@ export function needsOf(template: Template): Needs {
     networks: number('AWS::EC2::VPC'),
     applicationLoadBalancers: balancers.length - network,
     networkLoadBalancers: network,
+    cacheNodes: ofType(template, 'AWS::ElastiCache::ReplicationGroup').reduce(
+      (sum, [, group]) => sum + nodesOf(group),
+      0,
+    ),
     fargate: fargateOf(template),
   };
 }

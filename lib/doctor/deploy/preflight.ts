@@ -14,6 +14,7 @@ import { price } from './checks/price.ts';
 import {
   addresses,
   applicationLoadBalancers,
+  cacheNodes,
   fargate,
   hosts,
   networkLoadBalancers,
@@ -36,6 +37,7 @@ export const checks: readonly Check[] = [
   networks,
   applicationLoadBalancers,
   networkLoadBalancers,
+  cacheNodes,
   zones,
   network,
   hostZones,

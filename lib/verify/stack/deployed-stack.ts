@@ -15,8 +15,8 @@ export interface DeployedStack {
   readonly resources: readonly DeployedResource[];
   /** Values of the stack's outputs. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** Properties that the template gave to the resource of a type, if it has one. */
-  configured(type: string): Record<string, unknown> | undefined;
+  /** Properties that the template gave to a resource, if it has it. */
+  properties(resource: DeployedResource): Readonly<Record<string, unknown>> | undefined;
   /** The first resource of a type, if it has one. */
   find(type: string): DeployedResource | undefined;
 }
@@ -57,15 +57,14 @@ export async function readStack(name: string, { cloudFormation }: AwsClients): P
     const template = JSON.parse(TemplateBody) as {
       Resources?: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
     };
-    const find = (type: string) => resources.find((resource) => resource.type === type);
     return {
       name,
       outputs: Object.fromEntries(
         (described?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
       ),
       resources,
-      find,
-      configured: (type) => template.Resources?.[find(type)?.logicalId ?? '']?.Properties,
+      find: (type) => resources.find((resource) => resource.type === type),
+      properties: ({ logicalId }) => template.Resources?.[logicalId]?.Properties,
     };
   } catch (error) {
     throw explainRejection(error, `the stack ${name}`);

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { signToken } from '../../../app/server/auth/hmac.ts';
 import { openBrowser } from '../../support/clients/browser.ts';
+import { describeInFull } from '../../support/full-runs.ts';
 import { startRedis, type TestRedis } from '../../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../../support/servers/service.ts';
 
@@ -82,18 +83,6 @@ test('an answer is read in both windows as it is made, and can be cancelled', as
   expect(await right.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
 });
 
-test('what a backend publishes over HTTP is read in both windows', async () => {
-  const [left, right] = await openBoth('backtests');
-  const response = await fetch(`${instances[0]?.url}/api/hubs/backtests/rooms/demo/messages`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${serviceToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ body: { progress: 0.5, text: 'half of it' } }),
-  });
-  expect(response.status).toBe(201);
-  for (const page of [left, right]) await page.getByText('half of it').waitFor();
-  expect(await right.getByRole('progressbar').getAttribute('value')).toBe('0.5');
-});
-
 test('the map shows both instances, and the count of every message stays whole', async () => {
   const [left] = await openBoth('instances');
   for (const id of ['left', 'right']) await left.getByRole('listitem').filter({ hasText: id }).waitFor();
@@ -101,31 +90,6 @@ test('the map shows both instances, and the count of every message stays whole',
   await left.getByText('Every message once, in order.').waitFor();
   expect(await left.getByTestId('Lost unsaid').textContent()).toBe('0');
   expect(await left.getByText('Break things').count()).toBe(0);
-});
-
-test('the keyboard is enough', async () => {
-  const page = await open(instances[0] as TestInstance, 'chat', 'keys');
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('Enter');
-  await page.getByLabel('Question').waitFor();
-  for (let step = 0; step < 6; step += 1) await page.keyboard.press('Tab');
-  await page.keyboard.type('count to 3');
-  await page.keyboard.press('Enter');
-  await page.getByText('1 2 3').waitFor();
-});
-
-test('a message that is too large says so, and stays to be shortened', async () => {
-  const page = await open(instances[0] as TestInstance, 'chat', 'large');
-  const message = page.getByLabel('Message', { exact: true });
-  // Three bytes each, and eleven of JSON around them.
-  await message.fill('€'.repeat(30_000));
-  await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByText('Not sent: the body has 90,011 bytes, and may have 65,536').waitFor();
-  await page.getByText('Connected ·').waitFor();
-  await message.fill('shorter');
-  await page.keyboard.press('Enter');
-  await page.getByRole('listitem').filter({ hasText: 'shorter' }).waitFor();
 });
 
 /** A window that still has this token, of a guest who was there before. */
@@ -145,14 +109,6 @@ interface Storing {
 
 const inAnHour = () => Math.floor(Date.now() / 1_000) + 3_600;
 
-test('a token of before the service had other keys is replaced', async () => {
-  const page = await openWith(
-    signToken({ sub: 'guest:before', exp: inAnHour() }, 'another secret of thirty-two'),
-  );
-  await page.goto(`${instances[0]?.url}/#chat`);
-  await page.getByText('Connected ·').waitFor();
-});
-
 test('a token that has ended is replaced, whatever the clock of the window says of it', async () => {
   const ended = signToken({ sub: 'guest:before', exp: inAnHour() - 7_200 }, secret);
   const page = await openWith(ended);
@@ -168,6 +124,53 @@ test('a token that has ended is replaced, whatever the clock of the window says 
   await page.getByText('Your session has ended; asking for a new one…').waitFor();
   await page.unroute('**/api/session');
   await page.getByText('Connected ·').waitFor();
+});
+
+describeInFull('page', 'as well', () => {
+  test('what a backend publishes over HTTP is read in both windows', async () => {
+    const [left, right] = await openBoth('backtests');
+    const response = await fetch(`${instances[0]?.url}/api/hubs/backtests/rooms/demo/messages`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${serviceToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ body: { progress: 0.5, text: 'half of it' } }),
+    });
+    expect(response.status).toBe(201);
+    for (const page of [left, right]) await page.getByText('half of it').waitFor();
+    expect(await right.getByRole('progressbar').getAttribute('value')).toBe('0.5');
+  });
+
+  test('the keyboard is enough', async () => {
+    const page = await open(instances[0] as TestInstance, 'chat', 'keys');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Question').waitFor();
+    for (let step = 0; step < 6; step += 1) await page.keyboard.press('Tab');
+    await page.keyboard.type('count to 3');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 2 3').waitFor();
+  });
+
+  test('a message that is too large says so, and stays to be shortened', async () => {
+    const page = await open(instances[0] as TestInstance, 'chat', 'large');
+    const message = page.getByLabel('Message', { exact: true });
+    // Three bytes each, and eleven of JSON around them.
+    await message.fill('€'.repeat(30_000));
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('Not sent: the body has 90,011 bytes, and may have 65,536').waitFor();
+    await page.getByText('Connected ·').waitFor();
+    await message.fill('shorter');
+    await page.keyboard.press('Enter');
+    await page.getByRole('listitem').filter({ hasText: 'shorter' }).waitFor();
+  });
+
+  test('a token of before the service had other keys is replaced', async () => {
+    const page = await openWith(
+      signToken({ sub: 'guest:before', exp: inAnHour() }, 'another secret of thirty-two'),
+    );
+    await page.goto(`${instances[0]?.url}/#chat`);
+    await page.getByText('Connected ·').waitFor();
+  });
 });
 
 test('a window whose instance ends says so', async () => {

@@ -1,6 +1,7 @@
 import type { Page, WebSocket } from 'playwright-core';
 import { signToken } from '../../../app/server/auth/hmac.ts';
 import { openBrowser } from '../../support/clients/browser.ts';
+import { describeInFull } from '../../support/full-runs.ts';
 import { type CookielessProxy, openCookielessProxy } from '../../support/network/cookieless-proxy.ts';
 import { startRedis, type TestRedis } from '../../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../../support/servers/service.ts';
@@ -129,38 +130,6 @@ test('an answer goes on over SignalR when the instance that serves the window is
   expect(await instanceOf(reading)).not.toBe(first);
 });
 
-test('an answer whose own instance is killed is told to be cut, and the next question is answered', async () => {
-  const [asking, reading] = [await open('cut', 'signalr'), await open('cut')];
-  await ask(asking, 'count to 5000');
-  await shows(asking, '1 2 3 4 5');
-  await killed(await instanceOf(asking));
-  for (const page of [asking, reading]) {
-    await page.getByText('Interrupted: the instance that answered has failed').waitFor(patience);
-    expect(await page.getByTestId('answer').textContent()).toMatch(/^1 2 3 4 5 /);
-  }
-  await ask(asking, 'count to 9');
-  await shows(asking, '1 2 3 4 5 6 7 8 9');
-});
-
-test('a window says when it loses its connection, and why SignalR is not in use', async () => {
-  const page = await open('lost', 'signalr');
-  const { targets } = proxy;
-  proxy.targets = [];
-  await killed(await instanceOf(page));
-  await page.getByText('Connection lost, coming back…').waitFor(patience);
-  await ask(page, 'count to 4');
-  proxy.targets = targets;
-  await shows(page, '1 2 3 4');
-  await connected(page);
-
-  const other = await open('lost');
-  await other.route('**/over-signalr*', (route) => route.abort());
-  await other.getByRole('radio', { name: 'SignalR' }).click();
-  await other.getByText("SignalR's client could not be loaded, so this is still Socket.IO").waitFor(patience);
-  expect(await other.getByRole('radio', { name: 'Socket.IO' }).isChecked()).toBe(true);
-  await connected(other);
-});
-
 /** A window whose session the service gives as this token, until `unroute`. */
 async function openWith(token: string): Promise<Page> {
   const page = await browser.context.newPage();
@@ -171,24 +140,60 @@ async function openWith(token: string): Promise<Page> {
 
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
-test('a token that is not taken any more is replaced over SignalR, too', async () => {
-  const ended = await openWith(signToken({ sub: 'guest:before', exp: inSeconds(-60) }, secret));
-  await ended.getByText('Your session has ended; asking for a new one…').waitFor(patience);
-  await ended.unroute('**/api/session');
-  await connected(ended);
+describeInFull('page', 'what else goes wrong', () => {
+  test('an answer whose own instance is killed is told to be cut, and the next question is answered', async () => {
+    const [asking, reading] = [await open('cut', 'signalr'), await open('cut')];
+    await ask(asking, 'count to 5000');
+    await shows(asking, '1 2 3 4 5');
+    await killed(await instanceOf(asking));
+    for (const page of [asking, reading]) {
+      await page.getByText('Interrupted: the instance that answered has failed').waitFor(patience);
+      expect(await page.getByTestId('answer').textContent()).toMatch(/^1 2 3 4 5 /);
+    }
+    await ask(asking, 'count to 9');
+    await shows(asking, '1 2 3 4 5 6 7 8 9');
+  });
 
-  const foreign = await openWith(
-    signToken({ sub: 'guest:before', exp: inSeconds(3_600) }, `${secret} of others`),
-  );
-  await foreign.getByText('The service does not let this page in').waitFor(patience);
-});
+  test('a window says when it loses its connection, and why SignalR is not in use', async () => {
+    const page = await open('lost', 'signalr');
+    const { targets } = proxy;
+    proxy.targets = [];
+    await killed(await instanceOf(page));
+    await page.getByText('Connection lost, coming back…').waitFor(patience);
+    await ask(page, 'count to 4');
+    proxy.targets = targets;
+    await shows(page, '1 2 3 4');
+    await connected(page);
 
-test('a question for which the token has ended is asked again with another one', async () => {
-  const exp = inSeconds(10);
-  const page = await openWith(signToken({ sub: 'guest:before', exp }, secret));
-  await connected(page);
-  await page.unroute('**/api/session');
-  await new Promise((resolve) => setTimeout(resolve, exp * 1_000 + 500 - Date.now()));
-  await ask(page, 'count to 6');
-  await shows(page, '1 2 3 4 5 6');
+    const other = await open('lost');
+    await other.route('**/over-signalr*', (route) => route.abort());
+    await other.getByRole('radio', { name: 'SignalR' }).click();
+    await other
+      .getByText("SignalR's client could not be loaded, so this is still Socket.IO")
+      .waitFor(patience);
+    expect(await other.getByRole('radio', { name: 'Socket.IO' }).isChecked()).toBe(true);
+    await connected(other);
+  });
+
+  test('a token that is not taken any more is replaced over SignalR, too', async () => {
+    const ended = await openWith(signToken({ sub: 'guest:before', exp: inSeconds(-60) }, secret));
+    await ended.getByText('Your session has ended; asking for a new one…').waitFor(patience);
+    await ended.unroute('**/api/session');
+    await connected(ended);
+
+    const foreign = await openWith(
+      signToken({ sub: 'guest:before', exp: inSeconds(3_600) }, `${secret} of others`),
+    );
+    await foreign.getByText('The service does not let this page in').waitFor(patience);
+  });
+
+  test('a question for which the token has ended is asked again with another one', async () => {
+    const exp = inSeconds(10);
+    const page = await openWith(signToken({ sub: 'guest:before', exp }, secret));
+    await connected(page);
+    await page.unroute('**/api/session');
+    await new Promise((resolve) => setTimeout(resolve, exp * 1_000 + 500 - Date.now()));
+    await ask(page, 'count to 6');
+    await shows(page, '1 2 3 4 5 6');
+  });
 });

@@ -13,7 +13,7 @@ test('a configuration that is not valid ends `cdk synth` with its faults, and wi
   expect(stdout).toBe('');
   expect(stderr.trim().split('\n')).toEqual([
     'The configuration is not valid:',
-    expect.stringMatching(/^- `backplane` must be .+CROSSSLOT/),
+    expect.stringMatching(/^- `backplane` must be .+Serverless evicts keys/),
     expect.stringMatching(/^- `minTasks` must be a whole number/),
   ]);
 });

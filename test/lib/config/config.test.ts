@@ -164,9 +164,39 @@ test.each<[KnobInput, string]>([
   [{ ...vpc, liveKitNodes: 1 }, '`publicSubnetIds` must be named for LiveKit'],
   [{ ...vpc, privateLink: true }, '`privateLink` must be false with `vpcId`, got: true'],
   [{ backplane: 'redis' }, '`backplane` must be one of elasticache, bypassed, existing, none, got: "redis"'],
-  [{ backplane: 'serverless' }, 'got: "serverless"; Serverless and cluster mode spread keys and channels'],
-  [{ backplane: 'cluster' }, 'fail (CROSSSLOT): for growth take a bigger `cacheNodeType`'],
-  [{ cacheShards: 3 }, '`cacheShards` must be 1, got: 3; Serverless and cluster mode'],
+  [{ backplane: 'serverless' }, 'got: "serverless"; a cluster is elasticache with `cacheShards` 3 or more'],
+  [{ backplane: 'cluster' }, 'Serverless evicts keys (volatile-lru'],
+  [{ cacheShards: 0 }, '`cacheShards` must be a whole number from 1 to 90, got: 0; take 1, or 3 where'],
+  [{ cacheShards: 91 }, '`cacheShards` must be a whole number from 1 to 90, got: 91'],
+  [
+    { cacheShards: 2, cacheReplicas: 1 },
+    '`cacheShards` must be 1, or 3 or more, got: 2; of two primaries none is a majority',
+  ],
+  [{ cacheShards: 3 }, '`cacheReplicas` must be 1 or more with `cacheShards` 3, got: 0; a shard without'],
+  [
+    { cacheShards: 46, cacheReplicas: 1 },
+    "`cacheShards` must be at most 45 with `cacheReplicas` 1, got: 46; ElastiCache's quota is 90 nodes in a cluster",
+  ],
+  [
+    { cacheShards: 3, cacheReplicas: 1, cacheFailover: false },
+    '`cacheFailover` must be absent with `cacheShards` 3, got: false; ElastiCache has no cluster without failover',
+  ],
+  [
+    { cacheShards: 3, cacheReplicas: 1, backplane: 'none', minTasks: 1 },
+    '`cacheShards` must be 1 with `backplane` none, got: 3; it is about the cache that the stack creates: remove it',
+  ],
+  [
+    { cacheShards: 3, cacheReplicas: 1, backplane: 'existing', redisAddress: 'cache:6379' },
+    'and an existing Redis says itself that it is a cluster: remove it',
+  ],
+  [
+    { liveKitCacheNodeType: 'cache.t4g.small', liveKitNodes: 2 },
+    '`liveKitCacheNodeType` must stand beside `liveKitNodes` and 3 `cacheShards` or more, got: "cache.t4g.small"',
+  ],
+  [
+    { liveKitCacheNodeType: 'cache.t4g.small', cacheShards: 3, cacheReplicas: 1 },
+    '`liveKitCacheNodeType` must stand beside `liveKitNodes`',
+  ],
   [
     { backplane: 'none', minTasks: 2 },
     '`minTasks` must be 1 without a backplane, and `maxTasks` too, got: 2',
@@ -183,11 +213,19 @@ test.each<[KnobInput, string]>([
   ],
   [
     { backplane: 'existing', redisAddress: 'mine.serverless.use1.cache.amazonaws.com:6379' },
-    '`redisAddress` must be a primary endpoint with cluster mode off',
+    '`redisAddress` must not be that of ElastiCache Serverless',
   ],
   [
-    { backplane: 'existing', redisAddress: 'clustercfg.mine.x.use1.cache.amazonaws.com:6379' },
-    '`redisAddress` must be a primary endpoint with cluster mode off',
+    {
+      backplane: 'existing',
+      redisAddress: 'clustercfg.mine.x.use1.cache.amazonaws.com:6379',
+      liveKitNodes: 2,
+    },
+    '`redisAddress` must be a primary endpoint with cluster mode off if there is LiveKit',
+  ],
+  [
+    { backplane: 'existing', redisAddress: 'clustercfg.mine.x.use1.cache.amazonaws.com', redisTls: false },
+    '`redisTls` must be true for clustercfg.mine.x.use1.cache.amazonaws.com',
   ],
   [
     { backplane: 'existing', redisAddress: 'master.mine.x.use1.cache.amazonaws.com', redisTls: false },

@@ -3,6 +3,7 @@ import { serviceMetrics } from '../../../app/metric-names.ts';
 import { billOf, type Template } from '../../../lib/cost/bill.ts';
 import { cost } from '../../../lib/cost/cost.ts';
 import { sidecarMetrics } from '../../../livekit/sidecar/names.ts';
+import { describeInFull } from '../../support/full-runs.ts';
 import { emittedMetrics } from '../stack/emitted-metrics.ts';
 import { templateOf, type VariantName, variants } from '../stack/templates.ts';
 
@@ -48,22 +49,35 @@ test('resources are counted', () => {
   expect(quantityOf(/^secret/)).toBe(5);
 });
 
-test('what is dearer is a knob, whose text says the price', () => {
+test('nodes of all shards are counted, and those of LiveKit’s own cache', () => {
+  const shards = variants['several shards'];
+  expect(quantityOf(/^cache\.m7g\.large/, shards)).toBe(6);
+  expect(quantityOf(/^cache\.t4g\.small/, shards)).toBe(2);
+  expect(quantityOf(/^cache\.m7g\.large/, { ...shards, cacheShards: 6, cacheReplicas: 2 })).toBe(18);
+});
+
+describe('what is dearer is a knob, whose text says the price', () => {
   const texts = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context.properties;
-  const dearer: readonly [knob: string, said: RegExp, base: Record<string, unknown>][] = [
-    ['dashboard', /About \$(\d+) a month/, {}],
-    ['waf', /about \$(\d+) a month/, {}],
-    ['privateLink', /\$(\d+) in two zones/, {}],
-    ['privateLink', /\$(\d+) in three/, variants.prod],
-    ['containerInsights', /\$(\d+) a month in prod/, variants.prod],
-    ['containerInsights', /\$(\d+) with two LiveKit nodes and the agent/, variants['own domain']],
-  ];
-  for (const [knob, said, base] of dearer) {
+  function assertPrice(knob: string, said: RegExp, base: Record<string, unknown>): void {
     const [, price] = said.exec(texts[knob].description) ?? [];
     const [on, off] = [true, false].map((value) => bill({ ...base, [knob]: value }).total);
     // An alarm or two come with it.
     expect([knob, Math.abs(Number(on) - Number(off) - Number(price)) < 1]).toEqual([knob, true]);
   }
+
+  test.each([
+    ['waf', /about \$(\d+) a month/],
+    ['privateLink', /\$(\d+) in two zones/],
+  ])('%s in dev', (knob, said) => assertPrice(knob, said, {}));
+
+  describeInFull('stack', 'the others', () => {
+    test.each([
+      ['dashboard', /About \$(\d+) a month/, {}],
+      ['privateLink', /\$(\d+) in three/, variants.prod],
+      ['containerInsights', /\$(\d+) a month in prod/, variants.prod],
+      ['containerInsights', /\$(\d+) with two LiveKit nodes and the agent/, variants['own domain']],
+    ])('%s: %s', assertPrice);
+  });
 });
 
 test('a task more costs a task more', () => {

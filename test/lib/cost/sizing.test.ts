@@ -1,5 +1,6 @@
 import { connectionsPerVcpu } from '../../../lib/config/groups.ts';
 import { capacity } from '../../../lib/cost/measured.ts';
+import { cacheNodes } from '../../../lib/cost/prices.ts';
 import { type Load, sizeOf } from '../../../lib/cost/sizing.ts';
 
 const quiet: Load = { connections: 0, publishes: 0, audience: 10, participants: 0 };
@@ -35,11 +36,35 @@ test('the cache grows with the CPU of its one thread, and with memory', () => {
   expect(cache({ publishes: 10_000 })?.what).toBe('cache.r7g.large');
 });
 
-test('a load that no node carries is reported', () => {
-  expect(cache({ publishes: 0.61 / capacity.publishCpuSeconds })).toMatchObject({
+test('what one node does not carry needs shards, three at least, each with CPU and memory for its part', () => {
+  // A message is 900 bytes for ten minutes.
+  const bytes = (publishes: number) => publishes * 600 * 900;
+  for (const publishes of [22_000, 60_000, 400_000]) {
+    const { what = '', count = 0, because } = cache({ publishes }) ?? {};
+    const [, node = '', shards] = /^(\S+) in (\d+) shards$/.exec(what) ?? [];
+    expect(Number(shards)).toBeGreaterThanOrEqual(3);
+    expect(count).toBe(2 * Number(shards));
+    expect((publishes * capacity.shardPublishCpuSeconds) / Number(shards)).toBeLessThanOrEqual(0.6);
+    const gib = cacheNodes[node]?.gib ?? 0;
+    expect(bytes(publishes) / Number(shards)).toBeLessThanOrEqual(gib * 2 ** 30 * 0.75 * 0.7);
+    expect(because).toContain('over all of them');
+  }
+  // Rooms that nobody writes to need memory alone, and one node has it.
+  expect(cache({ connections: 10_000_000 })?.what).toBe('cache.r7g.large');
+});
+
+test('a publish costs a shard more than a single node', () => {
+  const ratio = capacity.shardPublishCpuSeconds / capacity.publishCpuSeconds;
+  expect(ratio).toBeGreaterThan(1);
+  // Three of them carry about twice as much.
+  expect(3 / ratio).toBeGreaterThan(2);
+});
+
+test('a load that no cluster carries is reported', () => {
+  expect(cache({ publishes: (45 * 0.6 + 0.1) / capacity.shardPublishCpuSeconds })).toMatchObject({
     count: 0,
-    what: 'no node carries this',
-    because: expect.stringContaining('split it into deployments'),
+    what: 'no cluster carries this',
+    because: expect.stringContaining('90 nodes at most: split it into deployments'),
   });
 });
 
@@ -49,6 +74,13 @@ test('calls need hosts, one more than they fill', () => {
   expect(kinds(0)).toBeUndefined();
   expect(kinds(20)?.count).toBe(2);
   expect(kinds(60)?.count).toBe(4);
+});
+
+test('calls need a cache of their own beside shards, and share a single node', () => {
+  const ofLiveKit = (load: Partial<Load>) => sizes(load).find(({ what }) => what.endsWith('of LiveKit'));
+  expect(ofLiveKit({ participants: 20, publishes: 60_000 })).toMatchObject({ count: 2 });
+  expect(ofLiveKit({ participants: 20, publishes: 100 })).toBeUndefined();
+  expect(ofLiveKit({ publishes: 60_000 })).toBeUndefined();
 });
 
 test('messages cost egress', () => {

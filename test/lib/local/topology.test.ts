@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlClient } from '../../../lib/local/control/client.ts';
 import { stateFile, type TopologyState } from '../../../lib/local/state.ts';
+import { describeInFull } from '../../support/full-runs.ts';
 import { eventually } from '../../support/wait.ts';
 import { ask } from './fixtures/client.ts';
 import { allGone, fakeService, LocalCommand, stateOn } from './fixtures/local-command.ts';
@@ -87,56 +88,6 @@ test('a parent that is SIGKILLed leaves nothing, not even processes that ignore 
   await eventually('its certificate to be gone', () => !existsSync(folderOf(state)));
 });
 
-test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves nothing', async () => {
-  const script = `node --import tsx bin/local.ts --instances 1 --livekit 0 --entry '${fakeService}'; true`;
-  const npm = spawn(
-    process.execPath,
-    ['-e', `require('child_process').spawn('sh', ['-c', ${JSON.stringify(script)}], { stdio: 'inherit' })`],
-    {
-      env: { ...process.env, npm_lifecycle_event: 'start' },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
-  let output = '';
-  npm.stdout.on('data', (data) => {
-    output += data;
-  });
-  await eventually('it to be ready', () => /127\.0\.0\.1:\d+\/\n/.test(output));
-  const state = await stateOn(Number(/127\.0\.0\.1:(\d+)\/\n/.exec(output)?.[1]));
-  expect(state?.processes.length).toBe(3);
-  npm.kill('SIGKILL');
-  await allGone(state?.processes.map(({ pid }) => pid) ?? []);
-});
-
-test('a second copy takes another port; one that insists on a taken port ends with 1', async () => {
-  const first = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
-  const second = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
-  expect(portOf(second.url)).not.toBe(portOf(first.url));
-  const third = local(['--entry', fakeService, '--port', String(portOf(first.url))]);
-  expect(await third.ended()).toBe(1);
-  expect(third.output).toContain(
-    `Port ${portOf(first.url)} is taken by another program. Give --port a free one`,
-  );
-});
-
-test('an instance that dies at boot again and again ends the start, and nothing is left', async () => {
-  const command = local(['--entry', fakeService, '--livekit', '0'], { FAKE_SERVICE: 'dies' });
-  expect(await command.ended()).toBe(1);
-  expect(command.output).toMatch(/app-\d ended before it was ready \(code 7\)/);
-  expect(command.output).toContain('  | no good');
-  const redis = /redis rediss:\/\/[^@]+@localhost:(\d+)/.exec(command.output);
-  expect(await isRefused(Number(redis?.[1]))).toBe(true);
-});
-
-test('a LiveKit server that can’t be run ends the start, with the way around it', async () => {
-  const command = local(['--entry', fakeService, '--instances', '1'], {
-    LIVEKIT_SERVER_BIN: '/nowhere/livekit-server',
-  });
-  expect(await command.ended()).toBe(1);
-  expect(command.output).toContain('(spawn /nowhere/livekit-server ENOENT)');
-  expect(command.output).toContain('start without LiveKit: --livekit 0');
-});
-
 test('without a Redis program one instance runs, which is said', async () => {
   const command = local(['--entry', fakeService, '--instances', '3', '--livekit', '0'], {
     PATH: '/nowhere',
@@ -155,4 +106,56 @@ test('a wrong option ends with 2 and starts nothing', async () => {
   expect(command.output).toBe(
     '--instances must be a whole number from 1 to 16, got: "0". For example: --instances 2\n',
   );
+});
+
+describeInFull('topology', 'starts and ends of other kinds', () => {
+  test('npm that is SIGKILLed, and not the shell that it runs scripts in, leaves nothing', async () => {
+    const script = `node --import tsx bin/local.ts --instances 1 --livekit 0 --entry '${fakeService}'; true`;
+    const npm = spawn(
+      process.execPath,
+      ['-e', `require('child_process').spawn('sh', ['-c', ${JSON.stringify(script)}], { stdio: 'inherit' })`],
+      {
+        env: { ...process.env, npm_lifecycle_event: 'start' },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
+    let output = '';
+    npm.stdout.on('data', (data) => {
+      output += data;
+    });
+    await eventually('it to be ready', () => /127\.0\.0\.1:\d+\/\n/.test(output));
+    const state = await stateOn(Number(/127\.0\.0\.1:(\d+)\/\n/.exec(output)?.[1]));
+    expect(state?.processes.length).toBe(3);
+    npm.kill('SIGKILL');
+    await allGone(state?.processes.map(({ pid }) => pid) ?? []);
+  });
+
+  test('a second copy takes another port; one that insists on a taken port ends with 1', async () => {
+    const first = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
+    const second = await local(['--entry', fakeService, '--instances', '1', '--no-agent']).ready();
+    expect(portOf(second.url)).not.toBe(portOf(first.url));
+    const third = local(['--entry', fakeService, '--port', String(portOf(first.url))]);
+    expect(await third.ended()).toBe(1);
+    expect(third.output).toContain(
+      `Port ${portOf(first.url)} is taken by another program. Give --port a free one`,
+    );
+  });
+
+  test('an instance that dies at boot again and again ends the start, and nothing is left', async () => {
+    const command = local(['--entry', fakeService, '--livekit', '0'], { FAKE_SERVICE: 'dies' });
+    expect(await command.ended()).toBe(1);
+    expect(command.output).toMatch(/app-\d ended before it was ready \(code 7\)/);
+    expect(command.output).toContain('  | no good');
+    const redis = /redis rediss:\/\/[^@]+@localhost:(\d+)/.exec(command.output);
+    expect(await isRefused(Number(redis?.[1]))).toBe(true);
+  });
+
+  test('a LiveKit server that can’t be run ends the start, with the way around it', async () => {
+    const command = local(['--entry', fakeService, '--instances', '1'], {
+      LIVEKIT_SERVER_BIN: '/nowhere/livekit-server',
+    });
+    expect(await command.ended()).toBe(1);
+    expect(command.output).toContain('(spawn /nowhere/livekit-server ENOENT)');
+    expect(command.output).toContain('start without LiveKit: --livekit 0');
+  });
 });

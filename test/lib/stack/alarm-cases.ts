@@ -60,13 +60,102 @@ const atMost = (tasks: number, metric: string, load: Recorded, rest: Recorded): 
   withoutData: 'OK',
 });
 
-const ofThrottledPackets = (metric: string): AlarmCases => ({
-  fires: { 'one node': { [`${metric}/node1`]: steady(0), [`${metric}/node2`]: lately(3, 40, 0) } },
+const ofThrottledPackets = (variant: VariantName, metric: string, shard: string): AlarmCases => ({
+  variant,
+  fires: {
+    'one node': { [`${metric}/${shard}node1`]: steady(0), [`${metric}/${shard}node2`]: lately(3, 40, 0) },
+  },
   staysQuiet: {
     'a burst of two minutes': { [metric]: lately(2, 40, 0) },
     'nothing is held back': { [metric]: steady(0) },
   },
   withoutData: 'OK',
+});
+
+/** Alarms of a cache with cluster mode off, by the construct's prefix. @param most connections that are too many */
+const ofCache = (prefix: string, variant: VariantName, most: number): Record<string, AlarmCases> => ({
+  [`${prefix}Memory`]: { variant, ...ofMemory('') },
+  [`${prefix}Cpu`]: { variant, ...ofCpu('') },
+  ...ofCacheFaults(prefix, variant, '', most),
+});
+
+type OfNodes = Omit<AlarmCases, 'variant'>;
+
+/** @param shard `shard1` where nodes of several shards have their names */
+const ofMemory = (shard: string): OfNodes => ({
+  fires: {
+    'one node': {
+      [`DatabaseMemoryUsagePercentage/${shard}node1`]: steady(40),
+      [`DatabaseMemoryUsagePercentage/${shard}node2`]: lately(10, 71, 60),
+    },
+  },
+  staysQuiet: { 'a burst': { DatabaseMemoryUsagePercentage: lately(5, 90, 60) } },
+  withoutData: 'INSUFFICIENT_DATA',
+});
+
+const ofCpu = (shard: string): OfNodes => ({
+  fires: {
+    'the primary': {
+      [`EngineCPUUtilization/${shard}node1`]: lately(10, 95, 40),
+      [`EngineCPUUtilization/${shard}node2`]: steady(20),
+    },
+  },
+  staysQuiet: { 'every other minute': { EngineCPUUtilization: steady(60) } },
+  withoutData: 'INSUFFICIENT_DATA',
+});
+
+const ofPrimary = (shard: string): OfNodes => ({
+  fires: {
+    'none of its nodes is the primary': { IsMaster: lately(5, 0) },
+    'both are away': { [`IsMaster/${shard}node1`]: lately(5, undefined, 1) },
+  },
+  staysQuiet: {
+    'a failover': {
+      [`IsMaster/${shard}node1`]: ending(1, undefined, undefined, 0, 0, 0),
+      [`IsMaster/${shard}node2`]: ending(0, 0, 0, 1, 1, 1),
+    },
+    'the replica is replaced': { [`IsMaster/${shard}node1`]: steady(1) },
+  },
+  withoutData: 'ALARM',
+});
+
+const ofCacheFaults = (
+  prefix: string,
+  variant: VariantName,
+  shard: string,
+  most: number,
+): Record<string, AlarmCases> => ({
+  [`${prefix}Connections`]: {
+    variant,
+    fires: { 'connections that nobody closes': { CurrConnections: lately(10, most + 1, 100) } },
+    staysQuiet: { 'a deployment at full size': { CurrConnections: steady(most) } },
+    withoutData: 'INSUFFICIENT_DATA',
+  },
+  [`${prefix}NetworkIn`]: ofThrottledPackets(variant, 'NetworkBandwidthInAllowanceExceeded', shard),
+  [`${prefix}NetworkOut`]: ofThrottledPackets(variant, 'NetworkBandwidthOutAllowanceExceeded', shard),
+  [`${prefix}Logins`]: {
+    variant,
+    fires: {
+      'one, on one node': { [`AuthenticationFailures/${shard}node2`]: lately(1, 1, 0) },
+      'one, while the other node is replaced': { [`AuthenticationFailures/${shard}node1`]: lately(5, 1) },
+    },
+    staysQuiet: { 'nobody is refused': { AuthenticationFailures: steady(0) } },
+    withoutData: 'OK',
+  },
+  [`${prefix}Lag`]: {
+    variant,
+    fires: {
+      'the replica; the primary reports none': { [`ReplicationLag/${shard}node2`]: lately(3, 12, 0) },
+    },
+    staysQuiet: { 'a copy that catches up': { [`ReplicationLag/${shard}node2`]: lately(2, 12, 0) } },
+    withoutData: 'OK',
+  },
+});
+
+const ofShard = (shard: string, node: string): Record<string, AlarmCases> => ({
+  [`CacheMemoryShard${shard}`]: { variant: 'several shards', ...ofMemory(node) },
+  [`CacheCpuShard${shard}`]: { variant: 'several shards', ...ofCpu(node) },
+  [`CachePrimary${shard}`]: { variant: 'several shards', ...ofPrimary(node) },
 });
 
 /** By the alarm's construct. */
@@ -153,47 +242,13 @@ export const alarmCases: Readonly<Record<string, AlarmCases>> = {
     staysQuiet: { 'a failover': { DemotedPrimary: lately(2, [1, 1, 1]) } },
     withoutData: 'OK',
   },
-  CacheMemory: {
-    fires: {
-      'one node': {
-        'DatabaseMemoryUsagePercentage/node1': steady(40),
-        'DatabaseMemoryUsagePercentage/node2': lately(10, 71, 60),
-      },
-    },
-    staysQuiet: { 'a burst': { DatabaseMemoryUsagePercentage: lately(5, 90, 60) } },
-    withoutData: 'INSUFFICIENT_DATA',
-  },
-  CacheCpu: {
-    fires: {
-      'the primary': {
-        'EngineCPUUtilization/node1': lately(10, 95, 40),
-        'EngineCPUUtilization/node2': steady(20),
-      },
-    },
-    staysQuiet: { 'every other minute': { EngineCPUUtilization: steady(60) } },
-    withoutData: 'INSUFFICIENT_DATA',
-  },
-  CacheConnections: {
-    // Twelve tasks at most, twice during a deployment, 50 connections each, and 100.
-    fires: { 'connections that nobody closes': { CurrConnections: lately(10, 1_301, 100) } },
-    staysQuiet: { 'a deployment at full size': { CurrConnections: steady(1_300) } },
-    withoutData: 'INSUFFICIENT_DATA',
-  },
-  CacheNetworkIn: ofThrottledPackets('NetworkBandwidthInAllowanceExceeded'),
-  CacheNetworkOut: ofThrottledPackets('NetworkBandwidthOutAllowanceExceeded'),
-  CacheLogins: {
-    fires: {
-      'one, on one node': { 'AuthenticationFailures/node2': lately(1, 1, 0) },
-      'one, while the other node is replaced': { 'AuthenticationFailures/node1': lately(5, 1) },
-    },
-    staysQuiet: { 'nobody is refused': { AuthenticationFailures: steady(0) } },
-    withoutData: 'OK',
-  },
-  CacheLag: {
-    fires: { 'the replica; the primary reports none': { 'ReplicationLag/node2': lately(3, 12, 0) } },
-    staysQuiet: { 'a copy that catches up': { 'ReplicationLag/node2': lately(2, 12, 0) } },
-    withoutData: 'OK',
-  },
+  // Twelve tasks at most, twice during a deployment, 50 connections each, and 100.
+  ...ofCache('Cache', 'prod', 1_300),
+  // Two nodes, twice during a deployment.
+  ...ofCache('LiveKitCache', 'several shards', 300),
+  ...ofShard('0001', 'shard1'),
+  ...ofShard('0002', 'shard2'),
+  ...ofShard('0003', 'shard3'),
   CloudFrontErrors: {
     fires: { 'a tenth of requests': { Requests: steady(100), '5xxErrorRate': lately(10, 10, 0) } },
     staysQuiet: {

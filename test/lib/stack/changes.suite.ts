@@ -30,9 +30,9 @@ test('a bigger node changes the cache and its buffers', () => {
 
 test('a rotation changes the idle password, its user, and the task that uses it', () => {
   expect(changed({}, { passwordVersion: 2 })).toEqual([
-    'RedisAppUser',
-    'RedisAppUserPasswordB0',
-    'RedisAppUserPasswordB2',
+    'RedisUsersAppUser',
+    'RedisUsersAppUserPasswordB0',
+    'RedisUsersAppUserPasswordB2',
     'ServiceContainerService',
     'ServiceContainerTask',
     'ServiceContainerTaskTaskRoleDefaultPolicy',
@@ -45,9 +45,9 @@ test('a rotation with LiveKit also changes its idle password and its nodes; the 
     'LiveKitService',
     'LiveKitTask',
     'LiveKitTaskExecutionRoleDefaultPolicy',
-    'RedisLivekitUser',
-    'RedisLivekitUserPasswordB0',
-    'RedisLivekitUserPasswordB2',
+    'RedisUsersLivekitUser',
+    'RedisUsersLivekitUserPasswordB0',
+    'RedisUsersLivekitUserPasswordB2',
   ]);
 });
 
@@ -61,7 +61,7 @@ test('adding LiveKit later changes the service’s task, the cache’s users and
   expect(existing).toEqual([
     'ObservabilityCacheConnections',
     'ObservabilityFailedDeploymentsRule',
-    'RedisUsers',
+    'RedisUsersGroup',
     'ServiceContainerTask',
     'ServiceContainerTaskExecutionRoleDefaultPolicy',
   ]);

@@ -66,6 +66,7 @@ describe.each(bodies)('%s', (variant, widgets) => {
       'What was lost, and who was told',
       ...(hasRedis ? ['Redis'] : []),
       ...(hasCalls ? ['Calls'] : []),
+      ...(variant === 'several shards' ? ['LiveKit’s cache'] : []),
       'The edge',
       'What it costs',
     ]);

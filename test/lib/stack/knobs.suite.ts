@@ -19,11 +19,12 @@ const sample =
   (value: unknown, trace: string | RegExp = String(value)): Sample => ({ base, value, trace });
 const own = sample(ownParts);
 const existing = sample(existingParts);
+const shards = sample(variants['several shards']);
 const secret = (name: string) => `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-AbCdEf`;
 const variable = (name: string, value: string | number) => `"Name":"${name}","Value":"${value}"`;
 
 /** A sample of every knob, as the compiler demands, or the reason why the template shows no trace of it. */
-const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
+const samples: Record<Knob, Sample | 'is checked only'> = {
   environment: sample({})('prod', 'realtime-prod'),
   stackName: own('Sampled', '/realtime-stack/Sampled/redis-url'),
   region: own('eu-west-1', 'pl-4fa04526'),
@@ -42,7 +43,7 @@ const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
   cacheNodeType: own('cache.r7g.xlarge'),
   cacheReplicas: own(3, '"NumCacheClusters":4'),
   cacheFailover: sample({ ...variants.prod })(false, '"AutomaticFailoverEnabled":false'),
-  cacheShards: 'has one value',
+  cacheShards: shards(4, '"NumNodeGroups":4'),
   cacheEngineVersion: own('8.1', '"EngineVersion":"8.1"'),
   cacheSnapshotDays: own(5, '"SnapshotRetentionLimit":5'),
   cacheMaintenanceWindow: own('mon:10:00-mon:12:00'),
@@ -58,6 +59,7 @@ const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
   minTasks: own(4, '"MinCapacity":4'),
   maxTasks: own(17, '"MaxCapacity":17'),
   connectionsPerTask: own(777, '"TargetValue":777'),
+  recreateTasks: own(true, '"MinimumHealthyPercent":0'),
   cpu: own(2048, '"Cpu":"2048"'),
   memoryMiB: own(5120, '"Memory":"5120"'),
   cpuArchitecture: own('x86_64', '"CpuArchitecture":"X86_64"'),
@@ -101,6 +103,7 @@ const samples: Record<Knob, Sample | 'has one value' | 'is checked only'> = {
   liveKitCpu: own(4096, '"Cpu":"4096"'),
   liveKitMemoryMiB: own(9216, '"Memory":"9216"'),
   liveKitMaxNodes: existing(9, '"MaxCapacity":9'),
+  liveKitCacheNodeType: shards('cache.r6g.large'),
   liveKitKeyVersion: own(41, 'LiveKitKeyVersion41'),
   liveKitImageUri: own('my.registry/sampled-livekit:1'),
   liveKitSettings: own({ maxParticipants: 4_711 }, '\\"max_participants\\": 4711'),

@@ -58,7 +58,7 @@ describe('a node', () => {
       template.findResources('AWS::ECS::ClusterCapacityProviderAssociations'),
     );
     expect(created.DependsOn).toContain(association);
-    for (const part of [/^RedisUsers/, /^RedisLivekitUser/, /Listener|LiveKitRule/])
+    for (const part of [/^RedisUsers/, /^RedisUsersLivekitUser/, /Listener|LiveKitRule/])
       expect(created.DependsOn).toContainEqual(expect.stringMatching(part));
   });
 
@@ -83,7 +83,7 @@ describe('a node', () => {
 
   test('gets key and password when it starts, and combines the keys into LiveKit’s variable', () => {
     expect(secretsOf(node)).toEqual({
-      REDIS_PASSWORD: expect.stringMatching(/^RedisLivekitUserPassword.*:password::$/),
+      REDIS_PASSWORD: expect.stringMatching(/^RedisUsersLivekitUserPassword.*:password::$/),
       LIVEKIT_API_SECRET_PREVIOUS: expect.stringMatching(/^LiveKitKeyVersion0.*:apiSecret::$/),
       LIVEKIT_API_SECRET: expect.stringMatching(/^LiveKitKeyVersion1.*:apiSecret::$/),
       LIVEKIT_API_SECRET_NEXT: expect.stringMatching(/^LiveKitKeyVersion2.*:apiSecret::$/),

@@ -115,7 +115,8 @@ describe.each(Object.entries(variants))('%s', (_, knobs: Record<string, unknown>
     const internal = hasDomain ? 'EdgeInternalPrivateLoadBalancerSecurityGroup' : balancer;
     const service = 'ServiceContainerSecurityGroup';
     const nodes = hasHosts ? 'LiveKitHostsSecurityGroup' : 'LiveKitFargateSecurityGroup';
-    const redis = 'redisSecurityGroupId' in knobs ? 'sg-0123abcd' : 'RedisSecurityGroup';
+    const cache = 'redisSecurityGroupId' in knobs ? 'sg-0123abcd' : 'RedisSecurityGroup';
+    const redis = 'cacheShards' in knobs ? 'RedisClusterSecurityGroup' : cache;
     const paths = [
       [balancer, 3000, 3000, service],
       // The service asks LiveKit's API, nodes report to the service, and agents register, without leaving the VPC.
@@ -141,7 +142,7 @@ describe.each(Object.entries(variants))('%s', (_, knobs: Record<string, unknown>
       ...(hasLiveKit
         ? [
             [balancer, 7880, 7880, nodes],
-            [nodes, 6379, 6379, redis],
+            [nodes, 6379, 6379, cache],
           ]
         : []),
       ...(hasTurn ? [['TurnSecurityGroup', 5349, 5349, nodes]] : []),

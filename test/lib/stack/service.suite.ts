@@ -32,7 +32,7 @@ test('it gets every variable that it needs, and understands them', () => {
     EMF_NAMESPACE: 'RealtimeStack',
     GUESTS: 'true',
     REDIS_URL_PARAMETER: expect.stringMatching(/^RedisRedisUrl/),
-    REDIS_SECRET_ID: expect.stringMatching(/^RedisAppUserPasswordA1/),
+    REDIS_SECRET_ID: expect.stringMatching(/^RedisUsersAppUserPasswordA1/),
     CORS_ORIGINS: expect.stringMatching(/^https:\/\/EdgeDistribution/),
   });
   expect(() => readEnvironment({ ...variables, ...secrets })).not.toThrow();
@@ -50,7 +50,7 @@ test('bridges have a Redis user that sees the channels that they name, and read 
     'on &socketio &socket.io#/bots#* &socket.io-request#/bots# -@all +client|setname +info +ping +psubscribe +publish +punsubscribe +select +subscribe +unsubscribe',
   );
   const variables = variablesOf(containerIn(knobs));
-  expect(variables.BRIDGES_REDIS_SECRET_ID).toMatch(/^RedisBridgesUserPasswordA1/);
+  expect(variables.BRIDGES_REDIS_SECRET_ID).toMatch(/^RedisUsersBridgesUserPasswordA1/);
   const { bridges, mainHub } = readEnvironment({ ...variables, ...secrets });
   expect(mainHub).toBe(true);
   expect(bridges.python).toEqual({
@@ -68,7 +68,7 @@ test('bridges have a Redis user that sees the channels that they name, and read 
   const readable = statementsIn(knobs).flatMap(({ Action, Resource }) =>
     Action === 'secretsmanager:GetSecretValue' ? JSON.stringify(Resource) : [],
   );
-  expect(readable.join()).toContain('RedisBridgesUserPasswordA1');
+  expect(readable.join()).toContain('RedisUsersBridgesUserPasswordA1');
 });
 
 test('bypassed, it keeps the user of its bridges and has none', () => {
@@ -158,8 +158,8 @@ test('it is created behind the load balancer, after the cache and its users', ()
   expect(service.DependsOn.map(withoutHash)).toEqual(
     expect.arrayContaining([
       'RedisCache',
-      'RedisUsers',
-      'RedisAppUser',
+      'RedisUsersGroup',
+      'RedisUsersAppUser',
       'ServiceContainerTaskTaskRoleDefaultPolicy',
       'EdgeBalancerPrivateLoadBalancerPrivateHttp',
     ]),

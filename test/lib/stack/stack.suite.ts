@@ -134,3 +134,15 @@ test('synth warns about what is allowed but risky, with an id, and about nothing
   ]);
   expect(idsOfWarnings(variants['everything on'])).toContain('realtime-stack:no-web-acl');
 });
+
+test('the most shards that ElastiCache takes fit into what CloudFormation takes', () => {
+  const most = {
+    ...variants['own domain'],
+    cacheShards: 45,
+    privateLink: true,
+    pythonSocketio: '/chat=emit',
+  };
+  expect(Object.keys(resourcesById(most)).length).toBeLessThanOrEqual(500);
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+  expect(JSON.stringify(templateOf(most).toJSON()).length).toBeLessThan(1_000_000);
+});

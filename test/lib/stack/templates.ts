@@ -67,6 +67,7 @@ export const variants = {
     secretsKmsKeyArn: kmsKeyArn,
     liveKitNodes: 2,
   },
+  'several shards': { environment: 'prod', cacheShards: 3, liveKitNodes: 2 },
   'no backplane': { backplane: 'none' },
   'LiveKit on Fargate': { liveKitNodes: 2 },
   'images of a pipeline': {

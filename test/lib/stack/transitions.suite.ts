@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff';
 import type { KnobInput } from '../../../lib/config/config.ts';
+import { describeInFull, isFull } from '../../support/full-runs.ts';
 import { type Json, withoutHash } from '../aws/synthesis.ts';
 import { namesIn, refersToResource } from './names.ts';
 import { protectedIn } from './protection.ts';
@@ -32,9 +33,15 @@ const targetsOfNodes = [
 ];
 const protection = 'Change what is protected';
 const replicas = 'Add replicas, or remove them all';
+const shards = 'Several shards instead of one node, or back';
+const resharding = 'Add shards, or remove some';
+const inShards = { ...prod, cacheShards: 3 };
+const callsInShards = { ...calls, cacheShards: 3 };
+/** LiveKit's cache is the single node that the service leaves. It stays as big until what the service left has expired. */
+const callsBesideShards = { ...callsInShards, liveKitCacheNodeType: 'cache.m7g.large' };
 
 /** Every change of knobs of a deployed stack that the documents mention. */
-const transitions: Record<string, Transition> = {
+const transitions = {
   'CloudFront to a domain': { before: prod, after: domain, replaces: ['EdgeWebAcl'], article: protection },
   'a domain to CloudFront': { before: domain, after: prod, replaces: ['EdgeWebAcl'], article: protection },
   'the cache to an existing Redis': { before: dev, after: existingRedis },
@@ -68,6 +75,33 @@ const transitions: Record<string, Transition> = {
     article: replicas,
   },
   'one more replica': { before: prod, after: { ...prod, cacheReplicas: 2 } },
+  'a node to shards': { before: prod, after: { ...inShards, recreateTasks: true }, article: shards },
+  'shards to a node': { before: inShards, after: { ...prod, recreateTasks: true }, article: shards },
+  'a node to shards, with calls': {
+    before: calls,
+    after: { ...callsBesideShards, recreateTasks: true },
+    article: shards,
+  },
+  'shards to a node, with calls': {
+    before: callsInShards,
+    after: { ...calls, recreateTasks: true },
+    article: shards,
+  },
+  'a rolling deployment again': { before: { ...inShards, recreateTasks: true }, after: inShards },
+  'a small cache for LiveKit': { before: callsBesideShards, after: callsInShards, article: shards },
+  'calls, added beside shards': { before: { ...callsInShards, liveKitNodes: 0 }, after: callsInShards },
+  'three to six': { before: callsInShards, after: { ...callsInShards, cacheShards: 6 }, article: resharding },
+  'six to three': { before: { ...callsInShards, cacheShards: 6 }, after: callsInShards, article: resharding },
+  'bigger nodes of a cluster': {
+    before: inShards,
+    after: { ...inShards, cacheNodeType: 'cache.m7g.xlarge' },
+  },
+  'more replicas of a cluster': {
+    before: inShards,
+    after: { ...inShards, cacheReplicas: 2 },
+    replaces: ['RedisClusterCache'],
+    article: shards,
+  },
   'LiveKit, added': { before: withoutCalls, after: calls },
   'LiveKit, removed': { before: calls, after: withoutCalls, article: protection },
   'one more node': { before: calls, after: { ...calls, liveKitNodes: 3 } },
@@ -123,7 +157,20 @@ const transitions: Record<string, Transition> = {
   'a rotation': { before: calls, after: { ...calls, passwordVersion: 2 } },
   'protection, turned on': { before: { ...calls, deletionProtection: false }, after: calls },
   teardown: { before: calls, after: { ...calls, deletionProtection: false }, article: 'Tear down' },
-};
+} satisfies Record<string, Transition>;
+
+/** One of each kind, between variants that other suites need as well. */
+const some: readonly (keyof typeof transitions)[] = [
+  'CloudFront to a domain',
+  'the cache to an existing Redis',
+  'the cache to none',
+  'LiveKit, removed',
+  'hosts to Fargate',
+  'a rotation',
+  'the service, stopped',
+  'teardown',
+];
+const isTried = (name: string) => isFull('stack') || (some as readonly string[]).includes(name);
 
 const runbook = readFileSync('RUNBOOK.md', 'utf8');
 
@@ -137,6 +184,16 @@ function impactsOf({ before, after }: Transition): Map<string, ResourceImpact> {
 
 const { WILL_REPLACE, MAY_REPLACE, WILL_CREATE, WILL_DESTROY, WILL_ORPHAN } = ResourceImpact;
 
+/** Properties of a resource that differ. */
+const changedIn = (old: Json, now: Json): string[] =>
+  [...new Set([...Object.keys(old.Properties), ...Object.keys(now.Properties)])].filter(
+    (name) => JSON.stringify(old.Properties[name]) !== JSON.stringify(now.Properties[name]),
+  );
+
+/** With this policy CloudFormation moves slots, where it would replace the cache without. */
+const isResharded = (old: Json, now: Json): boolean =>
+  now.UpdatePolicy?.UseOnlineResharding === true && changedIn(old, now).join() === 'NumNodeGroups';
+
 /** Names within the account that a resource claims by their text, each with its type. */
 const claimedBy = (resource: Json): string[] =>
   namesIn(resource)
@@ -144,56 +201,140 @@ const claimedBy = (resource: Json): string[] =>
     .filter(({ path, value }) => !path.endsWith('MetricName') && !refersToResource(value))
     .map(({ path, value }) => `${path} ${JSON.stringify(value)}`);
 
-describe.each(Object.entries(transitions))('%s', (name, transition) => {
-  const [before, after] = [transition.before, transition.after].map((knobs) => resourcesById(knobs)) as [
+describe.each(Object.entries<Transition>(transitions).filter(([name]) => isTried(name)))(
+  '%s',
+  (name, transition) => {
+    const [before, after] = [transition.before, transition.after].map((knobs) => resourcesById(knobs)) as [
+      Record<string, Json>,
+      Record<string, Json>,
+    ];
+    const impacts = impactsOf(transition);
+    const affected = (...kinds: ResourceImpact[]) =>
+      [...impacts].flatMap(([id, impact]) => (kinds.includes(impact) ? [id] : []));
+    const isVersion = (id: string) => before[id]?.Type === 'AWS::ECS::TaskDefinition';
+    const replaced = affected(WILL_REPLACE, MAY_REPLACE).filter(
+      (id) => !isVersion(id) && !isResharded(before[id], after[id]),
+    );
+
+    test('replaces what the table says, and nothing else', () => {
+      expect(replaced.map(withoutHash).sort()).toEqual([...(transition.replaces ?? [])].sort());
+    });
+
+    test('creates nothing under a name that something still has', () => {
+      // CloudFormation creates first and deletes afterwards.
+      const created = [...affected(WILL_CREATE), ...replaced].flatMap((id) => claimedBy(after[id]));
+      if (created.length === 0) return;
+      const taken = new Set(Object.values(before).flatMap(claimedBy));
+      expect(created.filter((name) => taken.has(name))).toEqual([]);
+    });
+
+    test('removes nothing that is protected, unless an article has turned protection off before', () => {
+      const gone = [...affected(WILL_DESTROY, WILL_ORPHAN), ...replaced].map(withoutHash);
+      const stuck = protectedIn(transition.before).filter((id) => gone.includes(id));
+      if (transition.article === protection) {
+        const first = { ...transition.before, deletionProtection: false };
+        expect(protectedIn(first)).toEqual([]);
+      } else expect(stuck).toEqual([]);
+    });
+
+    test('asks the cache for nodes or for failover, not for both', () => {
+      const cacheOf = (template: Record<string, Json>) =>
+        Object.values(template).find(({ Type }) => Type === 'AWS::ElastiCache::ReplicationGroup')?.Properties;
+      const [old, now] = [cacheOf(before), cacheOf(after)];
+      if (!old || !now) return;
+      const changed = (...names: string[]) => names.some((name) => old[name] !== now[name]);
+      expect(changed('NumCacheClusters') && changed('AutomaticFailoverEnabled', 'MultiAZEnabled')).toBe(
+        false,
+      );
+    });
+
+    test('leaves the cache’s data alone, unless it is about the cache', () => {
+      const caches = (template: Record<string, Json>) =>
+        Object.keys(template).filter((id) => template[id].Type === 'AWS::ElastiCache::ReplicationGroup');
+      if (/Redis|none|shards/.test(name)) return;
+      expect(caches(after)).toEqual(caches(before));
+    });
+
+    test('has its article in the RUNBOOK, if it takes more than a deployment', () => {
+      if (transition.article) expect(runbook).toContain(`\n### ${transition.article}\n`);
+      if (replaced.length > 0) expect(transition.article).toBeDefined();
+    });
+  },
+);
+
+// Synthesized as soon as they are described, so their names alone are.
+if (!isFull('stack'))
+  describeInFull('stack', 'the other transitions', () => {
+    test.each(Object.keys(transitions).filter((name) => !isTried(name)))('%s', () => {});
+  });
+
+describe('from a node to shards, and back', () => {
+  const both = [
+    ['three shards', inShards, prod, 'RedisClusterCache', 'RedisCache'],
+    ['a node', prod, inShards, 'RedisCache', 'RedisClusterCache'],
+  ] as const;
+  const caches = (knobs: KnobInput) =>
+    Object.entries(resourcesById(knobs))
+      .filter(([, { Type }]) => Type === 'AWS::ElastiCache::ReplicationGroup')
+      .map(([id, resource]): [string, Json] => [withoutHash(id), resource]);
+  const serviceOf = (knobs: KnobInput) =>
+    Object.entries(resourcesById(knobs)).find(([id]) => id.startsWith('ServiceContainerService')) as [
+      string,
+      Json,
+    ];
+
+  test.each(both)('to %s: another cache, beside one that leaves a snapshot', (_, after, before, now, old) => {
+    expect(caches(after).map(([id]) => id)).toEqual([now]);
+    expect(caches(before)).toEqual([[old, expect.objectContaining({ DeletionPolicy: 'Snapshot' })]]);
+    // CloudFormation deletes what is gone at the end, when the service has left it.
+    expect(JSON.stringify(serviceOf(after)[1].DependsOn)).toContain(now);
+  });
+
+  test('no task of the one meets a task of the other, and no alarm rolls the change back', () => {
+    const { DeploymentConfiguration } = serviceOf({ ...inShards, recreateTasks: true })[1].Properties;
+    expect(DeploymentConfiguration).toMatchObject({
+      MinimumHealthyPercent: 0,
+      MaximumPercent: 100,
+      Alarms: { Enable: false, Rollback: false },
+      DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+    });
+    // A task that connects again finds the cache that it was started with: each has a parameter of its own.
+    const parameters = (knobs: KnobInput) =>
+      Object.values(resourcesById(knobs)).flatMap(({ Type, Properties }) =>
+        Type === 'AWS::SSM::Parameter' ? [Properties.Name] : [],
+      );
+    expect(parameters(prod)).toEqual(['/realtime-stack/realtime-prod/redis-url']);
+    expect(parameters(inShards)).toEqual(['/realtime-stack/realtime-prod/redis-cluster-url']);
+  });
+
+  test('calls stay where they are: LiveKit keeps its cache and its nodes, and nothing about them changes', () => {
+    const [before, after] = [resourcesById(calls), resourcesById(callsBesideShards)];
+    const ofCalls = (id: string) => /^(LiveKit|Turn|RedisCache|RedisParameters|RedisUsersLivekit)/.test(id);
+    const changed = Object.keys(before).filter(
+      (id) => ofCalls(id) && JSON.stringify(before[id].Properties) !== JSON.stringify(after[id]?.Properties),
+    );
+    expect(changed).toEqual([]);
+  });
+
+  test('LiveKit’s cache shrinks when the service has left it, and grows before it comes back', () => {
+    const [, cache] = caches(callsInShards).find(([id]) => id === 'RedisCache') as [string, Json];
+    expect(cache.Properties).toMatchObject({ CacheNodeType: 'cache.t4g.small', ClusterMode: 'disabled' });
+    const [service, { DependsOn }] = serviceOf(callsInShards);
+    expect(cache.DependsOn).toContain(service);
+    expect(DependsOn.map(withoutHash)).not.toContain('RedisCache');
+    expect(serviceOf(calls)[1].DependsOn.map(withoutHash)).toContain('RedisCache');
+  });
+});
+
+test('more shards change the number of shards, and what watches them', () => {
+  const [before, after] = [callsInShards, { ...callsInShards, cacheShards: 6 }].map(resourcesById) as [
     Record<string, Json>,
     Record<string, Json>,
   ];
-  const impacts = impactsOf(transition);
-  const affected = (...kinds: ResourceImpact[]) =>
-    [...impacts].flatMap(([id, impact]) => (kinds.includes(impact) ? [id] : []));
-  const isVersion = (id: string) => before[id]?.Type === 'AWS::ECS::TaskDefinition';
-  const replaced = affected(WILL_REPLACE, MAY_REPLACE).filter((id) => !isVersion(id));
-
-  test('replaces what the table says, and nothing else', () => {
-    expect(replaced.map(withoutHash).sort()).toEqual([...(transition.replaces ?? [])].sort());
-  });
-
-  test('creates nothing under a name that something still has', () => {
-    // CloudFormation creates first and deletes afterwards.
-    const created = [...affected(WILL_CREATE), ...replaced].flatMap((id) => claimedBy(after[id]));
-    if (created.length === 0) return;
-    const taken = new Set(Object.values(before).flatMap(claimedBy));
-    expect(created.filter((name) => taken.has(name))).toEqual([]);
-  });
-
-  test('removes nothing that is protected, unless an article has turned protection off before', () => {
-    const gone = [...affected(WILL_DESTROY, WILL_ORPHAN), ...replaced].map(withoutHash);
-    const stuck = protectedIn(transition.before).filter((id) => gone.includes(id));
-    if (transition.article === protection) {
-      const first = { ...transition.before, deletionProtection: false };
-      expect(protectedIn(first)).toEqual([]);
-    } else expect(stuck).toEqual([]);
-  });
-
-  test('asks the cache for nodes or for failover, not for both', () => {
-    const cacheOf = (template: Record<string, Json>) =>
-      Object.values(template).find(({ Type }) => Type === 'AWS::ElastiCache::ReplicationGroup')?.Properties;
-    const [old, now] = [cacheOf(before), cacheOf(after)];
-    if (!old || !now) return;
-    const changed = (...names: string[]) => names.some((name) => old[name] !== now[name]);
-    expect(changed('NumCacheClusters') && changed('AutomaticFailoverEnabled', 'MultiAZEnabled')).toBe(false);
-  });
-
-  test('leaves the cache’s data alone, unless it is about the cache', () => {
-    const caches = (template: Record<string, Json>) =>
-      Object.keys(template).filter((id) => template[id].Type === 'AWS::ElastiCache::ReplicationGroup');
-    if (/Redis|none/.test(name)) return;
-    expect(caches(after)).toEqual(caches(before));
-  });
-
-  test('has its article in the RUNBOOK, if it takes more than a deployment', () => {
-    if (transition.article) expect(runbook).toContain(`\n### ${transition.article}\n`);
-    if (replaced.length > 0) expect(transition.article).toBeDefined();
-  });
+  const ids = Object.keys(before).filter((id) => JSON.stringify(before[id]) !== JSON.stringify(after[id]));
+  const [cluster, ...others] = ids.filter((id) => !id.startsWith('Observability')) as [string];
+  expect(others).toEqual([]);
+  expect(withoutHash(cluster)).toBe('RedisClusterCache');
+  expect(changedIn(before[cluster], after[cluster])).toEqual(['NumNodeGroups']);
+  expect(after[cluster].UpdatePolicy).toEqual({ UseOnlineResharding: true });
 });

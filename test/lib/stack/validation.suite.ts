@@ -1,8 +1,10 @@
-import { Stack, Validations } from 'aws-cdk-lib';
+import { setFlagsFromString } from 'node:v8';
+import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { type Json, newApp } from '../aws/synthesis.ts';
-import { openFindings, reportsOf, synthesize, type VariantName, variants } from './templates.ts';
+import { createStack, openFindings, reportsOf, synthesize, type VariantName, variants } from './templates.ts';
 
 describe('cdk-nag', () => {
   const cloudFront = ['CFR1', 'CFR4'];
@@ -17,6 +19,7 @@ describe('cdk-nag', () => {
     'CloudFront with an own domain': ['CFR1', ...cache, 'EC23'],
     'own certificate': [...cache, 'AEC4', 'EC23', 'ECS4'],
     'existing VPC': [...cloudFront, ...cache],
+    'several shards': [...cloudFront, ...cache, 'EC23'],
     'existing Redis': [...cheap, 'EC23'],
     'no backplane': cheap,
     'LiveKit on Fargate': [...cheap, ...cache, 'AEC4', 'EC23'],
@@ -48,4 +51,22 @@ describe('cdk-nag', () => {
     new Bucket(new Stack(app, 'Stack'), 'Bucket');
     expect(() => app.synth()).toThrow('AwsSolutions-S1');
   });
+});
+
+// It takes seconds, so the variant with the most parts stands for all, and a misspelt property proves that it looks.
+test('the CDK’s validator finds a property that CloudFormation does not know, and nothing else', () => {
+  // As in bin/cdk.ts.
+  setFlagsFromString('--liftoff-only');
+  delete process.env.CDK_VALIDATION;
+  try {
+    const stack = createStack(variants['own domain']);
+    new CfnResource(stack, 'Misspelt', {
+      type: 'AWS::ECS::Cluster',
+      properties: { ClusterNam: 'misspelt' },
+    });
+    expect(() => Template.fromStack(stack)).toThrow('ClusterNam');
+    expect(openFindings(reportsOf(stack)).map(({ ruleName }) => ruleName)).toEqual(['F3002']);
+  } finally {
+    process.env.CDK_VALIDATION = 'false';
+  }
 });

@@ -176,6 +176,7 @@ const itemsOf: Readonly<Record<string, string>> = {
   NodeGroups: 'NodeGroup',
   NodeGroupMembers: 'NodeGroupMember',
   MemberClusters: 'ClusterId',
+  CacheClusters: 'CacheCluster',
 };
 
 const repeated = new Set(['NameServer', 'ResourceRecordSet', 'ResourceRecord']);

@@ -63,6 +63,7 @@ export class Heartbeat {
   /** It has not been heard yet. */
   #isAwaited = false;
   #asking = false;
+  #hasEnded = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -88,6 +89,7 @@ export class Heartbeat {
   /** Starts a new count: the connections have just been made. */
   async start(): Promise<void> {
     this.stop();
+    if (this.#hasEnded) return;
     const round = this.#round;
     this.#heardAt = this.#answeredAt = performance.now();
     // Another server has a clock of its own.
@@ -104,6 +106,13 @@ export class Heartbeat {
   channelMoved(): void {
     if (!this.#timer || this.#channel === this.#options.channel()) return;
     void this.#subscribe().then(() => this.#timer && this.#beat());
+  }
+
+  /** Stops for good. */
+  end(): void {
+    this.#hasEnded = true;
+    this.stop();
+    if (this.#channel !== undefined) this.#options.channels.unsubscribe(this.#channel);
   }
 
   stop(): void {

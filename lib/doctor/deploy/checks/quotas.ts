@@ -5,6 +5,7 @@ import {
   paginateDescribeVpcs,
 } from '@aws-sdk/client-ec2';
 import { paginateDescribeLoadBalancers } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { paginateDescribeCacheClusters } from '@aws-sdk/client-elasticache';
 import {
   GetAWSDefaultServiceQuotaCommand,
   GetServiceQuotaCommand,
@@ -176,6 +177,27 @@ export const networkLoadBalancers = loadBalancers(
   'L-69A177A2',
   ({ needs }) => needs.networkLoadBalancers,
 );
+
+/** Nodes of a region: a cluster that takes the place of a single node, or bigger nodes, stand beside the old ones for a while. */
+export const cacheNodes: Check = {
+  name: 'cache-nodes',
+  permissions: { ...quotaPermissions, ...deployedPermissions, 'elasticache:DescribeCacheClusters': '*' },
+  applies: ({ needs }) => needs.cacheNodes > 0,
+  async run(plan) {
+    const quota = { service: 'elasticache', code: 'L-DFE45DF3', unit: 'nodes of ElastiCache' };
+    const { Value: value = 0 } = await readQuota(plan, quota);
+    const used = await ask(
+      'elasticache:DescribeCacheClusters',
+      total(paginateDescribeCacheClusters({ client: plan.aws.elastiCache }, {}), ({ CacheClusters = [] }) =>
+        CacheClusters.reduce((sum, { NumCacheNodes = 0 }) => sum + NumCacheNodes, 0),
+      ),
+    );
+    const hasCache = ((await plan.deployed())?.count('AWS::ElastiCache::ReplicationGroup') ?? 0) > 0;
+    const { cacheNodes: more } = plan.needs;
+    const because = hasCache ? 'if this deployment replaces those of the stack' : 'for this stack';
+    return judge(plan, { ...quota, value }, { used, more, because }, hasCache ? warned : failed);
+  },
+};
 
 async function total<T>(pages: AsyncIterable<T>, of: (page: T) => number): Promise<number> {
   let sum = 0;

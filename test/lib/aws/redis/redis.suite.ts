@@ -2,23 +2,27 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { AclRules } from '../../../../app/server/redis/acl.ts';
+import { CacheUsers } from '../../../../lib/aws/redis/cache-users.ts';
 import { ExistingRedis, type ExistingRedisProps } from '../../../../lib/aws/redis/existing-redis.ts';
 import { ValkeyCache, type ValkeyCacheProps } from '../../../../lib/aws/redis/valkey-cache.ts';
 import { type Json, newNetwork, newStack, resourcesOf, subnetIds, warningsOf } from '../synthesis.ts';
 
 const rules: AclRules = { keys: ['here:*'], channels: ['here:*'], commands: ['ping'] };
 
-function cache(props: Partial<ValkeyCacheProps> = {}) {
+function cache({
+  passwordVersion = 1,
+  ...props
+}: Partial<ValkeyCacheProps> & { readonly passwordVersion?: number } = {}) {
   const stack = newStack();
   const network = newNetwork(stack);
   const construct = new ValkeyCache(stack, 'Redis', {
     network,
+    users: new CacheUsers(stack, 'RedisUsers', { passwordVersion }),
     nodeType: 'cache.m7g.large',
     engineVersion: '8.2',
     replicas: 1,
     snapshotRetentionDays: 1,
     maintenanceWindow: 'sun:04:00-sun:05:00',
-    passwordVersion: 1,
     ...props,
   });
   const app = construct.accessFor('app', rules);
@@ -250,7 +254,7 @@ test('a grant opens the port from the client, and the one parameter and its own 
       // Of the current version, which comes first, and of the previous one.
       Resource: [
         stack.resolve(app.secret?.secretArn),
-        { Ref: expect.stringMatching(/^RedisAppUserPasswordB0/) },
+        { Ref: expect.stringMatching(/^RedisUsersAppUserPasswordB0/) },
       ],
     },
   ]);
@@ -258,7 +262,7 @@ test('a grant opens the port from the client, and the one parameter and its own 
 
 test('the memory of each node is watched, by the name that ElastiCache gives it', () => {
   const { stack, construct } = cache({ replicas: 2 });
-  const { usingMetrics } = construct.metricMemoryUsage() as unknown as {
+  const { usingMetrics } = construct.nodes.metricMemoryUsage() as unknown as {
     usingMetrics: Record<string, { dimensions: Json }>;
   };
   expect(Object.values(usingMetrics).map(({ dimensions }) => stack.resolve(dimensions))).toEqual(

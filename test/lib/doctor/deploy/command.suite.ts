@@ -38,6 +38,7 @@ describe('permissions', () => {
       vpcs: 'missing permission servicequotas:GetServiceQuota',
       'application-load-balancers': 'missing permission servicequotas:GetServiceQuota',
       'network-load-balancers': 'missing permission servicequotas:GetServiceQuota',
+      'cache-nodes': 'missing permission servicequotas:GetServiceQuota',
       zones: 'missing permission ec2:DescribeAvailabilityZones',
       'host-zones': 'missing permission ec2:DescribeInstanceTypeOfferings',
       'dns-zone': 'missing permission route53:GetHostedZone',

@@ -148,6 +148,14 @@ const faults: readonly (readonly [
     '--quota-code L-69A177A2 --desired-value 2',
   ],
   [
+    'cache-nodes',
+    'no room for three shards',
+    { ...prod, cacheShards: '3' },
+    { 'servicequotas:GetServiceQuota': quotas({ 'L-DFE45DF3': 7 }) },
+    '7 nodes of ElastiCache, 2 in use',
+    '--service-code elasticache --quota-code L-DFE45DF3 --desired-value 8',
+  ],
+  [
     'zones',
     'one without VPC origins among the first',
     prod,

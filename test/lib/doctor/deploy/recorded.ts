@@ -10,6 +10,7 @@ const quotaNames: Readonly<Record<string, readonly [value: number, metric?: Reco
   'L-F678F1CE': [5],
   'L-53DA6B97': [50],
   'L-69A177A2': [50],
+  'L-DFE45DF3': [300],
 };
 
 /** A quota as Service Quotas describes it. @param values of codes that differ */
@@ -171,6 +172,13 @@ export const wellAnswers = (): Answers => ({
       { LoadBalancerArn: 'arn:app', Type: 'application' },
       { LoadBalancerArn: 'arn:net', Type: 'network' },
     ],
+  },
+  'elasticache:DescribeCacheClusters': {
+    CacheClusters: ['001', '002'].map((node) => ({
+      CacheClusterId: `other-${node}`,
+      ReplicationGroupId: 'other',
+      NumCacheNodes: 1,
+    })),
   },
   'ec2:DescribeAvailabilityZones': {
     availabilityZoneInfo: [

@@ -16,6 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ClientHub, openHub } from '../../../../app/client/hub.ts';
 import { ControlClient } from '../../../../lib/local/control/client.ts';
 import type { TopologyState } from '../../../../lib/local/state.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { eventually } from '../../../support/wait.ts';
 import { ask } from '../fixtures/client.ts';
 import { LocalCommand, longestMs, root } from '../fixtures/local-command.ts';
@@ -162,59 +163,68 @@ test('a saved change replaces the instances one by one, and the clients lose not
   }
 });
 
-test('a change that does not build, or does not start, is shown and leaves the instances', async () => {
+/** It does not build. */
+const fault = '\nconst = ;\n';
+
+test('a change that does not build is shown and leaves the instances', async () => {
   const before = await instances();
-  const main = readFileSync(source('server/main.ts'), 'utf8');
-  let output = fromNow();
-  appendFileSync(source('server/main.ts'), '\nconst = ;\n');
+  const output = fromNow();
+  appendFileSync(source('server/main.ts'), fault);
   await output.prints('it does not build; the instances go on');
   await output.prints('server/main.ts');
-  expect(output.all()).toContain('const = ;');
-
-  output = fromNow();
-  replaceFile(source('server/main.ts'), `${main}\nthrow new Error('no start');\n`);
-  await output.prints('the new build does not start; the instances go on');
-  const line = main.split('\n').length + 1;
-  expect(output.all()).toMatch(new RegExp(`Error: no start\\n.* at .*server/main\\.ts:${line}:7`));
-  expect(await instances()).toEqual(before);
-
-  // One that dies meanwhile gets the build that it had.
-  const [id = ''] = before;
-  const { pid } = await control.killInstance(id);
-  await eventually(`${id} to be back`, async () => {
-    const again = (await control.state()).processes.find((each) => each.id === id);
-    return again?.health === 'healthy' && again.pid !== pid;
-  });
-
-  output = fromNow();
-  replaceFile(source('server/main.ts'), main);
-  await output.prints('all instances have this build');
+  expect(output.all()).toContain(fault.trim());
   expect(await instances()).toEqual(before);
 });
 
-test('a save during a roll-out ends it, and the last one is what all instances and the page have', async () => {
-  const output = fromNow();
-  appendFileSync(source('server/rooms/log/scripts/append.lua'), '\n-- a comment\n');
-  await output.prints('serves the new build');
-  appendFileSync(source('server/main.ts'), "\nconsole.error('the last save');\n");
-  await output.prints('| the last save');
-  // Nothing is to be rolled out of it, but what was still on its way.
-  appendFileSync(source('page/index.html'), '<!-- the new page -->\n');
-  await eventually(
-    'all instances to have the last save',
-    async () => {
-      const ids = await instances();
-      return ids.length === 2 && ids.every((id) => output.all().includes(`${id} | the last save`));
-    },
-    longestMs,
-  );
-  await eventually('the new page', async () => (await ask(port)).body.includes('the new page'), longestMs);
-  await eventually(
-    'the last roll-out to end',
-    () =>
-      output.all().lastIndexOf('all instances have this build') > output.all().lastIndexOf('the last save'),
-    longestMs,
-  );
-  const builds = readdirSync(source('.')).filter((name) => name.startsWith('.dist-'));
-  expect(builds).toHaveLength(1);
+describeInFull('topology', 'roll-outs that are cut short', () => {
+  test('a change that does not start is shown and leaves the instances', async () => {
+    const before = await instances();
+    const main = readFileSync(source('server/main.ts'), 'utf8').replace(fault, '');
+    let output = fromNow();
+    replaceFile(source('server/main.ts'), `${main}\nthrow new Error('no start');\n`);
+    await output.prints('the new build does not start; the instances go on');
+    const line = main.split('\n').length + 1;
+    expect(output.all()).toMatch(new RegExp(`Error: no start\\n.* at .*server/main\\.ts:${line}:7`));
+    expect(await instances()).toEqual(before);
+
+    // One that dies meanwhile gets the build that it had.
+    const [id = ''] = before;
+    const { pid } = await control.killInstance(id);
+    await eventually(`${id} to be back`, async () => {
+      const again = (await control.state()).processes.find((each) => each.id === id);
+      return again?.health === 'healthy' && again.pid !== pid;
+    });
+
+    output = fromNow();
+    replaceFile(source('server/main.ts'), main);
+    await output.prints('all instances have this build');
+    expect(await instances()).toEqual(before);
+  });
+
+  test('a save during a roll-out ends it, and the last one is what all instances and the page have', async () => {
+    const output = fromNow();
+    appendFileSync(source('server/rooms/log/scripts/append.lua'), '\n-- a comment\n');
+    await output.prints('serves the new build');
+    appendFileSync(source('server/main.ts'), "\nconsole.error('the last save');\n");
+    await output.prints('| the last save');
+    // Nothing is to be rolled out of it, but what was still on its way.
+    appendFileSync(source('page/index.html'), '<!-- the new page -->\n');
+    await eventually(
+      'all instances to have the last save',
+      async () => {
+        const ids = await instances();
+        return ids.length === 2 && ids.every((id) => output.all().includes(`${id} | the last save`));
+      },
+      longestMs,
+    );
+    await eventually('the new page', async () => (await ask(port)).body.includes('the new page'), longestMs);
+    await eventually(
+      'the last roll-out to end',
+      () =>
+        output.all().lastIndexOf('all instances have this build') > output.all().lastIndexOf('the last save'),
+      longestMs,
+    );
+    const builds = readdirSync(source('.')).filter((name) => name.startsWith('.dist-'));
+    expect(builds).toHaveLength(1);
+  });
 });

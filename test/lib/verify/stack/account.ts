@@ -14,6 +14,12 @@ import type {
   ListTasksRequest,
   ListTasksResponse,
 } from '@aws-sdk/client-ecs';
+import type {
+  DescribeReplicationGroupsMessage,
+  ReplicationGroup,
+  ReplicationGroupMessage,
+} from '@aws-sdk/client-elasticache';
+import type { GetParameterRequest, GetParameterResult, Parameter } from '@aws-sdk/client-ssm';
 import { type AwsClients, openClients } from '../../../../lib/verify/stack/aws-clients.ts';
 import { AwsError, askAwsAt, startAws } from '../../../support/servers/aws.ts';
 import type { Answers } from './recorded.ts';
@@ -35,7 +41,7 @@ export async function openAccount(answers: Answers): Promise<Account> {
       requests.push({ action, body });
       const answer = answers[action];
       if (answer instanceof AwsError) return answer;
-      return selections[action]?.(JSON.parse(body) as never, answers) ?? answer;
+      return selections[action]?.(readBody(body) as never, answers) ?? answer;
     },
   ]);
   const aws = await startAws(() => Object.fromEntries(answering));
@@ -51,15 +57,40 @@ export async function openAccount(answers: Answers): Promise<Account> {
   };
 }
 
+/** JSON, or the query of ElastiCache's protocol. */
+const readBody = (body: string): unknown =>
+  body.startsWith('{') ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body));
+
 /** As an object that JSON is written of. */
 type Written<T> = { [K in keyof T]: T[K] };
 
 const selections: Readonly<Record<string, (input: never, answers: Answers) => Record<string, unknown>>> = {
+  'elasticache:DescribeReplicationGroups': describeReplicationGroups,
+  'ssm:GetParameter': getParameter,
   'ecs:ListTasks': listTasks,
   'ecs:DescribeTasks': describeTasks,
   'ecs:DescribeServices': describeServices,
   'cloudwatch:GetMetricData': getMetricData,
 };
+
+function describeReplicationGroups(
+  { ReplicationGroupId: asked }: DescribeReplicationGroupsMessage,
+  { 'elasticache:DescribeReplicationGroups': { ReplicationGroups } }: Answers,
+): Written<ReplicationGroupMessage> {
+  return {
+    ReplicationGroups: (ReplicationGroups as ReplicationGroup[]).filter(
+      ({ ReplicationGroupId }) => ReplicationGroupId === asked,
+    ),
+  };
+}
+
+function getParameter(
+  { Name: asked }: GetParameterRequest,
+  { 'ssm:GetParameter': { Parameters } }: Answers,
+): Written<GetParameterResult> {
+  const found = (Parameters as Parameter[]).find(({ Name }) => Name === asked);
+  return found ? { Parameter: found } : {};
+}
 
 function listTasks(
   { serviceName, desiredStatus = 'RUNNING' }: ListTasksRequest,

@@ -109,12 +109,14 @@ export const wellAnswers = (): Answers => ({
     ],
   },
   'ssm:GetParameter': {
-    Parameter: {
-      Name: '/realtime-stack/realtime-prod/redis-url',
-      Type: 'String',
-      Value: 'rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379',
-      Version: 1,
-    },
+    Parameters: [
+      {
+        Name: '/realtime-stack/realtime-prod/redis-url',
+        Type: 'String',
+        Value: 'rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379',
+        Version: 1,
+      },
+    ],
   },
   'elasticache:DescribeUserGroups': {
     UserGroups: [
@@ -159,6 +161,49 @@ export const wellAnswers = (): Answers => ({
   /** What CloudWatch has of the last twenty minutes: lines of the sidecars' logs. */
   'cloudwatch:GetMetricData': { lines: minutesOf(20).flatMap(linesOf) },
 });
+
+/** Gives the stack a cluster of three shards beside the cache, which is LiveKit's then. */
+export function addShards(answers: Answers): void {
+  const id = 'rer2def';
+  const endpoint = `clustercfg.${id}.x1.use1.cache.amazonaws.com`;
+  const url = '/realtime-stack/realtime-prod/redis-cluster-url';
+  answers['cloudformation:ListStackResources'].StackResourceSummaries.push(
+    resource('RedisClusterCache1EE224EF', 'AWS::ElastiCache::ReplicationGroup', id),
+    resource('RedisClusterRedisUrlAC34099D', 'AWS::SSM::Parameter', url),
+  );
+  const template = JSON.parse(answers['cloudformation:GetTemplate'].TemplateBody);
+  const { Properties } = template.Resources.BackplaneCache1EE224EF;
+  template.Resources.RedisClusterCache1EE224EF = {
+    Type: 'AWS::ElastiCache::ReplicationGroup',
+    Properties: { ...Properties, ClusterMode: 'enabled', NumNodeGroups: 3, ReplicasPerNodeGroup: 1 },
+  };
+  answers['cloudformation:GetTemplate'].TemplateBody = JSON.stringify(template);
+  answers['ssm:GetParameter'].Parameters.push({
+    Name: url,
+    Type: 'String',
+    Value: `rediss://${endpoint}:6379`,
+    Version: 1,
+  });
+  const groups = answers['elasticache:DescribeReplicationGroups'].ReplicationGroups;
+  groups.push({
+    ...groups[0],
+    ReplicationGroupId: id,
+    ClusterEnabled: true,
+    ClusterMode: 'enabled',
+    ConfigurationEndpoint: { Address: endpoint, Port: 6379 },
+    MemberClusters: ['0001', '0002', '0003'].flatMap((shard) => [`${id}-${shard}-001`, `${id}-${shard}-002`]),
+    // In cluster mode ElastiCache names neither the primary nor an endpoint of it.
+    NodeGroups: ['0001', '0002', '0003'].map((shard) => ({
+      NodeGroupId: shard,
+      Status: 'available',
+      Slots: '0-5461',
+      NodeGroupMembers: ['001', '002'].map((node) => ({
+        CacheClusterId: `${id}-${shard}-${node}`,
+        CacheNodeId: '0001',
+      })),
+    })),
+  });
+}
 
 /** A task of a service, as it runs. */
 export function task(serviceName: string, id: string, more: Task = {}): Task {

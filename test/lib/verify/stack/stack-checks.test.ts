@@ -3,9 +3,10 @@ import { stackChecks } from '../../../../lib/verify/registry.ts';
 import { openClients } from '../../../../lib/verify/stack/aws-clients.ts';
 import { openStack, readStack } from '../../../../lib/verify/stack/deployed-stack.ts';
 import { AwsError } from '../../../support/servers/aws.ts';
+import type { Json } from '../../aws/synthesis.ts';
 import { type Account, openAccount } from './account.ts';
 import { lookAt } from './look-at.ts';
-import { type Answers, wellAnswers } from './recorded.ts';
+import { type Answers, addShards, wellAnswers } from './recorded.ts';
 
 const accounts: Account[] = [];
 afterEach(async () => {
@@ -48,7 +49,7 @@ test.each<[string, (answers: Answers) => void, string]>([
   [
     'cache-endpoint',
     (a) => {
-      a['ssm:GetParameter'].Parameter.Value = 'rediss://old.example.com:6379';
+      a['ssm:GetParameter'].Parameters[0].Value = 'rediss://old.example.com:6379';
     },
     'says rediss://old.example.com:6379, the primary is rediss://master.rea1abc',
   ],
@@ -69,7 +70,11 @@ test.each<[string, (answers: Answers) => void, string]>([
     },
     'the group is modifying',
   ],
-  ['cache-users', (a) => Object.assign(group(a), { UserGroupIds: [] }), 'the cache does not take the group'],
+  [
+    'cache-users',
+    (a) => Object.assign(group(a), { UserGroupIds: [] }),
+    'the cache rea1abc does not take the group',
+  ],
   [
     'cache-users',
     (a) => {
@@ -91,9 +96,68 @@ test.each<[string, (answers: Answers) => void, string]>([
   expect(result?.split(' | ')).toHaveLength(3);
 });
 
+describe('a cluster, and LiveKit’s cache beside it', () => {
+  const ofShards = (change: (cluster: Json) => void = () => undefined) =>
+    lookAt((answers) => {
+      addShards(answers);
+      change(answers['elasticache:DescribeReplicationGroups'].ReplicationGroups[1]);
+    });
+
+  test('are both looked at', async () => {
+    expect(await ofShards()).toMatchObject({
+      'cache-available':
+        '✓ 2 of 2 nodes: rea1abc-001 primary, rea1abc-002 replica; 6 of 6 nodes: rer2def-0001-001, rer2def-0001-002, rer2def-0002-001, rer2def-0002-002, rer2def-0003-001, rer2def-0003-002',
+      'cache-endpoint':
+        '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379; /realtime-stack/realtime-prod/redis-cluster-url is rediss://clustercfg.rer2def.x1.use1.cache.amazonaws.com:6379',
+      'cache-settings': expect.stringMatching(
+        /^✓ rea1abc MultiAZEnabled enabled.+rer2def ClusterMode enabled/,
+      ),
+      'cache-users': expect.stringMatching(/^✓/),
+    });
+  });
+
+  test.each<[string, (cluster: Json) => void, string]>([
+    [
+      'cache-available',
+      (cluster) => Object.assign(cluster.NodeGroups[1], { Status: 'modifying' }),
+      'rer2def is available; shard 0002 is modifying; ',
+    ],
+    [
+      'cache-available',
+      (cluster) => cluster.NodeGroups[1].NodeGroupMembers.pop(),
+      'shard 0002 has rer2def-0002-001',
+    ],
+    [
+      'cache-available',
+      (cluster) => Object.assign(cluster.NodeGroups[1], { NodeGroupId: '0004' }),
+      'shards 0001, 0003, 0004; the template has 3, and its alarms watch 0001, 0002, 0003',
+    ],
+    ['cache-available', (cluster) => cluster.NodeGroups.pop(), 'shards 0001, 0002; the template has 3'],
+    [
+      'cache-endpoint',
+      (cluster) => Object.assign(cluster.ConfigurationEndpoint, { Address: 'clustercfg.other' }),
+      'the cluster is rediss://clustercfg.other:6379',
+    ],
+    [
+      'cache-settings',
+      (cluster) => Object.assign(cluster, { ClusterMode: 'compatible' }),
+      'rer2def ClusterMode is compatible, the template says enabled',
+    ],
+    [
+      'cache-users',
+      (cluster) => Object.assign(cluster, { UserGroupIds: [] }),
+      'the cache rer2def does not take the group',
+    ],
+  ])('%s says what is wrong with a shard', async (name, change, found) => {
+    const result = (await ofShards(change))[name];
+    expect(result).toMatch(/^✗ /);
+    expect(result).toContain(found);
+  });
+});
+
 test('a password that was put into the parameter is not repeated', async () => {
   const results = await lookAt((answers) => {
-    answers['ssm:GetParameter'].Parameter.Value = 'rediss://app:hunter2@master.rea1abc:6379';
+    answers['ssm:GetParameter'].Parameters[0].Value = 'rediss://app:hunter2@master.rea1abc:6379';
   });
   expect(results['cache-endpoint']).toContain('with a password');
   expect(JSON.stringify(results)).not.toContain('hunter2');

@@ -3,6 +3,7 @@ import type { Check, Load } from './check.ts';
 import type { Tokens } from './clients/tokens.ts';
 import type { Progress } from './run.ts';
 import type { Result } from './run-check.ts';
+import { describeShards, type RoomsOfShard } from './target/rooms-on-shards.ts';
 import type { Target } from './target/target.ts';
 import { count, duration } from './wording.ts';
 
@@ -33,6 +34,8 @@ export interface Summary {
   readonly checks: readonly Result[];
   /** Checks for which there is nothing here. */
   readonly leftOut?: LeftOut;
+  /** Where the rooms of the checks are, in a cluster. @default there is none */
+  readonly shards?: readonly RoomsOfShard[];
 }
 
 /** Names of the checks of a part that is absent. */
@@ -51,6 +54,7 @@ export interface Run {
   readonly interrupted: boolean;
   readonly rateLimited: number;
   readonly leftOut?: LeftOut | undefined;
+  readonly shards?: readonly RoomsOfShard[] | undefined;
 }
 
 export interface Report extends Progress {
@@ -59,7 +63,7 @@ export interface Report extends Progress {
 }
 
 export function summarize(run: Run, checks: readonly Result[]): Summary {
-  const { target, tokens, startedAt, ms, interrupted, rateLimited, leftOut } = run;
+  const { target, tokens, startedAt, ms, interrupted, rateLimited, leftOut, shards = [] } = run;
   const number = (status: Result['status']) => checks.filter((check) => check.status === status).length;
   const [passed, failed, notProved] = [number('passed'), number('failed'), number('not-proved')];
   return {
@@ -75,6 +79,7 @@ export function summarize(run: Run, checks: readonly Result[]): Summary {
     rateLimited,
     checks,
     ...(leftOut ? { leftOut } : {}),
+    ...(shards.length > 0 ? { shards } : {}),
   };
 }
 
@@ -107,9 +112,10 @@ export function tableReport(output: Output, checks: readonly Pick<Check, 'name'>
       lastReason = reason ?? lastReason;
     },
     end: (summary) => {
-      const { leftOut, rateLimited } = summary;
+      const { leftOut, rateLimited, shards } = summary;
       if (leftOut) line(`  ${leftOut.reason} (${leftOut.names.join(', ')})`);
       if (rateLimited > 0) line(`  a limit of the service made clients wait ${count(rateLimited, 'time')}`);
+      if (shards) line(`  ${describeShards(shards)}`);
       line(`\n${totals(summary)}`);
     },
   };

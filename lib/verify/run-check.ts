@@ -9,7 +9,7 @@ import {
   type Proof,
   type Undo,
 } from './check.ts';
-import { Clients } from './clients/clients.ts';
+import { Clients, type HubRoom } from './clients/clients.ts';
 import type { Pacing } from './clients/pacing.ts';
 import type { Tokens } from './clients/tokens.ts';
 import type { Obstacle } from './target/obstacle.ts';
@@ -37,6 +37,8 @@ export interface Plan {
   readonly signal: AbortSignal;
   /** @default its own */
   readonly pacing?: Pacing;
+  /** Called with each room that a check makes. @default nobody is */
+  readonly onRoom?: ((room: HubRoom) => void) | undefined;
   /**
    * Finds what keeps later checks from being run, if anything. It is called when one has failed. @default nothing does
    */
@@ -55,10 +57,10 @@ export interface Occasion extends Plan {
   readonly begun: Background | undefined;
 }
 
-type ClientsPlan = Pick<Occasion, 'target' | 'tokens' | 'timeoutMs' | 'pacing'>;
+type ClientsPlan = Pick<Occasion, 'target' | 'tokens' | 'timeoutMs' | 'pacing' | 'onRoom'>;
 
-export function clientsOf({ target: { url }, tokens, timeoutMs, pacing }: ClientsPlan): Clients {
-  return new Clients({ url, timeoutMs, tokens, pacing });
+export function clientsOf({ target: { url }, tokens, timeoutMs, pacing, onRoom }: ClientsPlan): Clients {
+  return new Clients({ url, timeoutMs, tokens, pacing, onRoom });
 }
 
 /** Undefined if it was interrupted. Its changes are undone nevertheless. */

@@ -1,6 +1,7 @@
 import { type Arguments, help, readArguments, type Secrets, secretsIn } from './arguments.ts';
 import type { Check } from './check.ts';
 import { chooseTokens } from './clients/choose-tokens.ts';
+import type { HubRoom } from './clients/clients.ts';
 import { Pacing } from './clients/pacing.ts';
 import { noTokens, type Tokens } from './clients/tokens.ts';
 import { CannotVerifyError } from './errors.ts';
@@ -14,6 +15,7 @@ import { identify, type Service } from './target/identify.ts';
 import { defaultStateFolder, findTarget, localTopologies } from './target/local-topology.ts';
 import { lockTopology } from './target/lock.ts';
 import { findObstacle } from './target/obstacle.ts';
+import { roomsOnShards } from './target/rooms-on-shards.ts';
 import type { Target } from './target/target.ts';
 import { orAborted, type Patience } from './wait.ts';
 
@@ -108,6 +110,7 @@ async function verifyTarget(
   );
   const report = tableReport(isJson ? errors : output, checks);
   const pacing = new Pacing();
+  const rooms: HubRoom[] = [];
   const startedAt = new Date();
   const start = performance.now();
   report.begin(target, tokens, load);
@@ -120,13 +123,15 @@ async function verifyTarget(
     isSingleInstance: service?.isSingleInstance ?? false,
     signal,
     pacing,
+    onRoom: (room: HubRoom) => rooms.push(room),
     redact: redactor([...secretsIn([], secrets), given.token ?? '', target.serviceToken ?? '']),
     ...(service && { findObstacle: () => findObstacle(target, patience) }),
   };
   const results = await runChecks(checks, plan, report);
   const ms = Math.round(performance.now() - start);
   const { rateLimited } = pacing;
-  const run = { target, tokens, startedAt, ms, interrupted: signal.aborted, rateLimited, leftOut };
+  const shards = await roomsOnShards(target, rooms);
+  const run = { target, tokens, startedAt, ms, interrupted: signal.aborted, rateLimited, leftOut, shards };
   const summary = summarize(run, results);
   report.end(summary);
   if (isJson) output.write(json(summary));

@@ -40,6 +40,8 @@ export interface ShardStatus {
   readonly replicas: readonly string[];
   /** How many slots it has; 0 while no primary answers. */
   readonly slots: number;
+  /** Which ones. */
+  readonly ranges: readonly SlotRange[];
 }
 
 /**
@@ -121,11 +123,13 @@ export class RedisCluster {
       const isPrimary = (node: ClusterNode) => isPrimaryEntry(this.#status.get(node));
       const primary = nodes.find(isPrimary);
       const replicas = nodes.filter((node) => this.#status.get(node) && !isPrimary(node));
+      const ranges = (primary && this.#status.get(primary)?.ranges) ?? [];
       return {
         shard: index + 1,
         primary: primary?.id,
         replicas: replicas.map(({ id }) => id),
-        slots: primary ? countSlots(this.#status.get(primary)?.ranges ?? []) : 0,
+        slots: countSlots(ranges),
+        ranges,
       };
     });
   }

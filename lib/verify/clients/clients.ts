@@ -38,6 +38,12 @@ export interface Of {
   readonly hub?: string;
 }
 
+/** A room, and the hub that it is in. */
+export interface HubRoom {
+  readonly hub: string;
+  readonly room: string;
+}
+
 export interface ClientsOptions {
   readonly url: string;
   /** Longest wait for any one thing, in milliseconds. */
@@ -46,6 +52,8 @@ export interface ClientsOptions {
   readonly tokens?: Tokens;
   /** @default its own */
   readonly pacing?: Pacing;
+  /** Called with each new room. @default nobody is */
+  readonly onRoom?: ((room: HubRoom) => void) | undefined;
 }
 
 /**
@@ -77,7 +85,7 @@ export class Clients {
   readonly #open = new Map<Client | SignalRClient, number>();
   readonly #elsewhere: Clients[] = [];
   #opened = 0;
-  #rooms = 0;
+  #names = 0;
 
   constructor(given: ClientsOptions) {
     this.#options = given;
@@ -117,9 +125,16 @@ export class Clients {
     return clients;
   }
 
+  /** A name that nobody else uses, for what is no room of a hub. */
+  newName(): string {
+    return `verify-${this.#run}-${++this.#names}`;
+  }
+
   /** A room that nobody else uses. */
-  newRoom(): string {
-    return `verify-${this.#run}-${++this.#rooms}`;
+  newRoom({ hub = 'chat' }: Of = {}): string {
+    const room = this.newName();
+    this.#options.onRoom?.({ hub, room });
+    return room;
   }
 
   close(client: Client | SignalRClient): void {

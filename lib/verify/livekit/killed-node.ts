@@ -12,7 +12,7 @@ export const liveKitKilledNode: Check = {
   needs: ['control'],
   run: async (context) => {
     const liveKit = await controlOf(context);
-    const room = context.clients.newRoom();
+    const room = context.clients.newName();
     const [speaker, listener] = (await joinThrough(context, [publicDoor, publicDoor], room)) as [Side, Side];
     await speaker.participant.speak();
     if (!(await hears(context, listener, enoughFrames)))

@@ -11,7 +11,7 @@ export const liveKitRoom: Check = {
   needs: [],
   run: async (context) => {
     const doors = await doorsOf(context);
-    const sides = await joinThrough(context, doors, context.clients.newRoom());
+    const sides = await joinThrough(context, doors, context.clients.newName());
     await meet(context, sides);
     const messages = await countMessages(context, sides);
     const frames = await countAudio(context, sides);

@@ -30,10 +30,8 @@ const longestChangeMs = 60_000;
 
 function topologyOf(state: TopologyState): LocalTopology {
   const client = new ControlClient(state.control);
-  const look = async () => {
-    const { processes } = await within(client.state(), longestLookMs, hangs(longestLookMs));
-    return processes;
-  };
+  const ask = () => within(client.state(), longestLookMs, hangs(longestLookMs));
+  const look = async () => (await ask()).processes;
   const change = <T>(work: Promise<T>) => within(work, longestChangeMs, hangs(longestChangeMs));
   return {
     url: state.url,
@@ -44,6 +42,7 @@ function topologyOf(state: TopologyState): LocalTopology {
       add: async () => (await change(client.addInstance())).id,
       remove: async (id) => void (await change(client.removeInstance(id))),
       kill: async (id) => void (await change(client.killInstance(id))),
+      shards: async () => (await ask()).shards ?? [],
     },
     liveKit: {
       nodes: async () => (await look()).filter(({ kind }) => kind === 'livekit').map(nodeOf),

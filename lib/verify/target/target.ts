@@ -28,6 +28,14 @@ export interface Instance {
   readonly serving: boolean;
 }
 
+/** A part of a Redis cluster, with the slots that it has. */
+export interface ShardSlots {
+  /** From 1. */
+  readonly shard: number;
+  /** First and last slot of each range. */
+  readonly ranges: readonly (readonly [first: number, last: number])[];
+}
+
 /** Changes a running topology. */
 export interface TopologyControl {
   instances(): Promise<readonly Instance[]>;
@@ -37,6 +45,8 @@ export interface TopologyControl {
   remove(id: string): Promise<void>;
   /** SIGKILL; whoever runs it starts it again. */
   kill(id: string): Promise<void>;
+  /** The shards of its Redis; none where one server has all rooms. */
+  shards?(): Promise<readonly ShardSlots[]>;
 }
 
 /** A LiveKit node, as the topology that runs it describes it. */

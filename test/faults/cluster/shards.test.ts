@@ -183,6 +183,7 @@ describeOnEach('a cluster', (server: ClusterServer) => {
       instance?.process.kill('SIGSTOP');
       const slots = await stage.redis.slotsOf(scenario.roomsOf(3));
       await stage.redis.move(3, 1, slots);
+      await scenario.lasts(heldMs);
       instance?.process.kill('SIGCONT');
       await nothingIsLost(scenario, [3]);
       await stage.redis.move(1, 3, slots);

@@ -35,7 +35,7 @@ export const aiStream: Check = {
   run: async (context) => {
     const { byInstance, clients } = await placeListeners(context);
     const askers = (await placeOnEach(context, 1, 'one-sender', { hub })).clients;
-    const room = context.clients.newRoom();
+    const room = context.clients.newRoom({ hub });
     const records = new Map(clients.map((client) => [client, new AnswerRecord()]));
     await enterAll(clients, room, (client) => ({
       onMessage: (message) => records.get(client)?.delivered(message),
@@ -123,7 +123,7 @@ async function cancelFromElsewhere(
 
 async function ask({ clients }: Context, { room, asker }: Scene, most: number): Promise<string> {
   // A new question, so that no cache has the answer.
-  const prompt = `Count to ${most}, numbers alone, separated by spaces. (${clients.newRoom()})`;
+  const prompt = `Count to ${most}, numbers alone, separated by spaces. (${clients.newName()})`;
   try {
     return await asker.ask(room, prompt);
   } catch (error) {

@@ -58,6 +58,7 @@ test('three primaries with a replica each, all slots, over TLS alone; nobody was
       primary: `redis-${number}-1`,
       replicas: [`redis-${number}-2`],
       slots: number === 3 ? 5462 : 5461,
+      ranges: [[(number - 1) * 5461, number === 3 ? 16_383 : number * 5461 - 1]],
     })),
   );
   expect(command.output).toMatch(

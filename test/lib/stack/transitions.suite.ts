@@ -75,6 +75,11 @@ const transitions: Record<string, Transition> = {
   },
   'one more replica': { before: prod, after: { ...prod, cacheReplicas: 2 } },
   'a node to shards': { before: prod, after: { ...inShards, recreateTasks: true }, article: shards },
+  'a node without replicas to shards': {
+    before: dev,
+    after: { cacheShards: 3, cacheReplicas: 1, recreateTasks: true },
+    article: shards,
+  },
   'shards to a node': { before: inShards, after: { ...prod, recreateTasks: true }, article: shards },
   'a node to shards, with calls': {
     before: calls,
@@ -222,12 +227,15 @@ describe.each(Object.entries(transitions))('%s', (name, transition) => {
   });
 
   test('asks the cache for nodes or for failover, not for both', () => {
-    const cacheOf = (template: Record<string, Json>) =>
-      Object.values(template).find(({ Type }) => Type === 'AWS::ElastiCache::ReplicationGroup')?.Properties;
-    const [old, now] = [cacheOf(before), cacheOf(after)];
-    if (!old || !now) return;
-    const changed = (...names: string[]) => names.some((name) => old[name] !== now[name]);
-    expect(changed('NumCacheClusters') && changed('AutomaticFailoverEnabled', 'MultiAZEnabled')).toBe(false);
+    const changes = Object.keys(before)
+      .filter((id) => before[id].Type === 'AWS::ElastiCache::ReplicationGroup' && id in after)
+      .map((id) => changedIn(before[id], after[id]));
+    for (const changed of changes) {
+      const asksForBoth =
+        changed.includes('NumCacheClusters') &&
+        (changed.includes('AutomaticFailoverEnabled') || changed.includes('MultiAZEnabled'));
+      expect(asksForBoth).toBe(false);
+    }
   });
 
   test('leaves the cache’s data alone, unless it is about the cache', () => {

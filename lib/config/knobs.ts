@@ -163,7 +163,7 @@ export const knobs = z.object({
       'A replica takes over by itself when the primary fails. Without it, whenever there are replicas. False is for the time in which the first replica is added or the last one removed.',
     ),
   cacheShards: whole(1, mostCacheNodes, 'take 1, or 3 where one node does not carry the load').describe(
-    'Shards of the cache. 1: one primary, with its replicas. 3 or more: cluster mode, where each shard has `cacheReplicas` replicas, at least one, and rooms are spread evenly; a room is in one shard. LiveKit then gets a small cache of its own. In a deployed stack, from 1 to 3 or more takes the steps of RUNBOOK.md, “Several shards instead of one node, or back”; from 3 on, shards are added and removed while the cache serves.',
+    'Shards of the cache. 1: one primary, with its replicas. 3 or more: cluster mode, where each shard has `cacheReplicas` replicas, at least one, and rooms are spread evenly; a room is in one shard. LiveKit then gets a small cache of its own. In a deployed stack, from 1 to 3 or more takes the steps of RUNBOOK.md, “Several shards instead of one node, or back”; from 3 on, shards are added and removed while the cache serves. In prod, 3 shards cost $372 a month more than one node, $411 with LiveKit.',
   ),
   cacheEngineVersion: version(['7.2', '8.0', '8.1', '8.2'], 'take 8.2').describe(
     'Version of Valkey. A deployed cache can be upgraded, but never downgraded.',

@@ -38,21 +38,20 @@ describeWithPython('the Python backend', () => {
   const balancers: LoadBalancer[] = [];
 
   /** The user has the permissions that the stack gives it. */
-  const startCache = () => {
+  const startCache = () => startRedis(users(), redisPort);
+  const users = () => {
     // Redis 7.0 knows no `client|setinfo`; Valkey, which the stack deploys, does.
     const rules = renderAcl(backendAcl({ channels: ['socketio'], keyPrefix: 'backend:' }))
       .split(' ')
       .filter((rule) => rule !== '+client|setinfo');
-    return startRedis(
-      [
-        ...['--user', 'default', 'off', '-@all'],
-        ...['--user', 'admin', 'on', '>admin', '~*', '&*', '+@all'],
-        ...['--user', 'backend', '>x', ...rules],
-      ],
-      redisPort,
-    );
+    return [
+      ...['--user', 'default', 'off', '-@all'],
+      ...['--user', 'admin', 'on', '>admin', '~*', '&*', '+@all'],
+      ...['--user', 'backend', '>x', ...rules],
+    ];
   };
-  const redisUrl = () => `redis://backend:x@127.0.0.1:${redisPort}`;
+  const redisUrl = () => urlOf(redisPort);
+  const urlOf = (port: number) => `redis://backend:x@127.0.0.1:${port}`;
 
   beforeAll(async () => {
     python = await openVenv(join(folder, 'requirements.txt'));
@@ -264,6 +263,32 @@ describeWithPython('the Python backend', () => {
     admin.disconnect();
   });
 
+  test('on a cluster, sessions lie in all shards, and events cross whichever node they are published on', async () => {
+    const shards = await startShards(users());
+    const admins = shards.map(({ port }) => new Redis({ port, username: 'admin', password: 'admin' }));
+    try {
+      const [one, other] = await Promise.all(
+        shards.slice(0, 2).map(({ port }) => startBackend({ REDIS_URL: urlOf(port) })),
+      );
+      const bob = await joined('bob', (other as Backend).url);
+      for (let user = 0; user < 20; user += 1) {
+        const { socket, say } = await joined(`user-${user}`, (one as Backend).url);
+        expect(await socket.emitWithAck('remember', `${user}`)).toEqual({ ok: true });
+        await say(`hello from ${user}`);
+      }
+      await eventually('all of it to arrive', () => bob.heard.length === 20);
+      const again = await joined('user-7', (other as Backend).url);
+      expect(await again.socket.emitWithAck('recall')).toEqual({ ok: true, note: '7' });
+      const keys = await Promise.all(admins.map((admin) => admin.keys('backend:session:*')));
+      expect(keys.flat()).toHaveLength(20);
+      expect(Math.min(...keys.map(({ length }) => length))).toBeGreaterThan(0);
+      for (const admin of admins) expect(await admin.call('ACL', 'LOG')).toEqual([]);
+    } finally {
+      for (const admin of admins) admin.disconnect();
+      for (const shard of shards) await shard.stop();
+    }
+  });
+
   test('without Redis it serves alone', async () => {
     const { url } = await startBackend({ REDIS_URL: '' });
     const [ada, bob] = [await joined('ada', url), await joined('bob', url)];
@@ -282,6 +307,29 @@ describeWithPython('the Python backend', () => {
     await eventually('the client to notice', () => !client.socket.connected);
   });
 });
+
+/** A cluster of three primaries. @param users as arguments of the server */
+async function startShards(users: readonly string[]): Promise<TestRedis[]> {
+  const buses = await Promise.all([0, 1, 2].map(() => freePort()));
+  const shards = await Promise.all(
+    buses.map((bus) => startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${bus}`, ...users])),
+  );
+  const admins = shards.map(({ port }) => new Redis({ port, username: 'admin', password: 'admin' }));
+  const slots = 16_384;
+  for (const [index, admin] of admins.entries()) {
+    const [from, to] = [index, index + 1].map((part) => Math.round((part * slots) / admins.length));
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(Number(to) - 1));
+    await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+  }
+  for (const [index, { port }] of shards.entries())
+    await admins[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(port), String(buses[index]));
+  await eventually('the nodes to agree', async () => {
+    const states = await Promise.all(admins.map((admin) => admin.call('CLUSTER', 'INFO') as Promise<string>));
+    return states.every((state) => /cluster_state:ok/.test(state) && /cluster_known_nodes:3/.test(state));
+  });
+  for (const admin of admins) admin.disconnect();
+  return shards;
+}
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

@@ -11,6 +11,8 @@ export interface BackendAclProps {
 /** What caches and sessions are made of. Nothing here lists keys, for that would show those of other services. */
 const commands = {
   connection: ['client|id', 'client|setinfo', 'client|setname', 'info', 'ping'],
+  // Clients of a cluster ask who has which slots and where a command has its keys, and follow a slot that moves.
+  cluster: ['asking', 'cluster|slots', 'command'],
   channels: ['publish', 'subscribe', 'unsubscribe'],
   keys: ['del', 'exists', 'expire', 'pexpire', 'pttl', 'ttl', 'unlink'],
   strings: ['decr', 'decrby', 'get', 'getdel', 'getex', 'incr', 'incrby', 'mget', 'psetex', 'set', 'setex'],

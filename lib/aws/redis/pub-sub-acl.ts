@@ -15,6 +15,8 @@ export function pubSubAcl(prefix: string): AclRules {
       'client|id',
       'client|setinfo',
       'client|setname',
+      // Without it, StackExchange.Redis takes a cluster for a single server (StackExchange.Redis#1795).
+      'cluster|nodes',
       'echo',
       'get',
       'info',

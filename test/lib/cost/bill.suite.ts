@@ -80,6 +80,19 @@ describe('what is dearer is a knob, whose text says the price', () => {
   });
 });
 
+test('the text of shards says what they cost more than one node, without and with LiveKit', () => {
+  const { properties } = JSON.parse(readFileSync('lib/config/cdk.schema.json', 'utf8')).properties.context;
+  const said = [...properties.cacheShards.description.matchAll(/\$(\d+)/g)].map(([, dollars]) =>
+    Number(dollars),
+  );
+  const shards = variants['several shards'];
+  const dearer = [0, 2].map((liveKitNodes) => {
+    const [many, one] = [3, 1].map((cacheShards) => bill({ ...shards, liveKitNodes, cacheShards }).total);
+    return Math.round(Number(many) - Number(one));
+  });
+  expect(said).toEqual(dearer);
+});
+
 test('a task more costs a task more', () => {
   const price = 0.25 * 0.03238 + 0.5 * 0.00356 + 0.005;
   // And the alarm's threshold costs nothing.

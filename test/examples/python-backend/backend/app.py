@@ -8,7 +8,7 @@ import socketio
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from .calls import Calls
 from .realtime import Realtime, longest_name, longest_text
@@ -63,7 +63,7 @@ class Readiness:
         try:
             async with asyncio.timeout(2):
                 return await self._store.reachable() and self._realtime.subscribed
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, RedisClusterException, OSError, TimeoutError):
             return False
 
 

@@ -2,6 +2,7 @@
 export default {
   testEnvironment: '<rootDir>/test/runner/environment.ts',
   globalSetup: '<rootDir>/test/runner/global-setup.ts',
+  testSequencer: '<rootDir>/test/runner/sequencer.mjs',
   reporters: ['default', '<rootDir>/test/runner/skipped-reporter.mjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],

@@ -11,8 +11,8 @@ import { Cluster } from '../support/servers/cluster.ts';
 import { startInstance, type TestInstance } from '../support/servers/service.ts';
 import { eventually } from '../support/wait.ts';
 
-const each = scaled(100, 500);
-const moving = scaled(20, 100);
+const each = scaled(50, 500);
+const moving = scaled(10, 100);
 const room = 'square';
 const mostMessages = 10;
 /** The service's own. */

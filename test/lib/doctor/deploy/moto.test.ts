@@ -3,32 +3,35 @@ import { synthesize } from '../../../../lib/cost/synthesize.ts';
 import { examine } from '../../../../lib/doctor/deploy/preflight.ts';
 import { motoServer } from '../../../containers/engine.ts';
 import { type Moto, startMoto } from '../../../containers/moto.ts';
+import { describeInFull, isFull } from '../../../support/full-runs.ts';
 import { askAwsAt } from '../../../support/servers/aws.ts';
 import { skipSuite } from '../../../support/skipping.ts';
 
-const hasMoto = spawnSync(motoServer, ['--help']).status === 0;
-const suite = (title: string, body: () => void) =>
-  hasMoto
-    ? describe(title, body)
-    : skipSuite(title, "no moto_server: `pip install 'moto[server]'`, or name it in MOTO_SERVER", body);
+/** `findings.suite.ts` has what the doctor says of each answer, in every run. Starting moto takes seconds. */
+function describeOnMoto(title: string, suite: () => void): void {
+  const isMissing = isFull('tools') && spawnSync(motoServer, ['--help']).status !== 0;
+  if (!isMissing) describeInFull('tools', title, suite);
+  else skipSuite(title, "no moto_server: `pip install 'moto[server]'`, or name it in MOTO_SERVER", suite);
+}
 
-suite('the doctor on moto’s AWS', () => {
+describeOnMoto('the doctor on moto’s AWS', () => {
   const images = Object.fromEntries(
     ['imageUri', 'liveKitImageUri', 'sidecarImageUri', 'agentImageUri'].map((knob) => [
       knob,
       'registry.example.com/it:1',
     ]),
   );
-  const synthesized = synthesize({
-    ...images,
-    environment: 'prod',
-    liveKitNodes: '2',
-    deletionProtection: 'false',
-  });
+  let synthesized: ReturnType<typeof synthesize>;
   let moto: Moto;
   let askNoMore: () => void;
 
   beforeAll(async () => {
+    synthesized = synthesize({
+      ...images,
+      environment: 'prod',
+      liveKitNodes: '2',
+      deletionProtection: 'false',
+    });
     moto = await startMoto();
     askNoMore = askAwsAt(`http://127.0.0.1:${moto.port}`);
   });

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { type Variant, variants } from './variants.ts';
 
 export const measureNames = [
+  'connect',
+  'storm',
   'cpu-room',
   'cpu-small-rooms',
   'memory',
@@ -21,7 +23,8 @@ export interface BenchArguments {
   readonly json: boolean;
   /** Keep the results in lib/cost/measured.json and the README. */
   readonly write: boolean;
-  readonly profiles: string | undefined;
+  readonly profile: boolean;
+  readonly count: boolean;
   readonly help: boolean;
 }
 
@@ -31,7 +34,8 @@ export const usage = `npm run bench -- [options]
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
   --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
-  --profile <folder>     also writes a CPU profile of each instance there
+  --profile              also profiles connect and the deliveries: self time by layer
+  --count                also counts their system calls, with strace, and their commands in Redis
   --json                 figures as JSON instead of the table
   --write                also keeps the figures, for \`npm run cost\` and the README; needs a complete bench
 `;
@@ -47,7 +51,8 @@ export function readArguments(args: readonly string[]): BenchArguments {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
-      profile: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+      count: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -60,7 +65,8 @@ export function readArguments(args: readonly string[]): BenchArguments {
     quick: values.quick,
     json: values.json,
     write: values.write,
-    profiles: values.profile,
+    profile: values.profile,
+    count: values.count,
     help: values.help,
   };
 }

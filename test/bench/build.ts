@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } fr
 import { join } from 'node:path';
 
 export const repository = join(import.meta.dirname, '../..');
-const output = join(repository, 'node_modules/.cache/realtime-bench');
+/** Of what the bench compiles and writes. */
+export const outputFolder = join(repository, 'node_modules/.cache/realtime-bench');
 
 /**
  * Compiles every process that is measured, and every one that loads it, with the compiler that builds the
@@ -11,14 +12,14 @@ const output = join(repository, 'node_modules/.cache/realtime-bench');
  * adds helpers to each closure, and the one with the most closures would pay the most.
  */
 export function buildProcesses(): void {
-  rmSync(output, { recursive: true, force: true });
-  mkdirSync(join(output, 'app'), { recursive: true });
-  writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n');
+  rmSync(outputFolder, { recursive: true, force: true });
+  mkdirSync(join(outputFolder, 'app'), { recursive: true });
+  writeFileSync(join(outputFolder, 'package.json'), '{ "type": "module" }\n');
   // Our service finds the packages of its own lockfile.
-  symlinkSync(join(repository, 'app/node_modules'), join(output, 'app/node_modules'));
+  symlinkSync(join(repository, 'app/node_modules'), join(outputFolder, 'app/node_modules'));
   const server = 'app/server';
   for (const file of readdirSync(join(repository, server), { recursive: true, encoding: 'utf8' })) {
-    if (file.endsWith('.lua')) cpSync(join(repository, server, file), join(output, server, file));
+    if (file.endsWith('.lua')) cpSync(join(repository, server, file), join(outputFolder, server, file));
   }
   const compiler = join(repository, 'node_modules/.bin/tsc');
   execFileSync(compiler, ['-p', join(import.meta.dirname, 'tsconfig.json')], {
@@ -28,5 +29,5 @@ export function buildProcesses(): void {
 
 /** @param entry under this folder, without its ending: `servers/floor` */
 export function builtEntry(entry: string): string {
-  return join(output, 'test/bench', `${entry}.js`);
+  return join(outputFolder, 'test/bench', `${entry}.js`);
 }

@@ -5,6 +5,8 @@ import type { Variant, VariantName } from './variants.ts';
 export interface BenchContext extends BenchArguments {
   /** Progress, for a person who waits. */
   readonly print: (line: string) => void;
+  /** What was looked at beside the figures. */
+  readonly printObservation: (lines: readonly string[]) => void;
 }
 
 /** The figures of each round, by variant. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Variant, variants } from './variants.ts';
+import { before, type Variant, variants } from './variants.ts';
 
 export const measureNames = [
   'connect',
@@ -20,6 +20,8 @@ export interface BenchArguments {
   readonly variants: readonly Variant[];
   readonly rounds: number;
   readonly quick: boolean;
+  /** A commit whose service is measured as well. */
+  readonly before: string | undefined;
   readonly json: boolean;
   /** Keep the results in lib/cost/measured.json and the README. */
   readonly write: boolean;
@@ -32,6 +34,7 @@ export const usage = `npm run bench -- [options]
 
   --only <measures>      of ${measureNames.join(',')}  (default: all)
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
+  --before <commit>      also measures the service of that commit, as the variant before
   --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
   --profile              also profiles connect and the deliveries: self time by layer
@@ -47,6 +50,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
     options: {
       only: { type: 'string' },
       variants: { type: 'string' },
+      before: { type: 'string' },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -56,11 +60,14 @@ export function readArguments(args: readonly string[]): BenchArguments {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.write && (values.only || values.variants || values.quick))
-    throw new Error('--write must stand without --only, --variants and --quick: it keeps a complete bench');
+  if (values.write && (values.only || values.variants || values.quick || values.before))
+    throw new Error(
+      '--write must stand without --only, --variants, --quick and --before: it keeps a complete bench',
+    );
   return {
     measures: choose('--only', values.only, measureNames),
-    variants: chooseVariants(values.variants),
+    variants: chooseVariants(values.variants, values.before === undefined ? [] : [before]),
+    before: values.before,
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
     quick: values.quick,
     json: values.json,
@@ -71,10 +78,10 @@ export function readArguments(args: readonly string[]): BenchArguments {
   };
 }
 
-function chooseVariants(list: string | undefined): readonly Variant[] {
+function chooseVariants(list: string | undefined, more: readonly Variant[]): readonly Variant[] {
   const names = variants.map(({ name }) => name);
   const chosen = choose('--variants', list, names);
-  return variants.filter(({ name }) => chosen.includes(name));
+  return [...more, ...variants.filter(({ name }) => chosen.includes(name))];
 }
 
 function choose<T extends string>(

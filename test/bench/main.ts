@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(usage);
   const runsOn = readMachine();
   const machine = describeMachine(runsOn);
-  buildProcesses();
+  buildProcesses(args.before);
   const observed: string[] = [];
   const results = await measureAll({
     ...args,

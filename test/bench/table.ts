@@ -10,12 +10,12 @@ import type { StormFigures } from './measures/storm.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, type Spread, spreadOf } from './rounds.ts';
 import { renderSignalR } from './signalr-table.ts';
-import { type Variant, variants } from './variants.ts';
+import { before, type Variant, variants } from './variants.ts';
 
 /** The figures as Markdown: a column for each variant, the medians of the rounds. */
 export function renderTable(results: BenchResults, { machine, rounds, quick }: Heading): string {
   const rows = rowsOf(results, quick);
-  const taking = variants.filter(({ name }) => rows.some((row) => row.rounds.has(name)));
+  const taking = [...variants, before].filter(({ name }) => rows.some((row) => row.rounds.has(name)));
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
@@ -104,6 +104,12 @@ function connectRows(rounds: Rounds<ConnectFigures> | undefined): readonly Row[]
       ({ cpuPerClient }) => cpuPerClient / 1_000,
       2,
     ),
+    ratioRow(
+      'the same of the first clients of a new process, ms',
+      rounds,
+      (figures) => figures.firstCpuPerClient / 1_000,
+      2,
+    ),
     plainRow('Redis CPU a client, µs', rounds, ({ redisCpuPerClient }) => redisCpuPerClient, 0),
     plainRow('commands in Redis a client', rounds, (figures) => figures.redisCommandsPerClient),
   ];
@@ -157,7 +163,8 @@ function ratioRow<T>(title: string, rounds: Rounds<T>, figure: (figures: T) => n
     cell: ({ name }) => {
       const compared = compare(rounds, name, figure);
       if (!compared || Number.isNaN(compared.value.median)) return '–';
-      const value = spread(compared.value, digits);
+      const earlier = name === 'ours' ? compare(rounds, name, figure, 'before')?.ratio : undefined;
+      const value = spread(compared.value, digits) + (earlier ? `; ${spread(earlier, 2)} of before` : '');
       if (name === 'floor' || !compared.ratio) return value;
       return `${value}; × **${compared.ratio.median.toFixed(2)}** (${compared.ratio.least.toFixed(2)}–${compared.ratio.most.toFixed(2)})`;
     },

@@ -1,3 +1,4 @@
+import { entryBefore } from './build.ts';
 import type { DialectName } from './load/dialects.ts';
 import { hasCentrifugo } from './servers/centrifugo.ts';
 
@@ -11,13 +12,29 @@ export interface Variant {
 }
 
 /** The last two are this project by one protocol and by the other, for each other alone. */
-export type VariantName = 'floor' | 'classic' | 'streams' | 'centrifugo' | 'ours' | 'socketio' | 'signalr';
+export type VariantName =
+  | 'floor'
+  | 'classic'
+  | 'streams'
+  | 'centrifugo'
+  | 'before'
+  | 'ours'
+  | 'socketio'
+  | 'signalr';
 
 const centrifugo: Variant = {
   name: 'centrifugo',
   title: 'Centrifugo: history, recovery, presence',
   entry: undefined,
   dialect: 'centrifugo',
+};
+
+/** This project as it was in another commit. */
+export const before: Variant = {
+  name: 'before',
+  title: 'Realtime Stack before',
+  entry: entryBefore('servers/ours'),
+  dialect: 'hub',
 };
 
 export const variants: readonly Variant[] = [

@@ -11,6 +11,8 @@ export interface ConnectFigures {
   readonly rooms: number;
   /** Microseconds of all instances' CPU, from the TCP connection to a member of a room. */
   readonly cpuPerClient: number;
+  /** The same of as many clients before them, the first that processes meet which have just started. */
+  readonly firstCpuPerClient: number;
   readonly redisCpuPerClient: number;
   readonly redisCommandsPerClient: number;
 }
@@ -51,6 +53,7 @@ async function measureOnce(
   };
   try {
     // The compiler wants a thousand of everything, and the service is not to be measured while that is at work.
+    const fresh = await use();
     await connect('warm-up');
     const before = await use();
     await connect('room');
@@ -62,6 +65,7 @@ async function measureOnce(
     return {
       clients,
       rooms: clients / membersPerRoom,
+      firstCpuPerClient: (before.cpu - fresh.cpu) / clients,
       cpuPerClient: (after.cpu - before.cpu) / clients,
       redisCpuPerClient: (after.redisCpu - before.redisCpu) / clients,
       redisCommandsPerClient: (after.calls - before.calls) / clients,

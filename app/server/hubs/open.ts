@@ -8,7 +8,7 @@ import type { Presence } from '../presence/presence.ts';
 import type { Backplane } from '../redis/backplane.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
-import { deliverTo } from '../rooms/member.ts';
+import { deliverTo, FramesByFormat } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
@@ -86,6 +86,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   const members = new Map<string, HubMember>();
   const endNotifying = roomMethods ? notifyWhenDegraded(members, backplane) : () => undefined;
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
+  const greet = greeter(welcome);
   const { links } = backplane;
   const { deployment = 'realtime' } = context;
   const hubEvents = new HubEvents({ hub: name, members, links, deployment });
@@ -118,7 +119,10 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     entered: (member) => {
       members.set(member.id, member);
       connections.connected(member);
-      if (roomMethods) greet(member, welcome, backplane);
+      if (roomMethods) {
+        greet(member);
+        notifyIfDegraded(member, backplane);
+      }
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
     left: (member, reason) => {
@@ -149,8 +153,16 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   };
 }
 
-function greet(member: HubMember, welcome: Welcome, { status }: Backplane): void {
-  member.send('welcome', welcome);
+/** Welcomes each with the same frame, made once for each transport. */
+function greeter(welcome: Welcome): (member: HubMember) => void {
+  const frames = new FramesByFormat((format) => format.event('welcome', welcome));
+  return (member) => {
+    member.deliver(frames.of(member.format));
+    frames.flush();
+  };
+}
+
+function notifyIfDegraded(member: HubMember, { status }: Backplane): void {
   if (status === 'degraded') member.send('degraded', { degraded: true });
 }
 

@@ -35,6 +35,7 @@ export const usage = `npm run bench -- [options]
   --only <measures>      of ${measureNames.join(',')}  (default: all)
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
   --before <commit>      also measures the service of that commit, as the variant before
+  --node-options <flags> flags of Node for this project's instances of now: with --before HEAD what they change
   --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
   --profile              also profiles connect and the deliveries: self time by layer
@@ -51,6 +52,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
       only: { type: 'string' },
       variants: { type: 'string' },
       before: { type: 'string' },
+      'node-options': { type: 'string' },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -60,13 +62,20 @@ export function readArguments(args: readonly string[]): BenchArguments {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.write && (values.only || values.variants || values.quick || values.before))
+  if (
+    values.write &&
+    (values.only || values.variants || values.quick || values.before || values['node-options'])
+  )
     throw new Error(
-      '--write must stand without --only, --variants, --quick and --before: it keeps a complete bench',
+      '--write must stand without --only, --variants, --quick, --before and --node-options: it keeps a complete bench',
     );
   return {
     measures: choose('--only', values.only, measureNames),
-    variants: chooseVariants(values.variants, values.before === undefined ? [] : [before]),
+    variants: chooseVariants(values.variants, values.before === undefined ? [] : [before]).map((variant) =>
+      variant.name === 'ours'
+        ? { ...variant, nodeOptions: values['node-options']?.split(' ') ?? [] }
+        : variant,
+    ),
     before: values.before,
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
     quick: values.quick,

@@ -54,7 +54,10 @@ export async function openStage(variant: Variant, options: StageOptions): Promis
 async function startInstance(variant: Variant, options: InstanceOptions): Promise<Instance> {
   if (variant.entry === undefined) return startCentrifugo(options);
   const { redisUrl, name, nodeOptions } = options;
-  const child = new Child(variant.entry, { REDIS_URL: redisUrl, INSTANCE: name }, nodeOptions);
+  const child = new Child(variant.entry, { REDIS_URL: redisUrl, INSTANCE: name }, [
+    ...nodeOptions,
+    ...(variant.nodeOptions ?? []),
+  ]);
   return {
     pid: child.pid,
     port: await child.ask<number>('port'),

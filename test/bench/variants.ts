@@ -9,6 +9,8 @@ export interface Variant {
   /** The server's entry, under this folder; undefined: a program on the PATH. */
   readonly entry: string | undefined;
   readonly dialect: DialectName;
+  /** Flags of Node. @default none */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** The last two are this project by one protocol and by the other, for each other alone. */

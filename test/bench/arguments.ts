@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
-import { type Variant, variants } from './variants.ts';
+import { before, type Variant, variants } from './variants.ts';
 
 export const measureNames = [
+  'connect',
+  'storm',
   'cpu-room',
   'cpu-small-rooms',
   'memory',
@@ -18,10 +20,13 @@ export interface BenchArguments {
   readonly variants: readonly Variant[];
   readonly rounds: number;
   readonly quick: boolean;
+  /** A commit whose service is measured as well. */
+  readonly before: string | undefined;
   readonly json: boolean;
   /** Keep the results in lib/cost/measured.json and the README. */
   readonly write: boolean;
-  readonly profiles: string | undefined;
+  readonly profile: boolean;
+  readonly count: boolean;
   readonly help: boolean;
 }
 
@@ -29,9 +34,12 @@ export const usage = `npm run bench -- [options]
 
   --only <measures>      of ${measureNames.join(',')}  (default: all)
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
+  --before <commit>      also measures the service of that commit, as the variant before
+  --node-options <flags> flags of Node for this project's instances of now: with --before HEAD what they change
   --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
-  --profile <folder>     also writes a CPU profile of each instance there
+  --profile              also profiles connect and the deliveries: self time by layer
+  --count                also counts their system calls, with strace, and their commands in Redis
   --json                 figures as JSON instead of the table
   --write                also keeps the figures, for \`npm run cost\` and the README; needs a complete bench
 `;
@@ -43,32 +51,46 @@ export function readArguments(args: readonly string[]): BenchArguments {
     options: {
       only: { type: 'string' },
       variants: { type: 'string' },
+      before: { type: 'string' },
+      'node-options': { type: 'string' },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
-      profile: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+      count: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.write && (values.only || values.variants || values.quick))
-    throw new Error('--write must stand without --only, --variants and --quick: it keeps a complete bench');
+  if (
+    values.write &&
+    (values.only || values.variants || values.quick || values.before || values['node-options'])
+  )
+    throw new Error(
+      '--write must stand without --only, --variants, --quick, --before and --node-options: it keeps a complete bench',
+    );
   return {
     measures: choose('--only', values.only, measureNames),
-    variants: chooseVariants(values.variants),
+    variants: chooseVariants(values.variants, values.before === undefined ? [] : [before]).map((variant) =>
+      variant.name === 'ours'
+        ? { ...variant, nodeOptions: values['node-options']?.split(' ') ?? [] }
+        : variant,
+    ),
+    before: values.before,
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
     quick: values.quick,
     json: values.json,
     write: values.write,
-    profiles: values.profile,
+    profile: values.profile,
+    count: values.count,
     help: values.help,
   };
 }
 
-function chooseVariants(list: string | undefined): readonly Variant[] {
+function chooseVariants(list: string | undefined, more: readonly Variant[]): readonly Variant[] {
   const names = variants.map(({ name }) => name);
   const chosen = choose('--variants', list, names);
-  return variants.filter(({ name }) => chosen.includes(name));
+  return [...more, ...variants.filter(({ name }) => chosen.includes(name))];
 }
 
 function choose<T extends string>(

@@ -1,18 +1,9 @@
 import { signToken } from '../../app/server/auth/hmac.ts';
-import type { AuthSettings } from '../../app/server/environment.ts';
 
-const secret = 'the bench signs its tokens with this';
+/** With which the bench signs its tokens. */
+export const benchSecret = 'the bench signs its tokens with this';
 
-export const benchAuth: AuthSettings = {
-  secrets: [secret],
-  jwksUrl: undefined,
-  issuer: undefined,
-  audience: undefined,
-  guests: false,
-  none: false,
-};
-
-/** What each client of the hub shows at its handshake. */
-export function makeBenchToken(): string {
-  return signToken({ sub: 'bench', exp: Math.floor(Date.now() / 1000) + 3_600 }, secret);
+/** What a client shows at its handshake. Each is a user of its own, as the limits of users expect. */
+export function makeBenchToken(subject: string): string {
+  return signToken({ sub: subject, exp: Math.floor(Date.now() / 1000) + 3_600 }, benchSecret);
 }

@@ -27,6 +27,10 @@ export class Child {
     killAtExit(this.#process);
   }
 
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
   /** @throws Error that the method threw there, or when the process ended before its answer */
   async ask<T>(method: string, argument?: unknown): Promise<T> {
     const id = this.#calls;

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { redisBinary } from '../support/redis/redis.ts';
 
@@ -49,4 +50,14 @@ export function describeMachine({
     'all on loopback',
     `load ${load.toFixed(1)} before`,
   ].join('; ');
+}
+
+/** Files that a process may have open. Node raises its own limit as far as it may; elsewhere than on Linux nothing says how far. */
+export function openFilesLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? 10_000);
+  } catch {
+    return 10_000;
+  }
 }

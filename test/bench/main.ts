@@ -15,12 +15,17 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(usage);
   const runsOn = readMachine();
   const machine = describeMachine(runsOn);
-  buildProcesses();
-  const results = await measureAll(args, (line) => console.error(line));
+  buildProcesses(args.before);
+  const observed: string[] = [];
+  const results = await measureAll({
+    ...args,
+    print: (line) => console.error(line),
+    printObservation: (lines) => observed.push(...lines),
+  });
   process.stdout.write(
     args.json
       ? `${JSON.stringify({ machine, rounds: args.rounds, ...asJson(results) }, undefined, 2)}\n`
-      : renderTable(results, { machine, ...args }),
+      : `${renderTable(results, { machine, ...args })}${observed.map((line) => `${line}\n`).join('')}`,
   );
   if (args.write) keepResults(results, { machine: runsOn, rounds: args.rounds });
 }

@@ -8,6 +8,8 @@ export interface BenchRedis {
   readonly client: Redis;
   /** Microseconds of its own CPU since its start. */
   cpu(): Promise<number>;
+  /** How often each command was called since its start, those in scripts too. */
+  calls(): Promise<ReadonlyMap<string, number>>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startBenchRedis(options: readonly string[] = []): Promise<
     url: server.url,
     client,
     cpu: async () => cpuOf(await client.info('cpu')),
+    calls: async () => callsOf(await client.info('commandstats')),
     stop: async () => {
       client.disconnect();
       running.delete(server);
@@ -37,4 +40,9 @@ export function killAllRedis(): void {
 function cpuOf(info: string): number {
   const seconds = (field: string) => Number(new RegExp(`^${field}:([\\d.]+)`, 'm').exec(info)?.[1]);
   return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6;
+}
+
+function callsOf(info: string): Map<string, number> {
+  const lines = info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
+  return new Map([...lines].map(([, command = '', calls]) => [command, Number(calls)]));
 }

@@ -1,6 +1,6 @@
-import type { BenchArguments } from './arguments.ts';
 import type { LossFigures } from './load/loss.ts';
 import { type BootResults, measureBoot } from './measures/boot.ts';
+import { type ConnectFigures, measureConnects } from './measures/connect.ts';
 import { measureOneRoom } from './measures/cpu-room.ts';
 import { measureSmallRooms } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures } from './measures/delivery.ts';
@@ -8,10 +8,13 @@ import { measureLoss } from './measures/loss.ts';
 import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
 import { measureRedis, type RedisFigures } from './measures/redis.ts';
 import { measureSignalR, type SignalRResults } from './measures/signalr.ts';
+import { measureStorm, type StormFigures } from './measures/storm.ts';
 import type { BenchContext, Rounds } from './rounds.ts';
 
 /** Every figure of every round; what was not asked for is absent. */
 export interface BenchResults {
+  readonly connects?: Rounds<ConnectFigures>;
+  readonly storm?: Rounds<StormFigures>;
   readonly oneRoom?: Rounds<DeliveryFigures>;
   readonly smallRooms?: Rounds<DeliveryFigures>;
   readonly connections?: Rounds<ConnectionFigures>;
@@ -22,10 +25,11 @@ export interface BenchResults {
   readonly signalr?: SignalRResults;
 }
 
-export async function measureAll(args: BenchArguments, print: (line: string) => void): Promise<BenchResults> {
-  const context: BenchContext = { ...args, print };
-  const wanted = new Set(args.measures);
+export async function measureAll(context: BenchContext): Promise<BenchResults> {
+  const wanted = new Set(context.measures);
   return {
+    ...(wanted.has('connect') && { connects: await measureConnects(context) }),
+    ...(wanted.has('storm') && { storm: await measureStorm(context) }),
     ...(wanted.has('cpu-room') && { oneRoom: await measureOneRoom(context) }),
     ...(wanted.has('cpu-small-rooms') && { smallRooms: await measureSmallRooms(context) }),
     ...(wanted.has('memory') && { connections: await measureConnections(context) }),

@@ -5,6 +5,8 @@ import type { Variant, VariantName } from './variants.ts';
 export interface BenchContext extends BenchArguments {
   /** Progress, for a person who waits. */
   readonly print: (line: string) => void;
+  /** What was looked at beside the figures. */
+  readonly printObservation: (lines: readonly string[]) => void;
 }
 
 /** The figures of each round, by variant. */
@@ -69,15 +71,16 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** One figure of a variant, and the same as a ratio to the floor of the same round. */
+/** One figure of a variant, and the same as a ratio to the floor, or another variant, of the same round. */
 export function compare<T>(
   rounds: Rounds<T>,
   variant: VariantName,
   figure: (figures: T) => number,
+  base: VariantName = 'floor',
 ): { readonly value: Spread; readonly ratio: Spread | undefined } | undefined {
   const own = rounds.get(variant)?.map(figure);
   if (!own) return undefined;
-  const floor = rounds.get('floor')?.map(figure);
+  const floor = rounds.get(base)?.map(figure);
   return {
     value: spreadOf(own),
     ratio: floor && spreadOf(own.map((value, round) => value / (floor[round] as number))),

@@ -1,16 +1,20 @@
 import { Child } from './children.ts';
+import type { Instance, InstanceOptions } from './instance.ts';
 import { type BenchRedis, startBenchRedis } from './redis.ts';
+import { startCentrifugo } from './servers/centrifugo.ts';
+import type { MemoryUse } from './servers/report.ts';
 import type { Variant } from './variants.ts';
 
 /** The instances of one variant over a Redis of their own. */
 export interface Stage {
+  readonly variant: Variant;
   readonly redis: BenchRedis;
-  readonly servers: readonly Child[];
+  readonly instances: readonly Instance[];
   readonly ports: readonly number[];
-  /** Microseconds of CPU of all instances since their start. */
+  /** Microseconds of CPU of all instances that live, since their start. */
   cpu(): Promise<number>;
-  /** Does it while each instance takes a CPU profile of itself; without a folder it is only done. */
-  profile<T>(folder: string | undefined, act: () => Promise<T>): Promise<T>;
+  /** Ends one of them. */
+  lose(instance: Instance, signal?: NodeJS.Signals): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -20,31 +24,48 @@ export interface StageOptions {
 }
 
 export async function openStage(variant: Variant, options: StageOptions): Promise<Stage> {
-  const { instances, nodeOptions = [] } = options;
+  const { nodeOptions = [] } = options;
   const redis = await startBenchRedis();
-  const servers = Array.from(
-    { length: instances },
-    (_, index) =>
-      new Child(variant.entry, { REDIS_URL: redis.url, INSTANCE: `${variant.name}-${index}` }, nodeOptions),
+  const living = new Set(
+    await Promise.all(
+      Array.from({ length: options.instances }, (_, index) =>
+        startInstance(variant, { redisUrl: redis.url, name: `${variant.name}-${index}`, nodeOptions }),
+      ),
+    ),
   );
-  const ports = await Promise.all(servers.map((server) => server.ask<number>('port')));
+  const instances = [...living];
   return {
+    variant,
     redis,
-    servers,
-    ports,
-    cpu: async () => sum(await Promise.all(servers.map((server) => server.ask<number>('cpu')))),
-    profile: async (folder, act) => {
-      if (folder === undefined) return act();
-      await Promise.all(servers.map((server) => server.ask('startProfile')));
-      const result = await act();
-      const file = (index: number) => `${folder}/${variant.name}-${index}.cpuprofile`;
-      await Promise.all(servers.map((server, index) => server.ask('stopProfile', file(index))));
-      return result;
+    instances,
+    ports: instances.map(({ port }) => port),
+    cpu: async () => sum(await Promise.all([...living].map((instance) => instance.cpu()))),
+    lose: async (instance, signal) => {
+      living.delete(instance);
+      await instance.end(signal);
     },
     close: async () => {
-      await Promise.all(servers.map((server) => server.end()));
+      await Promise.all([...living].map((instance) => instance.end()));
       await redis.stop();
     },
+  };
+}
+
+async function startInstance(variant: Variant, options: InstanceOptions): Promise<Instance> {
+  if (variant.entry === undefined) return startCentrifugo(options);
+  const { redisUrl, name, nodeOptions } = options;
+  const child = new Child(variant.entry, { REDIS_URL: redisUrl, INSTANCE: name }, [
+    ...nodeOptions,
+    ...(variant.nodeOptions ?? []),
+  ]);
+  return {
+    pid: child.pid,
+    port: await child.ask<number>('port'),
+    cpu: () => child.ask<number>('cpu'),
+    rss: () => child.ask<number>('rss'),
+    memory: () => child.ask<MemoryUse>('memory'),
+    node: child,
+    end: (signal) => child.end(signal),
   };
 }
 

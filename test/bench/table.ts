@@ -1,19 +1,21 @@
 import type { LossFigures } from './load/loss.ts';
 import type { BootFigures, BootResults } from './measures/boot.ts';
+import type { ConnectFigures } from './measures/connect.ts';
 import { oneRoomLoad } from './measures/cpu-room.ts';
 import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
 import type { ConnectionFigures } from './measures/memory.ts';
 import type { RedisFigures } from './measures/redis.ts';
+import type { StormFigures } from './measures/storm.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, type Spread, spreadOf } from './rounds.ts';
 import { renderSignalR } from './signalr-table.ts';
-import { type Variant, variants } from './variants.ts';
+import { before, type Variant, variants } from './variants.ts';
 
 /** The figures as Markdown: a column for each variant, the medians of the rounds. */
 export function renderTable(results: BenchResults, { machine, rounds, quick }: Heading): string {
   const rows = rowsOf(results, quick);
-  const taking = variants.filter(({ name }) => rows.some((row) => row.rounds.has(name)));
+  const taking = [...variants, before].filter(({ name }) => rows.some((row) => row.rounds.has(name)));
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
@@ -47,11 +49,13 @@ function renderVariants(rows: readonly Row[], taking: readonly Variant[]): strin
 }
 
 function rowsOf(results: BenchResults, quick: boolean): readonly Row[] {
-  const { oneRoom, smallRooms, connections, sigterm, sigkill } = results;
+  const { connects, storm, oneRoom, smallRooms, connections, sigterm, sigkill } = results;
   return [
+    ...connectRows(connects),
     ...deliveryRows(oneRoomLoad(quick), oneRoom),
     ...deliveryRows(smallRoomsLoad(quick), smallRooms),
     ...connectionRows(connections),
+    ...stormRows(storm),
     ...lossRows('SIGTERM of one of three', sigterm),
     ...lossRows('SIGKILL of one of three', sigkill),
   ];
@@ -84,17 +88,41 @@ function deliveryRows(load: DeliveryLoad, rounds: Rounds<DeliveryFigures> | unde
       ({ cpuPerDelivery }) => cpuPerDelivery,
       1,
     ),
-    {
-      title: 'latency p50 / p99, ms',
+    plainRow('latency p50, ms', rounds, ({ p50 }) => p50),
+    plainRow('latency p99, ms', rounds, ({ p99 }) => p99),
+    plainRow('Redis CPU a publish, µs', rounds, ({ redisCpuPerPublish }) => redisCpuPerPublish, 0),
+  ];
+}
+
+function connectRows(rounds: Rounds<ConnectFigures> | undefined): readonly Row[] {
+  if (!rounds) return [];
+  const [first] = [...rounds.values()].flat();
+  return [
+    ratioRow(
+      `connect and join, ${first?.clients} clients in ${first?.rooms} rooms: server CPU a client, ms`,
       rounds,
-      cell: ({ name }) =>
-        `${median(rounds, name, ({ p50 }) => p50)} / ${median(rounds, name, ({ p99 }) => p99)}`,
-    },
-    {
-      title: 'Redis CPU a publish, µs',
+      ({ cpuPerClient }) => cpuPerClient / 1_000,
+      2,
+    ),
+    ratioRow(
+      'the same of the first clients of a new process, ms',
       rounds,
-      cell: ({ name }) => median(rounds, name, ({ redisCpuPerPublish }) => redisCpuPerPublish, 0),
-    },
+      (figures) => figures.firstCpuPerClient / 1_000,
+      2,
+    ),
+    plainRow('Redis CPU a client, µs', rounds, ({ redisCpuPerClient }) => redisCpuPerClient, 0),
+    plainRow('commands in Redis a client', rounds, (figures) => figures.redisCommandsPerClient),
+  ];
+}
+
+function stormRows(rounds: Rounds<StormFigures> | undefined): readonly Row[] {
+  if (!rounds) return [];
+  const [first] = [...rounds.values()].flat();
+  return [
+    plainRow(`${first?.clients} clients come back to two instances, s`, rounds, ({ seconds }) => seconds),
+    ratioRow('server CPU a client, ms', rounds, ({ cpuPerClient }) => cpuPerClient / 1_000, 2),
+    plainRow('Redis CPU a client, µs', rounds, ({ redisCpuPerClient }) => redisCpuPerClient, 0),
+    plainRow('commands in Redis a client', rounds, (figures) => figures.redisCommandsPerClient),
   ];
 }
 
@@ -127,31 +155,36 @@ function lossRows(title: string, rounds: Rounds<LossFigures> | undefined): reado
   return [{ title: `${title}: deliveries lost / twice / out of order, all rounds`, rounds, cell }];
 }
 
-/** A figure, and behind it how it stands to the floor's. */
+/** A figure with how far its rounds went apart, and behind it how it stands to the floor's. */
 function ratioRow<T>(title: string, rounds: Rounds<T>, figure: (figures: T) => number, digits: number): Row {
   return {
-    title: `${title} (× floor, least–most)`,
+    title: `${title} (× floor)`,
     rounds,
     cell: ({ name }) => {
       const compared = compare(rounds, name, figure);
-      if (!compared) return '–';
-      const value = compared.value.median.toFixed(digits);
-      return name === 'floor' || !compared.ratio ? value : `${value} (**${ratio(compared.ratio)})`;
+      if (!compared || Number.isNaN(compared.value.median)) return '–';
+      const earlier = name === 'ours' ? compare(rounds, name, figure, 'before')?.ratio : undefined;
+      const value = spread(compared.value, digits) + (earlier ? `; ${spread(earlier, 2)} of before` : '');
+      if (name === 'floor' || !compared.ratio) return value;
+      return `${value}; × **${compared.ratio.median.toFixed(2)}** (${compared.ratio.least.toFixed(2)}–${compared.ratio.most.toFixed(2)})`;
     },
   };
 }
 
-function ratio({ median, least, most }: Spread): string {
-  return `${median.toFixed(2)}**, ${least.toFixed(2)}–${most.toFixed(2)}`;
+function plainRow<T>(title: string, rounds: Rounds<T>, figure: (figures: T) => number, digits = 1): Row {
+  return {
+    title,
+    rounds,
+    cell: ({ name }) => {
+      const compared = compare(rounds, name, figure);
+      return compared ? spread(compared.value, digits) : '–';
+    },
+  };
 }
 
-function median<T>(
-  rounds: Rounds<T>,
-  name: Variant['name'],
-  figure: (figures: T) => number,
-  digits = 1,
-): string {
-  return compare(rounds, name, figure)?.value.median.toFixed(digits) ?? '–';
+function spread({ median, least, most }: Spread, digits: number): string {
+  const figure = median.toFixed(digits);
+  return least === most ? figure : `${figure} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
 function renderRedis(rounds: readonly RedisFigures[]): string[] {

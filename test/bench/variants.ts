@@ -1,20 +1,48 @@
+import { entryBefore } from './build.ts';
 import type { DialectName } from './load/dialects.ts';
+import { hasCentrifugo } from './servers/centrifugo.ts';
 
 /** One way to have rooms on several instances, as a process to start and what its clients speak. */
 export interface Variant {
   readonly name: VariantName;
   readonly title: string;
-  /** The server's entry, under this folder. */
-  readonly entry: string;
+  /** The server's entry, under this folder; undefined: a program on the PATH. */
+  readonly entry: string | undefined;
   readonly dialect: DialectName;
+  /** Flags of Node. @default none */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** The last two are this project by one protocol and by the other, for each other alone. */
-export type VariantName = 'floor' | 'classic' | 'streams' | 'ours' | 'socketio' | 'signalr';
+export type VariantName =
+  | 'floor'
+  | 'classic'
+  | 'streams'
+  | 'centrifugo'
+  | 'before'
+  | 'ours'
+  | 'socketio'
+  | 'signalr';
+
+const centrifugo: Variant = {
+  name: 'centrifugo',
+  title: 'Centrifugo: history, recovery, presence',
+  entry: undefined,
+  dialect: 'centrifugo',
+};
+
+/** This project as it was in another commit. */
+export const before: Variant = {
+  name: 'before',
+  title: 'Realtime Stack before',
+  entry: entryBefore('servers/ours'),
+  dialect: 'hub',
+};
 
 export const variants: readonly Variant[] = [
   { name: 'floor', title: 'floor: bare ws', entry: 'servers/floor', dialect: 'bare' },
   { name: 'classic', title: 'Socket.IO, classic adapter', entry: 'servers/classic', dialect: 'socketIo' },
   { name: 'streams', title: 'Socket.IO, streams + recovery', entry: 'servers/streams', dialect: 'socketIo' },
+  ...(hasCentrifugo() ? [centrifugo] : []),
   { name: 'ours', title: 'Realtime Stack', entry: 'servers/ours', dialect: 'hub' },
 ];

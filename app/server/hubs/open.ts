@@ -7,6 +7,7 @@ import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
 import { type HubRooms, openRooms } from '../rooms/hub-rooms.ts';
+import { FramesByFormat } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
@@ -84,6 +85,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
   });
   const members = new Map<string, HubMember>();
   const welcome: Welcome = { instance: context.instance, limits: { bodyBytes: limits.bodyBytes } };
+  const greet = greeter(welcome);
   const { links } = backplane;
   const { deployment = 'realtime' } = context;
   const degradation = roomMethods
@@ -119,7 +121,7 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
     entered: (member) => {
       members.set(member.id, member);
       connections.connected(member);
-      if (roomMethods) member.send('welcome', welcome);
+      if (roomMethods) greet(member);
       degradation?.greet(member);
       if (definition.onConnect) void connect(definition.onConnect, callOf(member), onFault);
     },
@@ -148,6 +150,15 @@ export function openHub(definition: HubDefinition, context: HubContext): OpenHub
       await presence?.close();
       rooms.close();
     },
+  };
+}
+
+/** Welcomes each with the same frame, made once for each transport. */
+function greeter(welcome: Welcome): (member: HubMember) => void {
+  const frames = new FramesByFormat((format) => format.event('welcome', welcome));
+  return (member) => {
+    member.deliver(frames.of(member.format));
+    frames.flush();
   };
 }
 

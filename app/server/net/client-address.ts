@@ -17,7 +17,7 @@ export function clientAddress(request: Peer, hops: number): string {
   // Another instance that sent the request on says whom it came from.
   const own = withoutMapping(relayedBy(request)?.address ?? request.socket.remoteAddress ?? 'unknown');
   if (hops === 0) return own;
-  const seen = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
+  const seen = String(request.headers['x-forwarded-for'] ?? '').split(',');
   // A list that is too short did not come by all of the proxies: none of it is believed.
   return addressIn(seen.at(-hops)?.trim() ?? '') ?? own;
 }
@@ -56,10 +56,12 @@ export function networkOf(address: string): string {
 
 /** Some proxies append the port: `192.0.2.7:50312`, `[2001:db8::1]:50312`. */
 function addressIn(text: string): string | undefined {
-  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
-  return isIP(bare) === 0 ? undefined : withoutMapping(bare);
+  if (isIP(text) !== 0) return withoutMapping(text);
+  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1];
+  return bare === undefined || isIP(bare) === 0 ? undefined : withoutMapping(bare);
 }
 
 function withoutMapping(address: string): string {
+  if (!address.startsWith(':')) return address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -77,7 +77,9 @@ export class Registrar {
     if (this.#verifying) return;
     this.#verifying = true;
     const doubted = this.#options.local.unverified(Date.now() - verifyEveryMs);
-    const { fault } = await settleInPortions(doubted, roomsAtOnce, ([name, room]) => this.#verify(name, room));
+    const { fault } = await settleInPortions(doubted, roomsAtOnce, ([name, room]) =>
+      this.#verify(name, room),
+    );
     if (fault) this.#failed(fault as Error);
     this.#verifying = false;
   }

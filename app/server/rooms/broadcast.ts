@@ -34,7 +34,7 @@ export type Broadcast =
 const broadcastMark = '!';
 
 /** Clients take these for the end of the protocol. */
-const reservedEvents = [
+const reservedEvents = new Set([
   '',
   'connect',
   'connect_error',
@@ -42,11 +42,11 @@ const reservedEvents = [
   'disconnecting',
   'newListener',
   'removeListener',
-];
+]);
 
 /** Whether an event's name may be sent: clients take the others for their transport's own. */
 export function isEventName(name: string): boolean {
-  return !reservedEvents.includes(name);
+  return !reservedEvents.has(name);
 }
 
 const eventName = z.string().refine(isEventName, 'belongs to the transport');
@@ -86,5 +86,13 @@ export function isBroadcast(payload: Buffer): boolean {
 
 /** @throws Error for what no instance has said */
 export function parseBroadcast(payload: Buffer): Broadcast {
-  return broadcastSchema.parse(JSON.parse(payload.toString('utf8', broadcastMark.length))) as Broadcast;
+  const said: unknown = JSON.parse(payload.toString('utf8', broadcastMark.length));
+  return isPlainEvent(said) ? said : (broadcastSchema.parse(said) as Broadcast);
+}
+
+/** Presence and who is typing are most of what is broadcast: they are looked at without the schema. */
+function isPlainEvent(said: unknown): said is Broadcast & { readonly kind: 'event' } {
+  const { kind, event, except } = (said ?? {}) as Partial<Record<string, unknown>>;
+  if (kind !== 'event' || typeof event !== 'string') return false;
+  return isEventName(event) && (except === undefined || typeof except === 'string');
 }

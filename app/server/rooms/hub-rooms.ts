@@ -12,6 +12,7 @@ import { MembershipEnforcement } from './membership/enforcement.ts';
 import type { MemberRates } from './membership/member-rates.ts';
 import { messageBeforeBody } from './message.ts';
 import { type MemberLimits, RoomMethods, type WriteThrough } from './methods.ts';
+import { plainJoin, plainPublish } from './requests.ts';
 import type { RoomContext } from './room.ts';
 import { type MembershipListener, Rooms } from './rooms.ts';
 import { createHandler, type Handler, type OnFault } from './rpc.ts';
@@ -232,6 +233,7 @@ function handlersOf<M extends Member>(
 ): ReadonlyMap<string, Handler<M>> {
   const join = createHandler<typeof joinRequest, M>({
     schema: joinRequest,
+    recognize: plainJoin,
     method: (member, request) => methods.join(member, request),
     onFault,
   });
@@ -242,6 +244,7 @@ function handlersOf<M extends Member>(
   });
   const publish = createHandler<typeof publishRequest, M>({
     schema: publishRequest,
+    recognize: plainPublish,
     method: (member, request, text) => methods.publish(member, request, text),
     onFault,
     onRefusal: (code) => countRefusal(counters, code),

@@ -49,7 +49,8 @@ export function offerTo(members: Iterable<Member>, encode: (format: FrameFormat)
   frames.flush();
 }
 
-class FramesByFormat {
+/** Frames of one message or event, each made once. */
+export class FramesByFormat {
   readonly #encode: (format: FrameFormat) => Frame;
   #format: FrameFormat | undefined;
   #frame: Frame | undefined;

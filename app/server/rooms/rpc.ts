@@ -45,6 +45,8 @@ type Method<S extends z.ZodType, M extends Member> = (
 
 export interface HandlerOptions<S extends z.ZodType, M extends Member> {
   readonly schema: S;
+  /** Recognizes most requests faster than the schema; undefined: that is asked. @default it always is */
+  readonly recognize?: (request: unknown) => z.infer<S> | undefined;
   readonly method: Method<S, M>;
   readonly onFault: OnFault<M>;
   /** @default nobody is notified */
@@ -71,8 +73,10 @@ export interface Handler<M extends Member> {
 export function createHandler<S extends z.ZodType, M extends Member>(
   options: HandlerOptions<S, M>,
 ): Handler<M> {
-  const { schema, method, onFault, onRefusal } = options;
+  const { schema, recognize, method, onFault, onRefusal } = options;
   const attempt = async (member: M, request: unknown, text: RequestText | undefined): Promise<Reply> => {
+    const recognized = recognize?.(request);
+    if (recognized !== undefined) return method(member, recognized, text);
     const parsed = schema.safeParse(request);
     return parsed.success ? method(member, parsed.data, text) : refuse('bad_request', explain(parsed.error));
   };

@@ -1,8 +1,8 @@
-import type { Socket as TcpSocket } from 'node:net';
 import type { Socket } from 'socket.io';
 import { type Reply, ReplyText } from '../rooms/rpc.ts';
 import { freeTcpSocket, internalsOf } from './engine/internals.ts';
 import { mayWrite } from './engine/slow-consumer.ts';
+import { batchTurn } from './engine/turn-batch.ts';
 import { textFrame } from './frame.ts';
 import { acknowledgement } from './packet.ts';
 
@@ -47,16 +47,9 @@ export function sendReply(socket: Socket, acknowledge: Acknowledge, reply: Reply
   const tcp = freeTcpSocket(internalsOf(socket.conn));
   // Engine.IO puts its own type in front.
   if (!tcp) socket.conn.write(packet.slice(1));
-  else if (mayWrite(socket.conn, tcp.writableLength)) writeWithTheNext(tcp, textFrame(packet));
-}
-
-/** The message that a sender hears of itself mostly comes in the same turn of the event loop: one write for both. */
-function writeWithTheNext(tcp: TcpSocket, frame: Buffer): void {
-  tcp.cork();
-  setImmediate(uncork, tcp);
-  tcp.write(frame);
-}
-
-function uncork(tcp: TcpSocket): void {
-  tcp.uncork();
+  else if (mayWrite(socket.conn, tcp.writableLength)) {
+    // The message that a sender hears of itself mostly comes in the same turn.
+    batchTurn(tcp);
+    tcp.write(textFrame(packet));
+  }
 }

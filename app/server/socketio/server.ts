@@ -7,6 +7,7 @@ import type { Environment } from '../environment.ts';
 import { largestBody } from '../http/create.ts';
 import type { Gate, HandshakeRefusal } from '../http/gates.ts';
 import { corsOriginOf } from '../http/origin.ts';
+import { BatchingWebSocketServer } from './engine/batching-websocket.ts';
 import type { Connection } from './engine/internals.ts';
 import { boundOutbox } from './engine/slow-consumer.ts';
 
@@ -31,6 +32,7 @@ export function createSocketServer(
     perMessageDeflate: false,
     cors: corsOf(corsOrigins),
     allowRequest: allowRequest(gates),
+    wsEngine: BatchingWebSocketServer,
     // It would end upgrades of other transports that have written nothing within a second.
     destroyUpgrade: false,
   });

@@ -9,10 +9,15 @@ export function makeBody(): string {
 const text = 'Sixty-eight letters of small talk, as a chat message would hold them';
 const marker = '"sent":';
 
-/** Microseconds from the send to now, read without parsing the frame. */
-export function ageMicroseconds(frame: string): number {
-  const start = frame.indexOf(marker) + marker.length;
-  return nowMicroseconds() - Number(frame.slice(start, frame.indexOf(',', start)));
+/** Microseconds from the send of each body in a frame to now, read without parsing the frame. */
+export function* agesMicroseconds(frame: string, bodies: number): Iterable<number> {
+  const now = nowMicroseconds();
+  let at = 0;
+  for (let body = 0; body < bodies; body += 1) {
+    const start = frame.indexOf(marker, at) + marker.length;
+    at = frame.indexOf(',', start);
+    yield now - Number(frame.slice(start, at));
+  }
 }
 
 function nowMicroseconds(): number {

@@ -1,6 +1,6 @@
 import { makeBenchToken } from '../bench-token.ts';
 
-/** How the raw clients of a variant say things: text frames, put together by hand. */
+/** How a raw client of a variant says things: text frames, put together by hand. */
 export interface Dialect {
   /** Path and query of the WebSocket. */
   readonly path: string;
@@ -10,25 +10,33 @@ export interface Dialect {
   greet(text: string): string | undefined;
   /** Does this frame say that the connection is ready? Undefined: it is once it is open. */
   readonly isReady?: (text: string) => boolean;
-  join(room: string): string;
+  /** @param before what a former join was answered: the client goes on from there */
+  join(room: string, before?: string): string;
   isJoined(text: string): boolean;
   /** @param id unique to this publish */
   publish(room: string, body: string, id: string): string;
-  isMessage(text: string): boolean;
+  /** How many messages of its rooms a frame carries, the bodies one after the other. */
+  messagesIn(text: string): number;
   /** A frame that is neither: what to answer, if anything. */
   pong(text: string): string | undefined;
 }
 
-export type DialectName = 'bare' | 'socketIo' | 'hub' | 'signalR';
+/** @param subject of the client, where it has a token */
+type DialectOf = (subject: string) => Dialect;
+
+export type DialectName = 'bare' | 'socketIo' | 'hub' | 'signalR' | 'centrifugo';
+
+const none = () => undefined;
+const oneIf = (holds: boolean) => (holds ? 1 : 0);
 
 const bare: Dialect = {
   path: '/',
-  greet: () => undefined,
+  greet: none,
   join: (room) => `j:${room}`,
   isJoined: (text) => text.startsWith('j:'),
   publish: (room, body) => `p:${room}:${body}`,
-  isMessage: (text) => text.startsWith('{'),
-  pong: () => undefined,
+  messagesIn: (text) => oneIf(text.startsWith('{')),
+  pong: none,
 };
 
 /** Engine.IO's open is answered with Socket.IO's connect; `2` and `3` are its ping and pong. */
@@ -44,30 +52,34 @@ const socketIo: Dialect = {
   join: (room) => `420["join",${JSON.stringify(room)}]`,
   isJoined: (text) => text.startsWith('430['),
   publish: (room, body) => `42["publish",${JSON.stringify(room)},${body}]`,
-  isMessage: (text) => text.startsWith('42["message",'),
+  messagesIn: (text) => oneIf(text.startsWith('42["message",')),
 };
 
-const enterHub = `40/chat,{"token":"${makeBenchToken()}"}`;
+/** The field of a join by which the client misses nothing. */
+function positionIn(before = ''): string {
+  const [position] = /"epoch":"[^"]+","offset":\d+/.exec(before) ?? [];
+  return position === undefined ? '' : `,"since":{${position}}`;
+}
 
-const hub: Dialect = {
+const hub: DialectOf = (subject) => ({
   ...engine,
-  greet: (text) => (text.startsWith('0{') ? enterHub : undefined),
+  greet: (text) => (text.startsWith('0{') ? `40/chat,{"token":"${makeBenchToken(subject)}"}` : undefined),
   isReady: (text) => text.startsWith('40/chat,{'),
-  join: (room) => `42/chat,0["join",{"room":${JSON.stringify(room)}}]`,
+  join: (room, before) => `42/chat,0["join",{"room":${JSON.stringify(room)}${positionIn(before)}}]`,
   isJoined: (text) => text.startsWith('43/chat,0[{"ok":true'),
   // The contract's publish: an id of the sender's, and an acknowledgement.
   publish: (room, body, id) =>
     `42/chat,1["publish",{"room":${JSON.stringify(room)},"id":"${id}","body":${body}}]`,
-  isMessage: (text) => text.startsWith('42/chat,["message",'),
-};
+  messagesIn: (text) => oneIf(text.startsWith('42/chat,["message",')),
+});
 
 const record = (text: string) => `${text}\x1e`;
 
 /** JSON by WebSockets, without a negotiation. */
-const signalR: Dialect = {
-  path: `/chathub?access_token=${makeBenchToken()}`,
+const signalR: DialectOf = (subject) => ({
+  path: `/chathub?access_token=${makeBenchToken(subject)}`,
   opening: record('{"protocol":"json","version":1}'),
-  greet: () => undefined,
+  greet: none,
   isReady: (text) => text.includes('"target":"welcome"'),
   join: (room) =>
     record(`{"type":1,"invocationId":"0","target":"join","arguments":[{"room":${JSON.stringify(room)}}]}`),
@@ -76,8 +88,31 @@ const signalR: Dialect = {
     record(
       `{"type":1,"invocationId":"1","target":"publish","arguments":[{"room":${JSON.stringify(room)},"id":"${id}","body":${body}}]}`,
     ),
-  isMessage: (text) => text.startsWith('{"type":1,"target":"message"'),
-  pong: () => undefined,
+  messagesIn: (text) => oneIf(text.startsWith('{"type":1,"target":"message"')),
+  pong: none,
+});
+
+/** Its JSON protocol: a command or a reply on each line of a frame; an empty object asks for its like. */
+const centrifugo: DialectOf = (subject) => ({
+  path: '/connection/websocket',
+  opening: `{"id":1,"connect":{"token":"${makeBenchToken(subject)}"}}`,
+  greet: none,
+  isReady: (text) => text.startsWith('{"id":1,"connect":'),
+  join: (room) => `{"id":2,"subscribe":{"channel":${JSON.stringify(room)}}}`,
+  isJoined: (text) => text.includes('{"id":2,"subscribe":'),
+  publish: (room, body) => `{"id":3,"publish":{"channel":${JSON.stringify(room)},"data":${body}}}`,
+  messagesIn: (text) => text.split('{"push":').length - 1,
+  pong: (text) => (text === '{}' ? '{}' : undefined),
+});
+
+const dialects: Readonly<Record<DialectName, DialectOf>> = {
+  bare: () => bare,
+  socketIo: () => socketIo,
+  hub,
+  signalR,
+  centrifugo,
 };
 
-export const dialects: Readonly<Record<DialectName, Dialect>> = { bare, socketIo, hub, signalR };
+export function dialectOf(name: DialectName, subject: string): Dialect {
+  return dialects[name](subject);
+}

@@ -54,8 +54,11 @@ function openSocketIoClient({ room, onMessage, ...where }: LossClientOptions): L
   };
 }
 
+let opened = 0;
+
 function openHubClient({ room: name, onMessage, onLost, ...where }: LossClientOptions): LossClient {
-  const options = { ...connectingTo(where), auth: { token: makeBenchToken() } };
+  opened += 1;
+  const options = { ...connectingTo(where), auth: { token: makeBenchToken(`user-${opened}`) } };
   const hub = openHub<Body>('http://instances', 'chat', options);
   const room = hub.join(name, { onMessage: ({ body }) => onMessage(body.number), onLost });
   return { joined: room.joined, publish: (number) => room.publish({ number, text }) };

@@ -16,7 +16,7 @@ export interface PollRequest {
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
-const headers = { authorization: `Bearer ${makeBenchToken()}` };
+const headers = { authorization: `Bearer ${makeBenchToken('bench')}` };
 const path = '/chathub';
 /** What a client calls that costs the hub next to nothing. */
 const call = '{"type":1,"invocationId":"1","target":"leave","arguments":[{"room":"none"}]}\x1e';

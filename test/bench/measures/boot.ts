@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentNames as names, paths } from '../../../app/names.ts';
 import { freePort } from '../../../lib/local/processes/ports.ts';
-import { repository } from '../build.ts';
+import { outputFolder, repository } from '../build.ts';
 import { killAtExit } from '../children.ts';
 import { startBenchRedis } from '../redis.ts';
 import type { BenchContext } from '../rounds.ts';
@@ -33,7 +33,7 @@ const entry = join(repository, 'app/dist/server/main.js');
 
 /** How the built service starts, with a Redis to join. */
 export async function measureBoot(context: BenchContext): Promise<BootResults | undefined> {
-  const { rounds, profiles, print } = context;
+  const { rounds, profile, print } = context;
   if (process.platform !== 'linux') {
     print('boot: left out, for it reads /proc');
     return undefined;
@@ -50,10 +50,13 @@ export async function measureBoot(context: BenchContext): Promise<BootResults | 
       bare.push(await measureBare());
       print(`boot, start ${start} of ${rounds * startsARound}: ${JSON.stringify(starts.at(-1))}`);
     }
-    const parts = await profileBoot(async (nodeOptions) => {
-      const service = await startService(redis.url, nodeOptions);
-      return { end: () => endTidily(service) };
-    }, profiles);
+    const parts = await profileBoot(
+      async (nodeOptions) => {
+        const service = await startService(redis.url, nodeOptions);
+        return { end: () => endTidily(service) };
+      },
+      profile ? join(outputFolder, 'profiles') : undefined,
+    );
     return { starts, bare, parts };
   } finally {
     await redis.stop();

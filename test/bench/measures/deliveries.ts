@@ -22,10 +22,7 @@ export function measureDeliveries(
       for (let slice = 0; slice < load.slices; slice += 1) {
         for (const run of runs.values()) await run.measureSlice();
       }
-      if (context.profiles !== undefined) {
-        for (const run of runs.values())
-          await run.profile(`${context.profiles}/${what.replaceAll(' ', '-')}`);
-      }
+      for (const run of runs.values()) context.printObservation(await run.observe(context, what));
       return variants.map((variant) => (runs.get(variant) as DeliveryRun).figures());
     } finally {
       await Promise.all([...runs.values()].map((run) => run.close()));

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Child } from '../children.ts';
 import type { ConnectRequest, Deliveries, PublishRequest, Seat } from '../load/connections.ts';
+import { type Observation, observe } from '../observe.ts';
 import { openStage, type Stage, sum } from '../stage.ts';
 import type { Variant } from '../variants.ts';
 
@@ -70,9 +71,10 @@ export class DeliveryRun {
     this.#latencies.push(...latencies);
   }
 
-  /** @param folder where to put a CPU profile of each instance */
-  profile(folder: string): Promise<void> {
-    return this.#stage.profile(folder, async () => void (await this.#publish(this.#load.sliceMs)));
+  /** Looks at a slice more, as far as that was asked for. */
+  observe(observation: Observation, what: string): Promise<string[]> {
+    const work = async () => (await this.#publish(this.#load.sliceMs)).published * this.#load.membersPerRoom;
+    return observe(observation, this.#stage, { what, unit: 'delivery', work });
   }
 
   figures(): DeliveryFigures {

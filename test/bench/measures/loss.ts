@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Child } from '../children.ts';
+import type { Instance } from '../instance.ts';
 import type { LossFigures, LossLoad, TalkRequest } from '../load/loss.ts';
 import { type BenchContext, inTurns, type Rounds } from '../rounds.ts';
 import { openStage } from '../stage.ts';
@@ -22,8 +23,8 @@ export function measureLoss(
     context,
     signal,
     (variant) => measureOnce(variant, signal),
-    // Bare WebSockets have no client that comes back.
-    ({ name }) => name !== 'floor',
+    // Bare WebSockets have no client that comes back, and the bench has none of Centrifugo's.
+    ({ name }) => name !== 'floor' && name !== 'centrifugo',
   );
 }
 
@@ -35,7 +36,7 @@ async function measureOnce(variant: Variant, signal: NodeJS.Signals): Promise<Lo
     await clients.ask('connect', load);
     const talking = clients.ask('talk', talk);
     await delay(signalAfterMs);
-    await stage.servers.at(-1)?.end(signal);
+    await stage.lose(stage.instances.at(-1) as Instance, signal);
     await talking;
     return await settled(clients);
   } finally {

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Child } from '../children.ts';
+import type { Instance } from '../instance.ts';
 import type { ConnectRequest } from '../load/connections.ts';
+import { openFilesLimit } from '../machine.ts';
 import { type BenchContext, inTurns, type Rounds } from '../rounds.ts';
-import type { MemoryUse } from '../servers/report.ts';
 import { openStage } from '../stage.ts';
 import type { Variant } from '../variants.ts';
 
@@ -23,30 +23,24 @@ export interface ConnectionFigures {
 /** What a connection costs: to open it, and to have it. */
 export function measureConnections(context: BenchContext): Promise<Rounds<ConnectionFigures>> {
   const connections = Math.min(context.quick ? 1_000 : 6_000, openFilesLimit() - 200);
-  return inTurns(context, 'connections', (variant) => measureOnce(context, variant, connections));
+  return inTurns(context, 'connections', (variant) => measureOnce(variant, connections));
 }
 
-async function measureOnce(
-  { profiles }: BenchContext,
-  variant: Variant,
-  connections: number,
-): Promise<ConnectionFigures> {
+async function measureOnce(variant: Variant, connections: number): Promise<ConnectionFigures> {
   const stage = await openStage(variant, { instances: 1, nodeOptions: ['--expose-gc'] });
   const loader = new Child('load/connections');
-  const [server, port] = [stage.servers[0] as Child, stage.ports[0] as number];
-  const memory = () => server.ask<MemoryUse>('memory');
+  const server = stage.instances[0] as Instance;
+  const { port } = server;
   const seats = Array.from({ length: connections }, () => ({ port }));
   try {
-    const before = await memory();
+    const before = await server.memory();
     const cpu = await stage.cpu();
-    await stage.profile(profiles, () =>
-      loader.ask('connect', { dialect: variant.dialect, seats } satisfies ConnectRequest),
-    );
+    await loader.ask('connect', { dialect: variant.dialect, seats } satisfies ConnectRequest);
     const handshakes = (await stage.cpu()) - cpu;
-    const rss = await server.ask<number>('rss');
-    const idle = await memory();
+    const rss = await server.rss();
+    const idle = await server.memory();
     await loader.ask('join', 'room-');
-    const joined = await memory();
+    const joined = await server.memory();
     return {
       connections,
       rss: (rss - before.rss) / connections,
@@ -59,15 +53,5 @@ async function measureOnce(
   } finally {
     await loader.end();
     await stage.close();
-  }
-}
-
-/** Node raises its own limit as far as it may; elsewhere than on Linux nothing says how far. */
-function openFilesLimit(): number {
-  try {
-    const limits = readFileSync('/proc/self/limits', 'utf8');
-    return Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? 10_000);
-  } catch {
-    return 10_000;
   }
 }

@@ -9,8 +9,8 @@ import { type ConnectionFigures, measureConnections } from './memory.ts';
 
 /** One hub, and who comes to it. */
 const protocols: readonly Variant[] = [
-  { name: 'socketio', title: 'Socket.IO', entry: 'servers/both', dialect: 'hub' },
-  { name: 'signalr', title: 'SignalR', entry: 'servers/both', dialect: 'signalR' },
+  { name: 'socketio', title: 'Socket.IO', entry: 'servers/ours', dialect: 'hub' },
+  { name: 'signalr', title: 'SignalR', entry: 'servers/ours', dialect: 'signalR' },
 ];
 
 export interface SignalRResults {

@@ -5,7 +5,9 @@ import { Session } from 'node:inspector/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { getHeapSnapshot } from 'node:v8';
 import { answerParent } from '../answer-parent.ts';
+import { type HeapUse, heapUseOf } from '../heap-use.ts';
 
 /** What this process uses, in bytes. */
 export interface MemoryUse {
@@ -24,14 +26,20 @@ export function readServerEnvironment(): { readonly redisUrl: string; readonly i
 export async function serve(http: Server, stop: () => Promise<unknown>): Promise<void> {
   http.listen(0, '127.0.0.1', 4_096);
   await once(http, 'listening');
+  report((http.address() as AddressInfo).port, stop);
+}
+
+/** Reports to the parent what this process costs, which listens on this port already. */
+export function report(port: number, stop: () => Promise<unknown>): void {
   answerParent({
-    port: () => (http.address() as AddressInfo).port,
+    port: () => port,
     cpu: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
     rss: () => process.memoryUsage.rss(),
     memory: measureMemory,
+    heapUse: measureHeap,
     startProfile,
     stopProfile,
   });
@@ -66,4 +74,11 @@ async function measureMemory(): Promise<MemoryUse> {
   }
   const { rss, heapUsed } = process.memoryUsage();
   return { rss, heap: heapUsed };
+}
+
+/** V8 collects garbage before it takes a snapshot. */
+async function measureHeap(): Promise<HeapUse> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of getHeapSnapshot()) chunks.push(chunk as Buffer);
+  return heapUseOf(JSON.parse(Buffer.concat(chunks).toString('utf8')));
 }

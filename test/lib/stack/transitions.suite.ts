@@ -242,17 +242,17 @@ describe.each(Object.entries<Transition>(transitions).filter(([name]) => isTried
       } else expect(stuck).toEqual([]);
     });
 
-  test('asks the cache for nodes or for failover, not for both', () => {
-    const changes = Object.keys(before)
-      .filter((id) => before[id].Type === 'AWS::ElastiCache::ReplicationGroup' && id in after)
-      .map((id) => changedIn(before[id], after[id]));
-    for (const changed of changes) {
-      const asksForBoth =
-        changed.includes('NumCacheClusters') &&
-        (changed.includes('AutomaticFailoverEnabled') || changed.includes('MultiAZEnabled'));
-      expect(asksForBoth).toBe(false);
-    }
-  });
+    test('asks the cache for nodes or for failover, not for both', () => {
+      const changes = Object.keys(before)
+        .filter((id) => before[id].Type === 'AWS::ElastiCache::ReplicationGroup' && id in after)
+        .map((id) => changedIn(before[id], after[id]));
+      for (const changed of changes) {
+        const asksForBoth =
+          changed.includes('NumCacheClusters') &&
+          (changed.includes('AutomaticFailoverEnabled') || changed.includes('MultiAZEnabled'));
+        expect(asksForBoth).toBe(false);
+      }
+    });
 
     test('leaves the cache’s data alone, unless it is about the cache', () => {
       const caches = (template: Record<string, Json>) =>

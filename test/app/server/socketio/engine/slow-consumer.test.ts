@@ -3,6 +3,7 @@ import { connect, type Socket as TcpSocket } from 'node:net';
 import type { Socket } from 'socket.io';
 import { createRoomCounters } from '../../../../../app/server/rooms/counters.ts';
 import { openMemoryStore } from '../../../../../app/server/rooms/store/store.ts';
+import { BatchingWebSocketServer } from '../../../../../app/server/socketio/engine/batching-websocket.ts';
 import { waitingBytes } from '../../../../../app/server/socketio/engine/slow-consumer.ts';
 import { type RoomsServer, startRoomsServer } from '../../../../support/servers/rooms-server.ts';
 import { eventually } from '../../../../support/wait.ts';
@@ -26,7 +27,7 @@ afterEach(async () => {
 async function open(fanout: 'direct' | 'adapter') {
   const counters = createRoomCounters();
   // Nothing but what a test sends makes the server look.
-  const heartbeat = { pingInterval: 300_000 };
+  const heartbeat = { pingInterval: 300_000, wsEngine: BatchingWebSocketServer };
   const server = await startRoomsServer({ store: openMemoryStore(), fanout, counters }, heartbeat);
   closing.push(() => server.close());
   const { epoch } = await server.rooms.publish('full', message);

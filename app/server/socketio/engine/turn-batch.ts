@@ -1,0 +1,16 @@
+import type { Socket as TcpSocket } from 'node:net';
+
+/**
+ * Holds back what is written to a socket until the end of this turn of the event loop: all of it then is one system
+ * call, and each would cost more than most of what is done for a client.
+ */
+export function batchTurn(tcp: TcpSocket): void {
+  // Whoever holds it back already lets go of it in this turn.
+  if (tcp.writableCorked > 0) return;
+  tcp.cork();
+  setImmediate(uncork, tcp);
+}
+
+function uncork(tcp: TcpSocket): void {
+  tcp.uncork();
+}

@@ -32,7 +32,7 @@ export interface Measured {
   readonly signalr: SignalRCosts;
 }
 
-/** What a cluster's shard costs beside a single node, as ratios to it. No run of the bench measures it yet. */
+/** What a cluster's shard costs beside a single node, as ratios to it: the busyness of a machine meets both alike. */
 export interface ClusterCosts {
   /** ISO date. */
   readonly date: string;

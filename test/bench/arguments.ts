@@ -8,6 +8,7 @@ export const measureNames = [
   'cpu-small-rooms',
   'memory',
   'redis',
+  'shards',
   'loss',
   'boot',
   'signalr',

@@ -28,6 +28,7 @@ const deliveries = new Map([
   ],
 ] as const);
 const connection = { connections: 6_000, rssCollected: 1, heap: 1, rssInRoom: 1, heapInRoom: 1 };
+const shard = { instanceCpuPerAppend: 1, p50: 1, p99: 1, connections: 2, rss: 1 };
 const losses = { lost: 1, duplicated: 2, outOfOrder: 0, expected: 100, notified: 0 };
 const results = {
   oneRoom: deliveries,
@@ -37,6 +38,10 @@ const results = {
     ['ours', [{ ...connection, rss: 13_100, handshakeCpu: 340 }]],
   ] as const),
   redis: [{ cpuPerAppend: 28.24, cpuPerPublish: 3, appends: 10 }],
+  shards: new Map([
+    [1, [{ ...shard, cpuPerAppend: 20 }]],
+    [3, [{ ...shard, cpuPerAppend: 27 }]],
+  ] as const),
   sigterm: new Map([['ours', [losses, losses]]] as const),
   sigkill: new Map([['ours', [losses]]] as const),
   signalr: {
@@ -62,6 +67,7 @@ test('a complete bench becomes the figures that are kept, in the form of those t
     },
     connections: { count: 6_000, variants: { ours: { kilobytes: 13.1, ratio: 1.96, handshakeMs: 0.34 } } },
     redis: { publishMicroseconds: 28.2 },
+    cluster: { date: '2026-11-27', publish: 1.35 },
     signalr: {
       date: '2026-11-27',
       delivery: 1.3,

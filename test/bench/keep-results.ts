@@ -3,7 +3,6 @@ import {
   type Deliveries,
   type Losses,
   type Measured,
-  measured,
   type SignalRCosts,
   writeMeasured,
 } from '../../lib/cost/measured.ts';
@@ -13,6 +12,7 @@ import { oneRoomLoad } from './measures/cpu-room.ts';
 import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
 import type { ConnectionFigures } from './measures/memory.ts';
+import type { ShardResults } from './measures/shards.ts';
 import type { SignalRResults } from './measures/signalr.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, spreadOf } from './rounds.ts';
@@ -23,10 +23,10 @@ export function keepResults(results: BenchResults, run: { machine: Machine; roun
 }
 
 export function measuredOf(
-  { oneRoom, smallRooms, connections, redis, sigterm, sigkill, signalr }: BenchResults,
+  { oneRoom, smallRooms, connections, redis, shards, sigterm, sigkill, signalr }: BenchResults,
   { machine, rounds }: { machine: Machine; rounds: number },
 ): Measured {
-  if (!oneRoom || !smallRooms || !connections || !redis || !sigterm || !sigkill || !signalr)
+  if (!oneRoom || !smallRooms || !connections || !redis || !shards || !sigterm || !sigkill || !signalr)
     throw new Error('only a complete bench can be kept: run it without --only');
   const server = `${machine.redis[0]?.toUpperCase()}${machine.redis.slice(1)}`;
   return {
@@ -42,10 +42,17 @@ export function measuredOf(
       variants: columns(connections, (column) => connectionOf(connections, column)),
     },
     redis: { publishMicroseconds: round(spreadOf(redis.map(({ cpuPerAppend }) => cpuPerAppend)).median, 1) },
-    // The bench has no cluster: the figure stays.
-    cluster: measured.cluster,
+    cluster: { date: machine.date, setup: 'three shards with a replica each', publish: shardRatio(shards) },
     signalr: { date: machine.date, ...signalRCosts(signalr) },
   };
+}
+
+/** What a publish costs on three shards beside one node, each in the same round. */
+function shardRatio(shards: ShardResults): number {
+  const [one, three] = [shards.get(1) ?? [], shards.get(3) ?? []];
+  return medianOf(
+    three.map(({ cpuPerAppend }, round) => cpuPerAppend / (one[round]?.cpuPerAppend ?? Number.NaN)),
+  );
 }
 
 function signalRCosts({ room, connections, polls }: SignalRResults): Omit<SignalRCosts, 'date'> {

@@ -7,6 +7,7 @@ import type { DeliveryFigures } from './measures/delivery.ts';
 import { measureLoss } from './measures/loss.ts';
 import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
 import { measureRedis, type RedisFigures } from './measures/redis.ts';
+import { measureShards, type ShardResults } from './measures/shards.ts';
 import { measureSignalR, type SignalRResults } from './measures/signalr.ts';
 import { measureStorm, type StormFigures } from './measures/storm.ts';
 import type { BenchContext, Rounds } from './rounds.ts';
@@ -19,6 +20,7 @@ export interface BenchResults {
   readonly smallRooms?: Rounds<DeliveryFigures>;
   readonly connections?: Rounds<ConnectionFigures>;
   readonly redis?: readonly RedisFigures[];
+  readonly shards?: ShardResults;
   readonly sigterm?: Rounds<LossFigures>;
   readonly sigkill?: Rounds<LossFigures>;
   readonly boot?: BootResults | undefined;
@@ -34,6 +36,7 @@ export async function measureAll(context: BenchContext): Promise<BenchResults> {
     ...(wanted.has('cpu-small-rooms') && { smallRooms: await measureSmallRooms(context) }),
     ...(wanted.has('memory') && { connections: await measureConnections(context) }),
     ...(wanted.has('redis') && { redis: await measureRedis(context) }),
+    ...(wanted.has('shards') && { shards: await measureShards(context) }),
     ...(wanted.has('loss') && {
       sigterm: await measureLoss(context, 'SIGTERM'),
       sigkill: await measureLoss(context, 'SIGKILL'),

@@ -6,6 +6,7 @@ import { smallRoomsLoad } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures, DeliveryLoad } from './measures/delivery.ts';
 import type { ConnectionFigures } from './measures/memory.ts';
 import type { RedisFigures } from './measures/redis.ts';
+import { type ShardCount, type ShardFigures, type ShardResults, shardCounts } from './measures/shards.ts';
 import type { StormFigures } from './measures/storm.ts';
 import type { BenchResults } from './results.ts';
 import { compare, type Rounds, type Spread, spreadOf } from './rounds.ts';
@@ -19,6 +20,7 @@ export function renderTable(results: BenchResults, { machine, rounds, quick }: H
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
+  if (results.shards) lines.push('', ...renderShards(results.shards));
   if (results.boot) lines.push('', ...renderBoot(results.boot));
   if (results.signalr) lines.push('', ...renderSignalR(results.signalr, quick));
   const unsound = unsoundRounds(results);
@@ -199,6 +201,30 @@ function renderRedis(rounds: readonly RedisFigures[]): string[] {
     '|---|---|---|',
     row('publish with the contract: id, number, log, replica, broadcast', ({ cpuPerAppend }) => cpuPerAppend),
     row('bare PUBLISH', ({ cpuPerPublish }) => cpuPerPublish),
+  ];
+}
+
+function renderShards(results: ShardResults): string[] {
+  const row = (title: string, figure: (figures: ShardFigures, count: ShardCount) => number, digits = 1) => {
+    const cells = shardCounts.map((count) =>
+      spread(spreadOf((results.get(count) ?? []).map((figures) => figure(figures, count))), digits),
+    );
+    return `| ${title} | ${cells.join(' | ')} |`;
+  };
+  return [
+    `| shards, each with a replica; two instances, 400 rooms | ${shardCounts.join(' | ')} |`,
+    `|---|${shardCounts.map(() => '---').join('|')}|`,
+    row('a publish with the contract: CPU of Redis, µs', ({ cpuPerAppend }) => cpuPerAppend),
+    row('the same: CPU of the instance, µs', (figures) => figures.instanceCpuPerAppend),
+    row(
+      'publishes a second, by the CPU of all primaries',
+      ({ cpuPerAppend }, count) => (count * 1e6) / cpuPerAppend,
+      0,
+    ),
+    row('latency p50, four under way, ms', ({ p50 }) => p50, 2),
+    row('latency p99, ms', ({ p99 }) => p99, 2),
+    row('connections to Redis of an instance', ({ connections }) => connections, 0),
+    row('memory (RSS) of an instance that has joined, MB', ({ rss }) => rss / 1e6),
   ];
 }
 

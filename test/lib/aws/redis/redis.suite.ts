@@ -2,6 +2,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { AclRules } from '../../../../app/server/redis/acl.ts';
+import type { CacheNodes } from '../../../../lib/aws/redis/cache-nodes.ts';
 import { CacheUsers } from '../../../../lib/aws/redis/cache-users.ts';
 import { ExistingRedis, type ExistingRedisProps } from '../../../../lib/aws/redis/existing-redis.ts';
 import { ValkeyCache, type ValkeyCacheProps } from '../../../../lib/aws/redis/valkey-cache.ts';
@@ -69,6 +70,107 @@ test('a single node has no failover, and synth warns about it', () => {
     expect.stringContaining('realtime-stack:single-cache-node'),
   ]);
   expect(warningsOf(cache().stack)).toEqual([]);
+});
+
+describe('several shards', () => {
+  const inShards = { shards: 3, replicas: 2 };
+
+  test('are a cluster, whose shards come and go online, each with replicas in other zones', () => {
+    const [cluster] = Object.values(
+      cache(inShards).template().findResources('AWS::ElastiCache::ReplicationGroup'),
+    );
+    expect(cluster).toMatchObject({
+      UpdatePolicy: { UseOnlineResharding: true },
+      Properties: {
+        ClusterMode: 'enabled',
+        NumNodeGroups: 3,
+        ReplicasPerNodeGroup: 2,
+        MultiAZEnabled: true,
+        AutomaticFailoverEnabled: true,
+        TransitEncryptionMode: 'required',
+        AtRestEncryptionEnabled: true,
+      },
+    });
+    // The one is of cluster mode off, the other is left to `NumNodeGroups`.
+    expect(Object.keys(cluster?.Properties)).not.toContain('NumCacheClusters');
+    expect(Object.keys(cluster?.Properties)).not.toContain('NodeGroupConfiguration');
+    expect(Object.keys(cacheProperties())).not.toContain('NumNodeGroups');
+  });
+
+  test('evict nothing, and go on to serve when one of them is away', () => {
+    cache(inShards)
+      .template()
+      .hasResourceProperties('AWS::ElastiCache::ParameterGroup', {
+        CacheParameterGroupFamily: 'valkey8',
+        Properties: Match.objectLike({
+          'cluster-enabled': 'yes',
+          'cluster-require-full-coverage': 'no',
+          'maxmemory-policy': 'noeviction',
+        }),
+      });
+    const [parameters] = resourcesOf(cache().template(), 'AWS::ElastiCache::ParameterGroup');
+    expect(Object.keys(parameters.Properties)).not.toContain('cluster-enabled');
+  });
+
+  test('have one address, that of all nodes, under a name that no single node has', () => {
+    const { app, template } = cache(inShards);
+    app.settings();
+    const [parameter] = resourcesOf(template(), 'AWS::SSM::Parameter');
+    expect(parameter.Name).toBe('/realtime-stack/Test/redis-cluster-url');
+    expect(JSON.stringify(parameter.Value)).toContain('"ConfigurationEndPoint.Address"');
+    const composed = resourcesOf(template(), 'AWS::SecretsManager::Secret').find(
+      ({ SecretString }) => SecretString,
+    );
+    expect(JSON.stringify(composed.SecretString)).toContain('"ConfigurationEndPoint.Address"');
+    expect(JSON.stringify(composed.SecretString)).not.toContain('PrimaryEndPoint');
+  });
+
+  test.each([
+    [{ shards: 2, replicas: 1 }, 'got: 2 with 1 replicas'],
+    [{ shards: 3, replicas: 0 }, 'got: 3 with 0 replicas'],
+    [{ shards: 3, replicas: 1, failsOver: false }, 'got: 3 with 1 replicas'],
+  ])('%j are refused', (shape, got) => {
+    expect(() => cache(shape)).toThrow(`\`shards\` must be 1, or 3 or more with a replica each`);
+    expect(() => cache(shape)).toThrow(got);
+  });
+
+  test('are watched by the names that ElastiCache gives their nodes, and no alarm reads more than ten metrics', () => {
+    const { stack, construct } = cache({ shards: 7, replicas: 1 });
+    const dimensionsOf = (nodes: CacheNodes) =>
+      nodes.metrics('CurrConnections').map(({ dimensions }) => {
+        const [, [, name]] = stack.resolve(dimensions?.CacheClusterId)['Fn::Join'];
+        return name;
+      });
+    expect(construct.nodes.byShard.map(dimensionsOf).slice(0, 2)).toEqual([
+      ['-0001-001', '-0001-002'],
+      ['-0002-001', '-0002-002'],
+    ]);
+    const parts = construct.nodes.byAlarm;
+    expect(parts.map(({ shards }) => shards.join())).toEqual(['0001,0002,0003,0004,0005', '0006,0007']);
+    expect(parts.flatMap(dimensionsOf)).toEqual(dimensionsOf(construct.nodes));
+    const [most] = cache({ shards: 3, replicas: 5 }).construct.nodes.byAlarm as [CacheNodes];
+    expect(most.metrics('CurrConnections')).toHaveLength(6);
+  });
+});
+
+test('two caches of one stack share their users', () => {
+  const { stack, network, construct, template } = cache();
+  const users = construct.node.scope?.node.findChild('RedisUsers') as CacheUsers;
+  const other = new ValkeyCache(stack, 'Other', {
+    network,
+    users,
+    nodeType: 'cache.t4g.small',
+    engineVersion: '8.2',
+    replicas: 1,
+    snapshotRetentionDays: 0,
+    maintenanceWindow: 'sun:04:00-sun:05:00',
+  });
+  other.accessFor('livekit', rules);
+  expect(Object.keys(usersOf(template())).sort()).toEqual(['app', 'default', 'livekit']);
+  const groups = resourcesOf(template(), 'AWS::ElastiCache::ReplicationGroup');
+  expect(groups.map(({ UserGroupIds }) => UserGroupIds)).toEqual(
+    Array(2).fill([{ Ref: expect.stringMatching(/^RedisUsersGroup/) }]),
+  );
 });
 
 test('data is encrypted in transit and at rest, from creation', () => {

@@ -1,7 +1,14 @@
 import { skipSuite } from './skipping.ts';
 
 /** Runs of what costs much, with the variable that each one's script in package.json sets to `full`. */
-const variables = { page: 'PAGE', stack: 'STACK', tools: 'TOOLS', topology: 'TOPOLOGY' } as const;
+const variables = {
+  faults: 'FAULTS',
+  page: 'PAGE',
+  signalr: 'SIGNALR',
+  stack: 'STACK',
+  tools: 'TOOLS',
+  topology: 'TOPOLOGY',
+} as const;
 
 export type FullRun = keyof typeof variables;
 

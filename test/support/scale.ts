@@ -1,9 +1,12 @@
-/** `npm run test:faults` sets it: each fault then meets more clients, messages and rooms, and lasts longer. */
-const isFull = process.env.FAULTS === 'full';
+import { isFull } from './full-runs.ts';
 
-/** @returns what `npm test` takes, or what `npm run test:faults` does */
+/**
+ * In full each fault meets more clients, messages and rooms, and lasts longer.
+ *
+ * @returns what `npm test` takes, or what `npm run test:faults` does
+ */
 export function scaled<T>(short: T, full: T): T {
-  return isFull ? full : short;
+  return isFull('faults') ? full : short;
 }
 
 /** Clients of `app/client` in each room of a `Scene`. */

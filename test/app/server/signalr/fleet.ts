@@ -10,6 +10,7 @@ import { io, type Socket } from 'socket.io-client';
 import type { Message } from '../../../../app/protocol/hub.ts';
 import { signToken, type TokenClaims } from '../../../../app/server/auth/hmac.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
+import { isFull as isFullRun } from '../../../support/full-runs.ts';
 import { type CookielessProxy, openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
@@ -29,7 +30,7 @@ export const ways = [
 export type Way = (typeof ways)[number];
 
 /** `npm run test:signalr` tries everything by every way, and a run of all tests each thing by one. */
-export const isFull = process.env.SIGNALR === 'full';
+export const isFull = isFullRun('signalr');
 
 const secret = 's'.repeat(32);
 const serviceToken = 't'.repeat(32);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { HttpTransportType } from '@microsoft/signalr';
 import WebSocket from 'ws';
 import type { Message } from '../../../../app/protocol/hub.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
 import * as cells from './cells.ts';
@@ -151,7 +152,8 @@ test('connections are counted by their transport, once however many instances th
   expect((await fleet.sumOf(refusals)) - refusedBefore).toBe(1);
 });
 
-describeCells(faults);
+describeCells(faults.slice(0, 1));
+describeInFull('signalr', 'other faults', () => describeCells(faults.slice(1)));
 
 test('nothing that authenticates stands in the log', () => {
   expect(fleet.output).toContain('"transport":"sse"');

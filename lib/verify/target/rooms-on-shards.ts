@@ -11,11 +11,12 @@ export interface RoomsOfShard {
   readonly rooms: readonly string[];
 }
 
-/** Finds where rooms are now. @returns nothing where one server has all rooms, or nobody can be asked */
+/** Finds where rooms are now. @returns nothing where one server has all rooms, or there are none, or nobody can be asked */
 export async function roomsOnShards(
   { control }: Pick<Target, 'control'>,
   rooms: readonly HubRoom[],
 ): Promise<readonly RoomsOfShard[]> {
+  if (rooms.length === 0) return [];
   const shards = (await control?.shards?.().catch(() => [])) ?? [];
   return shards.map(({ shard, ranges }) => {
     const isHere = (place: HubRoom) => {

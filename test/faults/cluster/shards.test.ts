@@ -3,6 +3,7 @@ import { lastMigration, startAtomic } from '../../../lib/local/redis/slot-migrat
 import { nothingLost } from '../../support/clients/scene.ts';
 import { type ClusterServer, describeOnEach } from '../../support/redis/cluster.ts';
 import { scaled } from '../../support/scale.ts';
+import { readiness } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';
 import { eventually } from '../../support/wait.ts';
 import { faultsIn, members, noFaults, type Scenario, Stage } from './stage.ts';
@@ -95,6 +96,9 @@ describeOnEach('a cluster', (server: ClusterServer) => {
     const { audit } = await scenario.end([1]);
     expect(faultsIn(audit)).toEqual(noFaults);
     expect([audit.refused, audit.uncertain]).toEqual([0, 0]);
+    const { here, elsewhere } = scenario.degradedOn(1);
+    for (const heard of here) expect([heard[0], heard.at(-1)]).toEqual([true, false]);
+    expect(elsewhere.flat()).toEqual([]);
   });
 
   testOfAll('a primary stalls, is replaced, and comes back as if nothing had happened', async () => {
@@ -169,9 +173,13 @@ describeOnEach('a cluster', (server: ClusterServer) => {
     const others = [1, 2, 3].filter((shard) => shard !== home).flatMap((shard) => scenario.roomsOf(shard));
     const before = scenario.scene.audience.acknowledged;
     await eventually('publishes in other rooms', () => scenario.scene.audience.acknowledged > before + 10);
+    const late = stage.instances.openHub();
+    await late.join(others[0] as string, { onMessage: () => undefined }).joined;
+    late.close();
+    for (const instance of stage.instances.instances)
+      expect(await readiness(instance)).toEqual({ code: 200, status: 'degraded' });
     for (const node of nodes) node.process.signal('SIGCONT');
     const { audit } = await scenario.end([home]);
-    expect(others.length).toBeGreaterThan(0);
     expect(faultsIn(audit)).toEqual(noFaults);
   });
 

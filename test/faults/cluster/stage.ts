@@ -65,6 +65,16 @@ export class Scenario {
     return this.#rooms.get(shard) as readonly string[];
   }
 
+  /** What the members of rooms on this shard heard of it, and those of all other rooms. */
+  degradedOn(shard: number): { here: (readonly boolean[])[]; elsewhere: (readonly boolean[])[] } {
+    const { members } = this.scene.audience;
+    const isHere = (room: string) => this.roomsOf(shard).includes(room);
+    return {
+      here: members.filter(({ room }) => isHere(room.name)).map(({ degraded }) => degraded),
+      elsewhere: members.filter(({ room }) => !isHere(room.name)).map(({ degraded }) => degraded),
+    };
+  }
+
   /** While publishes go on. */
   async lasts(ms: number): Promise<void> {
     await delay(ms);
@@ -85,6 +95,7 @@ export class Scenario {
       `${expect.getState().currentTestName}: ${published} publishes; the slowest took ${audience.slowestIn(met)} ms in rooms that it met, ${audience.slowestIn(others)} ms in others; ${audit.dropped} dropped, ${audit.client.notified} notified`,
     );
     this.scene.leave();
+    for (const instance of this.scene.cluster.instances) expect(instance.output()).not.toContain('CROSSSLOT');
     return { audit, published };
   }
 }

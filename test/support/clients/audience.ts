@@ -16,6 +16,8 @@ export interface Member<Client extends RoomClient = ClientHub<number>> {
   readonly hub: Client;
   readonly room: ClientRoom<number>;
   readonly receiver: Receiver;
+  /** What it heard of its room's shard: away, or back. */
+  readonly degraded: readonly boolean[];
 }
 
 export interface AudienceOptions {
@@ -39,7 +41,9 @@ export class Audience<Client extends RoomClient = ClientHub<number>> {
   /** Joins with the delivery contract; resolves when the client is in the room. */
   async join(hub: Client, room: string, options: JoinOptions = {}): Promise<Member<Client>> {
     const receiver = this.#enter(room, { of: hub, isNotified: true });
+    const degraded: boolean[] = [];
     const handlers = {
+      onDegraded: (isDegraded: boolean) => degraded.push(isDegraded),
       onMessage: (message: Message) => receiver.delivered(message),
       onLost: (lost: Lost) => receiver.lost(lost),
       onRefused: (error: HubError) => {
@@ -47,7 +51,7 @@ export class Audience<Client extends RoomClient = ClientHub<number>> {
       },
     };
     const joined = hub.join(room, handlers, options);
-    const member = { hub, room: joined, receiver };
+    const member = { hub, room: joined, receiver, degraded };
     this.members.push(member);
     receiver.from = options.since;
     await joined.joined;

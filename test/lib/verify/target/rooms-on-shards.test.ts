@@ -23,9 +23,10 @@ test('every room is on one shard, and about as many on each', async () => {
   expect(second?.rooms.length).toBeGreaterThan(8);
 });
 
-test('one server, or nobody to ask: there is nothing to say', async () => {
+test('one server, no room, or nobody to ask: there is nothing to say', async () => {
   expect(await roomsOnShards({}, rooms)).toEqual([]);
   expect(await roomsOnShards({ control: controlOf([]) }, rooms)).toEqual([]);
+  expect(await roomsOnShards({ control: controlOf([[0, 16_383]]) }, [])).toEqual([]);
 });
 
 test('the line', () => {

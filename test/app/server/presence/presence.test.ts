@@ -181,6 +181,35 @@ describe.each(redisKinds)('over instances, in %s', (_kind, use) => {
     expect([ann.differences.slice(before), again.now()]).toEqual([[], ['ann', 'bob']]);
   });
 
+  test('an instance is taken for dead, and who releases it dies over that: its people are not told to have left', async () => {
+    const [one, two] = [await startJoined(own.url, 'one'), await startJoined(own.url, 'two')];
+    const [ann, bob] = [enter(one, 'ann'), enter(two, 'bob')];
+    await untilAllSee([ann, bob], ['ann', 'bob']);
+    const before = ann.differences.length;
+    const name = two.leases.owner;
+    const { of, leaving } = presenceKeys(deployment, 'chat', 'r');
+    await eventually('bob to be registered', () => own.at(of(name)).exists(of(name)).then(Boolean));
+    const { owners, dead } = leaseKeys(deployment);
+    // Handed out once, to one that does nothing more than this.
+    await own
+      .at(dead)
+      .multi()
+      .zrem(owners, name)
+      .zadd(dead, Date.now() + 600_000, name)
+      .exec();
+    const store = openRedisPresence({ links: own.links, deployment });
+    await store.open({ hub: 'chat', broadcast: () => undefined, graceMs }).release(name, 600_000, 'all');
+    await eventually('another name', () => two.leases.owner !== name && two.leases.isHeld);
+    const mine = () => own.at(of(two.leases.owner)).exists(of(two.leases.owner));
+    await eventually('bob to be registered again', () => mine().then(Boolean));
+    expect(await own.at(leaving).zcard(leaving)).toBe(0);
+    expect([ann.differences.slice(before), ann.now(), bob.now()]).toEqual([
+      [],
+      ['ann', 'bob'],
+      ['ann', 'bob'],
+    ]);
+  });
+
   test('an instance whose lease was lost registers again under another name: nobody is told', async () => {
     const [one, two] = [await startJoined(own.url, 'one'), await startJoined(own.url, 'two')];
     const ann = enter(one, 'ann');

@@ -37,15 +37,7 @@ function useClusterNode(): RedisOfKind {
   let server: TestRedis;
   let link: RedisLink;
   beforeAll(async () => {
-    // By default that port is 10,000 behind the other one, where anybody may be.
-    const busPort = await freePort();
-    server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
-    await onRedis(server.port, async (redis) => {
-      await redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-      await eventually('the cluster', async () =>
-        /state:ok/.test(String(await redis.call('CLUSTER', 'INFO'))),
-      );
-    });
+    server = await startClusterNode();
     link = await linkTo(server.url);
   });
   afterAll(async () => {
@@ -53,6 +45,18 @@ function useClusterNode(): RedisOfKind {
     await server?.stop();
   });
   return ofKind(() => ({ server, link }));
+}
+
+/** A cluster of one node: all slots are its own. */
+export async function startClusterNode(): Promise<TestRedis> {
+  // By default that port is 10,000 behind the other one, where anybody may be.
+  const busPort = await freePort();
+  const server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
+  await onRedis(server.port, async (redis) => {
+    await redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await eventually('the cluster', async () => /state:ok/.test(String(await redis.call('CLUSTER', 'INFO'))));
+  });
+  return server;
 }
 
 function ofKind(own: () => { readonly server: TestRedis; readonly link: RedisLink }): RedisOfKind {

@@ -100,6 +100,7 @@ const transitions: Record<string, Transition> = {
     before: inShards,
     after: { ...inShards, cacheNodeType: 'cache.m7g.xlarge' },
   },
+  'a cluster, bypassed': { before: callsInShards, after: { ...callsInShards, backplane: 'bypassed' } },
   'more replicas of a cluster': {
     before: inShards,
     after: { ...inShards, cacheReplicas: 2 },

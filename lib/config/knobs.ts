@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { cacheNodeType, mostCacheNodes } from './cache-nodes.ts';
+import { cacheNodeType, mostCacheNodes } from './cache-sizes.ts';
 import { callKnobs } from './call-knobs.ts';
 import { fargateCpus } from './fargate-sizes.ts';
 import {
@@ -155,7 +155,7 @@ export const knobs = z.object({
     'Node type of the cache, of each of its shards.',
   ),
   cacheReplicas: whole(0, 5, 'take 1, or 0 where minutes without a cache are no harm').describe(
-    'Replicas of each primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”. With several shards, another number replaces the cache: RUNBOOK.md, “Several shards instead of one node, or back”.',
+    'Replicas of each primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”. With several shards, another number is another cache: RUNBOOK.md, “Several shards instead of one node, or back”.',
   ),
   cacheFailover: flag('remove it, but for the steps that RUNBOOK.md names')
     .optional()

@@ -212,7 +212,7 @@ test('on several shards it gets another address, and nothing else: it sees by it
   const { REDIS_URL_PARAMETER: address, ...others } = variablesOf(one);
   const { REDIS_URL_PARAMETER: shards, ...same } = variablesOf(many);
   expect(address).toMatch(/^RedisRedisUrl/);
-  expect(shards).toMatch(/^RedisClusterRedisUrl/);
+  expect(shards).toMatch(/^RedisShardsOf2RedisUrl/);
   expect(same).toEqual(others);
   expect(many.Secrets).toEqual(one.Secrets);
 });

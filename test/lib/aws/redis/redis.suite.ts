@@ -116,7 +116,7 @@ describe('several shards', () => {
     const { app, template } = cache(inShards);
     app.settings();
     const [parameter] = resourcesOf(template(), 'AWS::SSM::Parameter');
-    expect(parameter.Name).toBe('/realtime-stack/Test/redis-cluster-url');
+    expect(parameter.Name).toBe('/realtime-stack/Test/redis-shards-of-3-url');
     expect(JSON.stringify(parameter.Value)).toContain('"ConfigurationEndPoint.Address"');
     const composed = resourcesOf(template(), 'AWS::SecretsManager::Secret').find(
       ({ SecretString }) => SecretString,

@@ -1,5 +1,5 @@
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { mostCacheNodes } from '../config/cache-nodes.ts';
+import { mostCacheNodes } from '../config/cache-sizes.ts';
 import { connectionsPerVcpu, smallCache } from '../config/groups.ts';
 import { capacity } from './measured.ts';
 import { cacheNodes, instances, prices } from './prices.ts';

@@ -4,6 +4,7 @@ import { type ConnectFigures, measureConnects } from './measures/connect.ts';
 import { measureOneRoom } from './measures/cpu-room.ts';
 import { measureSmallRooms } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures } from './measures/delivery.ts';
+import { type HeapFigures, measureHeaps } from './measures/heap.ts';
 import { measureLoss } from './measures/loss.ts';
 import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
 import { measureRedis, type RedisFigures } from './measures/redis.ts';
@@ -18,6 +19,7 @@ export interface BenchResults {
   readonly oneRoom?: Rounds<DeliveryFigures>;
   readonly smallRooms?: Rounds<DeliveryFigures>;
   readonly connections?: Rounds<ConnectionFigures>;
+  readonly heaps?: readonly HeapFigures[];
   readonly redis?: readonly RedisFigures[];
   readonly sigterm?: Rounds<LossFigures>;
   readonly sigkill?: Rounds<LossFigures>;
@@ -33,6 +35,7 @@ export async function measureAll(context: BenchContext): Promise<BenchResults> {
     ...(wanted.has('cpu-room') && { oneRoom: await measureOneRoom(context) }),
     ...(wanted.has('cpu-small-rooms') && { smallRooms: await measureSmallRooms(context) }),
     ...(wanted.has('memory') && { connections: await measureConnections(context) }),
+    ...(wanted.has('heap') && { heaps: await measureHeaps(context) }),
     ...(wanted.has('redis') && { redis: await measureRedis(context) }),
     ...(wanted.has('loss') && {
       sigterm: await measureLoss(context, 'SIGTERM'),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { assertConnected, connectedRedis, RedisAwayError } from '../redis/access.ts';
+import { assertConnected, connectedRedis, loggedReason, RedisAwayError } from '../redis/access.ts';
 import type { BackplaneLinks } from '../redis/backplane.ts';
 import { NamedScript } from '../redis/script.ts';
 import type { ScriptValue } from '../redis/script-command.ts';
@@ -114,7 +114,7 @@ export class RedisDenyList implements DenyList {
     } catch (error) {
       if (error instanceof DenyListError) throw error;
       if (error instanceof RedisAwayError) throw new DenyListError(error.message);
-      this.#options.log.warn({ err: error }, 'Redis did not take a change of the deny list');
+      this.#options.log.warn(loggedReason(error as Error), 'Redis did not take a change of the deny list');
       throw new DenyListError('Redis did not take it: the log says why');
     }
   }
@@ -171,7 +171,10 @@ export class RedisDenyList implements DenyList {
     } catch (error) {
       this.#version = undefined;
       if (!this.#isFaulty)
-        this.#options.log.warn({ err: error }, 'could not read the deny list: the last known stands');
+        this.#options.log.warn(
+          loggedReason(error as Error),
+          'could not read the deny list: the last known stands',
+        );
       this.#isFaulty = true;
     }
   }

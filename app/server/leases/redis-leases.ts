@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { assertConnected, connectedRedis, type WatchedRedis } from '../redis/access.ts';
+import { assertConnected, connectedRedis, loggedReason, type WatchedRedis } from '../redis/access.ts';
 import { atHome } from '../redis/buckets.ts';
 import { NamedScript } from '../redis/script.ts';
 import { settleAll, throwFirst } from '../redis/settled.ts';
@@ -195,7 +195,8 @@ class RedisLeases implements Leases {
       throwFirst(fault, fenced.status === 'rejected' ? fenced.reason : undefined);
       await assertConnected(links, this.#keys.dead).zrem(this.#keys.dead, owner);
     } catch (error) {
-      log.warn({ err: error, owner }, 'what a dead instance owned is not all taken back; it is tried again');
+      const reason = loggedReason(error as Error);
+      log.warn({ ...reason, owner }, 'what a dead instance owned is not all taken back; it is tried again');
     }
   }
 

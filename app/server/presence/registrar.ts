@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { PresencePosition } from '../../protocol/hub.ts';
 import type { Leases } from '../leases/leases.ts';
-import { RedisAwayError } from '../redis/access.ts';
+import { loggedReason, RedisAwayError } from '../redis/access.ts';
 import { settleInPortions } from '../redis/settled.ts';
 import type { LocalPresence, LocalRoom } from './local.ts';
 import { type HubPresence, type Members, mostAtOnce, UnsettledError } from './store.ts';
@@ -137,7 +137,7 @@ export class Registrar {
     if (error instanceof RedisAwayError || error instanceof UnsettledError) return;
     if (Date.now() - this.#reportedAt < reportFaultEveryMs) return;
     this.#reportedAt = Date.now();
-    this.#options.log.warn({ err: error }, 'presence is not up to date; it is tried again every second');
+    this.#options.log.warn(loggedReason(error), 'presence is not up to date; it is tried again every second');
   }
 
   async #verify(name: string, room: LocalRoom): Promise<void> {

@@ -83,3 +83,12 @@ export function saysState({ message }: Error): boolean {
 export function faultIn(error: Error): Error | undefined {
   return error.name === 'ReplyError' && !saysState(error) ? error : undefined;
 }
+
+/**
+ * What the log gets: a fault of ours with its stack, and of an outage the words alone. The first stack of a process takes
+ * half a second until it names lines of the sources, and nothing else is served meanwhile.
+ */
+export function loggedReason(error: Error): { readonly err: Error } | { readonly reason: string } {
+  const fault = faultIn(error);
+  return fault ? { err: fault } : { reason: error.message };
+}

@@ -6,6 +6,7 @@ import {
   assertAvailable,
   assertConnected,
   availableRedis,
+  loggedReason,
   RedisAwayError,
 } from '../../../../app/server/redis/access.ts';
 
@@ -43,4 +44,18 @@ test('nothing else in the service decides whether Redis is away', () => {
       /\.available\(\)|Error\(['`]Redis is away/.test(readFileSync(join(folder, file), 'utf8')),
     );
   expect(guards).toEqual([]);
+});
+
+test.each([
+  ['Command timed out', 'Error'],
+  ['CLUSTERDOWN The cluster is down', 'ReplyError'],
+])('the log gets the words of an outage alone: %s', (message, name) => {
+  expect(loggedReason(Object.assign(new Error(message), { name }))).toEqual({ reason: message });
+});
+
+test('the log gets a fault of ours with its stack', () => {
+  const fault = Object.assign(new Error("CROSSSLOT Keys in request don't hash to the same slot"), {
+    name: 'ReplyError',
+  });
+  expect(loggedReason(fault)).toEqual({ err: fault });
 });

@@ -218,8 +218,9 @@ export class RealtimeStack extends Stack {
     };
     if (shards === 1) return { redis: new ValkeyCache(this, 'Redis', shared) };
     return {
-      // ElastiCache can't make a cluster of a single node, so it is another cache, and the id is another one.
-      redis: new ValkeyCache(this, 'RedisCluster', { ...shared, shards }),
+      // ElastiCache can't make a cluster of a single node, and CloudFormation can't change the replicas of a cluster: each is
+      // another cache, with another id. Tasks then change over together, and never by a replacement behind one address.
+      redis: new ValkeyCache(this, `RedisShardsOf${1 + redis.replicas}`, { ...shared, shards }),
       // It has the id of a single node, so that calls stay where they are when the service moves to a cluster.
       liveKitCache:
         liveKitNodeType === undefined

@@ -1,4 +1,4 @@
-import { cacheNodeType } from './cache-nodes.ts';
+import { cacheNodeType } from './cache-sizes.ts';
 import { fargateCpus } from './fargate-sizes.ts';
 import { liveKitSettings } from './livekit-settings.ts';
 import {

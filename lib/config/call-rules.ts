@@ -1,6 +1,6 @@
 import { agentEnvironment } from '../../livekit/agent/names.ts';
 import { callDrainFault } from '../../livekit/config/call-drain.ts';
-import { isClusterEndpoint } from './cache-nodes.ts';
+import { isClusterEndpoint } from './cache-sizes.ts';
 import { cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';
 import { usesCloudFront } from './groups.ts';

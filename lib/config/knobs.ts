@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { cacheNodeType, mostCacheNodes } from './cache-nodes.ts';
+import { cacheNodeType, mostCacheNodes } from './cache-sizes.ts';
 import { callKnobs } from './call-knobs.ts';
 import { fargateCpus } from './fargate-sizes.ts';
 import {
@@ -155,7 +155,7 @@ export const knobs = z.object({
     'Node type of the cache, of each of its shards.',
   ),
   cacheReplicas: whole(0, 5, 'take 1, or 0 where minutes without a cache are no harm').describe(
-    'Replicas of each primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”. With several shards, another number replaces the cache: RUNBOOK.md, “Several shards instead of one node, or back”.',
+    'Replicas of each primary node, in other zones. With 0, the cache is a single point of failure. Between 0 and more, a deployed stack takes two steps: RUNBOOK.md, “Add replicas, or remove them all”. With several shards, another number is another cache: RUNBOOK.md, “Several shards instead of one node, or back”.',
   ),
   cacheFailover: flag('remove it, but for the steps that RUNBOOK.md names')
     .optional()
@@ -165,8 +165,8 @@ export const knobs = z.object({
   cacheShards: whole(1, mostCacheNodes, 'take 1, or 3 where one node does not carry the load').describe(
     'Shards of the cache. 1: one primary, with its replicas. 3 or more: cluster mode, where each shard has `cacheReplicas` replicas, at least one, and rooms are spread evenly; a room is in one shard. LiveKit then gets a small cache of its own. In a deployed stack, from 1 to 3 or more takes the steps of RUNBOOK.md, “Several shards instead of one node, or back”; from 3 on, shards are added and removed while the cache serves. In prod, 3 shards cost $372 a month more than one node, $411 with LiveKit.',
   ),
-  cacheEngineVersion: version(['7.2', '8.0', '8.1', '8.2'], 'take 8.2').describe(
-    'Version of Valkey. A deployed cache can be upgraded, but never downgraded.',
+  cacheEngineVersion: version(['7.2', '8.0', '8.1', '8.2', '9.0', '9.1'], 'take 8.2').describe(
+    'Version of Valkey. A deployed cache can be upgraded, but never downgraded. With several shards take 9.0 or newer: where shards are added or removed, it moves a slot as a whole, and older versions key by key.',
   ),
   cacheSnapshotDays: whole(0, 35, 'take 1, or 0 for none').describe(
     'Days for which the cache’s daily snapshots are kept. The data in it lives for minutes.',

@@ -1,6 +1,6 @@
 import { pingIntervalMs } from '../../app/names.ts';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { mostCacheNodes } from './cache-nodes.ts';
+import { mostCacheNodes } from './cache-sizes.ts';
 import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
 import { fargateFault } from './fargate-sizes.ts';

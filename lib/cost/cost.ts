@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util';
 import { ConfigError, contextOf } from '../config/config.ts';
 import { optionSuggestion } from '../suggest.mjs';
 import { type Bill, billOf } from './bill.ts';
+import { measured } from './measured.ts';
 import { prices } from './prices.ts';
 import { type Load, type Size, sizeOf } from './sizing.ts';
+import { type UnitCost, unitCosts } from './unit-costs.ts';
 
 export interface Streams {
   readonly output: { write(text: string): unknown };
@@ -23,8 +25,9 @@ export async function cost(args: readonly string[], { output, errors }: Streams)
 }
 
 async function reportFor(args: readonly string[]): Promise<string> {
-  const { context, json, help: wantsHelp, load } = parseArguments(args);
+  const { context, json, help: wantsHelp, units, load } = parseArguments(args);
   if (wantsHelp) return help;
+  if (units) return json ? JSON.stringify(unitCosts()) : renderUnits(unitCosts());
   if (load) {
     const sizes = sizeOf(load);
     return json ? JSON.stringify(sizes) : renderSizes(sizes);
@@ -50,6 +53,14 @@ function renderBill({ items, total, unknown }: Bill): string {
   ].join('\n');
 }
 
+function renderUnits(units: readonly UnitCost[]): string {
+  return [
+    ...units.map(({ what, dollars, because }) => `${dollars.toFixed(5).padStart(9)}  ${what}: ${because}`),
+    `dollars on Fargate, by the figures of ${measured.date}; Redis, the load balancer and traffic are not in them`,
+    footer,
+  ].join('\n');
+}
+
 function renderSizes(sizes: readonly Size[]): string {
   const total = sizes.reduce((sum, { monthly }) => sum + monthly, 0);
   return [
@@ -67,6 +78,8 @@ interface Arguments {
   readonly context: Readonly<Record<string, string>>;
   readonly json: boolean;
   readonly help: boolean;
+  /** What one thing costs, instead of a bill. */
+  readonly units: boolean;
   /** The load to plan for. Without it, the command prints the bill of the template. */
   readonly load?: Load;
 }
@@ -85,6 +98,7 @@ Usage: npm run cost -- [-c knob=value …] [options]
   --publishes P      publishes a second (default 10 for each 1,000 connections)
   --audience A       members of a room, on average (default 10)
   --participants V   participants of calls at the same time, with video (default 0)
+  --units            prints what a message, a connection and an hour of an AI answer cost on Fargate
   --json             prints JSON
   --help`;
 
@@ -95,6 +109,7 @@ function parseArguments(args: readonly string[]): Arguments {
     context: contextOf(values.context ?? []),
     json: values.json ?? false,
     help: values.help ?? false,
+    units: values.units ?? false,
   };
   const isPlan = [values.connections, values.publishes, values.audience, values.participants].some(
     (value) => value !== undefined,
@@ -118,6 +133,7 @@ const options = {
   publishes: { type: 'string' },
   audience: { type: 'string' },
   participants: { type: 'string' },
+  units: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;

@@ -90,11 +90,15 @@ export const measured: Measured = JSON.parse(readFileSync(file, 'utf8'));
 /** What one thing costs the service, its instances or Redis, in seconds and bytes. */
 export const capacity = capacityOf(measured);
 
-export function capacityOf({ oneRoom, connections, redis, cluster }: Measured) {
+export function capacityOf({ oneRoom, smallRooms, connections, redis, cluster }: Measured) {
   const [deliveries, connection] = [oneRoom.variants.ours, connections.variants.ours];
-  if (!deliveries || !connection) throw new Error('measured.json must have figures of this project (`ours`)');
+  const small = smallRooms.variants.ours;
+  if (!deliveries || !small || !connection)
+    throw new Error('measured.json must have figures of this project (`ours`)');
   return {
     deliveryCpuSeconds: deliveries.cpuMicroseconds / 1e6,
+    /** A publish in a small room, with its deliveries. */
+    smallRoomPublishCpuSeconds: (small.cpuMicroseconds * smallRooms.membersPerRoom) / 1e6,
     handshakeCpuSeconds: connection.handshakeMs / 1e3,
     /** Memory of an idle connection. */
     connectionBytes: connection.kilobytes * 1e3,

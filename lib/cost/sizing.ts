@@ -1,5 +1,5 @@
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { mostCacheNodes } from '../config/cache-nodes.ts';
+import { mostCacheNodes } from '../config/cache-sizes.ts';
 import { connectionsPerVcpu, smallCache } from '../config/groups.ts';
 import { capacity } from './measured.ts';
 import { cacheNodes, instances, prices } from './prices.ts';
@@ -17,13 +17,13 @@ export interface Load {
 }
 
 /** The share of CPU and memory that a plan uses. The rest is reserve. */
-const use = { cpu: 0.6, memory: 0.7 } as const;
+export const use = { cpu: 0.6, memory: 0.7 } as const;
 
 /** After the loss of a task, all clients reconnect within this time, while the load itself goes on. */
 const stormSeconds = 30;
 
 /** A task of the preset prod: vCPUs, memory, and the memory that is left when the process has started. */
-const task = { vCpus: 1, gb: 2, freeBytes: 1_600e6 } as const;
+export const task = { vCpus: 1, gb: 2, freeBytes: 1_600e6 } as const;
 const leastTasks = 2;
 
 /** A message of 500 bytes with what Redis and the log add to it, for as long as a log keeps it by default. */

@@ -7,6 +7,7 @@ export const measureNames = [
   'cpu-room',
   'cpu-small-rooms',
   'memory',
+  'heap',
   'redis',
   'shards',
   'loss',

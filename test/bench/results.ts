@@ -4,6 +4,7 @@ import { type ConnectFigures, measureConnects } from './measures/connect.ts';
 import { measureOneRoom } from './measures/cpu-room.ts';
 import { measureSmallRooms } from './measures/cpu-small-rooms.ts';
 import type { DeliveryFigures } from './measures/delivery.ts';
+import { type HeapFigures, measureHeaps } from './measures/heap.ts';
 import { measureLoss } from './measures/loss.ts';
 import { type ConnectionFigures, measureConnections } from './measures/memory.ts';
 import { measureRedis, type RedisFigures } from './measures/redis.ts';
@@ -19,6 +20,7 @@ export interface BenchResults {
   readonly oneRoom?: Rounds<DeliveryFigures>;
   readonly smallRooms?: Rounds<DeliveryFigures>;
   readonly connections?: Rounds<ConnectionFigures>;
+  readonly heaps?: readonly HeapFigures[];
   readonly redis?: readonly RedisFigures[];
   readonly shards?: ShardResults;
   readonly sigterm?: Rounds<LossFigures>;
@@ -35,6 +37,7 @@ export async function measureAll(context: BenchContext): Promise<BenchResults> {
     ...(wanted.has('cpu-room') && { oneRoom: await measureOneRoom(context) }),
     ...(wanted.has('cpu-small-rooms') && { smallRooms: await measureSmallRooms(context) }),
     ...(wanted.has('memory') && { connections: await measureConnections(context) }),
+    ...(wanted.has('heap') && { heaps: await measureHeaps(context) }),
     ...(wanted.has('redis') && { redis: await measureRedis(context) }),
     ...(wanted.has('shards') && { shards: await measureShards(context) }),
     ...(wanted.has('loss') && {

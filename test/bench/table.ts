@@ -1,3 +1,4 @@
+import { renderHeap } from './heap-table.ts';
 import type { LossFigures } from './load/loss.ts';
 import type { BootFigures, BootResults } from './measures/boot.ts';
 import type { ConnectFigures } from './measures/connect.ts';
@@ -19,6 +20,7 @@ export function renderTable(results: BenchResults, { machine, rounds, quick }: H
   const taking = [...variants, before].filter(({ name }) => rows.some((row) => row.rounds.has(name)));
   const lines = [`${machine}; ${rounds > 1 ? `medians of ${rounds}` : 'one round'}.`, ''];
   if (taking.length > 0) lines.push(...renderVariants(rows, taking));
+  for (const heap of results.heaps ?? []) lines.push('', ...renderHeap(heap));
   if (results.redis) lines.push('', ...renderRedis(results.redis));
   if (results.shards) lines.push('', ...renderShards(results.shards));
   if (results.boot) lines.push('', ...renderBoot(results.boot));

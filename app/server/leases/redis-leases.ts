@@ -154,10 +154,11 @@ class RedisLeases implements Leases {
 
   /** What is registered under the lost name is taken back, whoever does that, and however late: it is never used again. */
   #takeNextName(): Promise<void> {
-    const lost = this.#owner;
+    const [lost, wasHeld] = [this.#owner, this.#isHeld];
     this.#owner = nextOwner(lost);
     this.#isHeld = this.#mayBeHeld = false;
-    this.#options.log.warn(
+    // One that was never known to be held is a beat that Redis did not hear.
+    this.#options.log[wasHeld ? 'warn' : 'debug'](
       { lost, owner: this.#owner },
       'the lease was lost: others had ended it, or Redis has lost it; it is taken under a new name',
     );

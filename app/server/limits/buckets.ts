@@ -13,15 +13,17 @@ export class Buckets {
   readonly #most: number;
   readonly #onDropped: (caller: string) => void;
   readonly #buckets = new Map<string, Bucket>();
-  /** Goes round the buckets. */
-  #hand: Iterator<[string, Bucket]>;
+  /**
+   * Goes round the buckets while there is no room for more. One that stands still would keep every bucket that there has
+   * been since: V8 leads it from each table that a map has outgrown to the next.
+   */
+  #hand: Iterator<[string, Bucket]> | undefined;
   #shared: Bucket | undefined;
 
   constructor(rule: RateRule, most: number, onDropped: (caller: string) => void) {
     this.#rule = rule;
     this.#most = most;
     this.#onDropped = onDropped;
-    this.#hand = this.#buckets.entries();
   }
 
   get size(): number {
@@ -56,6 +58,7 @@ export class Buckets {
     for (const [caller, bucket] of this.#buckets) {
       if (bucket.isFull(now)) this.#drop(caller);
     }
+    if (this.#buckets.size < this.#most) this.#hand = undefined;
   }
 
   /** @returns false where all that were looked at have to wait */
@@ -78,6 +81,7 @@ export class Buckets {
   }
 
   #next(): [string, Bucket] {
+    this.#hand ??= this.#buckets.entries();
     const next = this.#hand.next();
     if (!next.done) return next.value;
     this.#hand = this.#buckets.entries();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import { evalshaHead, type ScriptValue, sendScript } from './script-command.ts';
 
 const prelude = readFileSync(new URL('./scripts/prelude.lua', import.meta.url), 'utf8');
 
@@ -10,8 +11,6 @@ export function scriptText(...sources: readonly (URL | string)[]): string {
 }
 
 const textOf = (source: URL | string) => (typeof source === 'string' ? source : readFileSync(source, 'utf8'));
-
-export type ScriptValue = string | number;
 
 /**
  * What a script calls its KEYS and ARGV, in their order: the same names as the `local`s at the top of its file, as in
@@ -49,17 +48,18 @@ export function argsInOrder<A extends string>(
 /** A Lua script in files of its own, run by its hash; sent whole to a server that does not know it. */
 export class Script {
   readonly #text: string;
-  readonly #hash: string;
+  /** What is sent for its hash. */
+  readonly #head: string;
 
   /** @param sources as of `scriptText`, for example `new URL('./scripts/append.lua', import.meta.url)` */
   constructor(...sources: readonly (URL | string)[]) {
     this.#text = scriptText(...sources);
-    this.#hash = createHash('sha1').update(this.#text).digest('hex');
+    this.#head = evalshaHead(createHash('sha1').update(this.#text).digest('hex'));
   }
 
   async run(redis: Redis, keys: readonly string[], args: readonly ScriptValue[]): Promise<unknown> {
     try {
-      return await redis.evalsha(this.#hash, keys.length, ...keys, ...args);
+      return await sendScript(redis, this.#head, keys, args);
     } catch (error) {
       if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(this.#text, keys.length, ...keys, ...args);

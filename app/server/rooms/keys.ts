@@ -12,13 +12,14 @@ export interface RoomKeys {
 
 export function roomKeys(deployment: string, hub: string, room: string): RoomKeys {
   const bucket = bucketOf(hub, room);
-  const base = inBucket(deployment, bucket, 'room', roomPath(hub, room));
+  const path = roomPath(hub, room);
+  // The room comes last, whatever characters it has: what stands before it says where it begins.
+  const name = (...parts: readonly string[]) => inBucket(deployment, bucket, ...parts);
   return {
-    channel: base,
-    meta: `${base}:meta`,
-    log: `${base}:log`,
-    dataSince: inBucket(deployment, bucket, 'since'),
-    // The length tells where the subject ends, whatever characters it has.
-    id: (subject, id) => `${base}:id:${subject.length}:${subject}:${id}`,
+    channel: name('room', path),
+    meta: name('meta', path),
+    log: name('log', path),
+    dataSince: name('since'),
+    id: (subject, id) => name('id', `${subject.length}`, subject, `${id.length}`, id, path),
   };
 }

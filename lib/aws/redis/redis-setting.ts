@@ -18,14 +18,14 @@ const urlOf = ({ host, port, tls }: RedisAddress, login = '') =>
 /**
  * The SSM parameter from which the service reads, at each connect, where Redis is. It holds no secret.
  *
- * A cluster has a parameter of its own. With one name for both, tasks that connect again while a cluster takes the place
- * of a single node would change over one by one, each at another time.
+ * Each kind of cache has a parameter of its own. With one name for all, tasks that connect again while a cluster takes the
+ * place of a single node would change over one by one, each at another time.
  *
  * @param name after the stack's path
  */
 export function addUrlParameter(
   scope: Construct,
-  name: 'redis-url' | 'redis-cluster-url',
+  name: 'redis-url' | `redis-shards-of-${number}-url`,
   address: RedisAddress,
 ): ssm.StringParameter {
   return new ssm.StringParameter(scope, 'RedisUrl', {

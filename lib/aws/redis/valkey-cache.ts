@@ -35,7 +35,10 @@ export interface ValkeyCacheProps {
   /** Version of Valkey, such as `8.2`. */
   readonly engineVersion: string;
 
-  /** Replicas of each primary, in other availability zones. In cluster mode, changing it replaces the cache. */
+  /**
+   * Replicas of each primary, in other availability zones; one at least in cluster mode. CloudFormation replaces a cluster
+   * whose replicas change: give it another id then.
+   */
   readonly replicas: number;
 
   /**
@@ -64,7 +67,7 @@ export interface ValkeyCacheProps {
   readonly snapshotOnDeletion?: boolean;
 
   /**
-   * The customer's KMS key with which the cache and its passwords are encrypted.
+   * The customer's KMS key with which the cache is encrypted, and the secrets that contain its address.
    * @default - AWS’s own key
    */
   readonly encryptionKey?: kms.IKey;
@@ -135,7 +138,7 @@ export class ValkeyCache extends Construct implements Redis, ec2.IConnectable {
     this.nodes = CacheNodes.of(this.cache.ref, { shards, replicas });
     this.urlParameter = addUrlParameter(
       this,
-      this.isCluster ? 'redis-cluster-url' : 'redis-url',
+      this.isCluster ? `redis-shards-of-${1 + replicas}-url` : 'redis-url',
       this.address,
     );
     if (!failsOver(props)) this.warnAboutOutages(props);

@@ -107,7 +107,7 @@ async function compareAddress(
   const parameter = stack.resources.find(
     ({ type, physicalId }) =>
       type === 'AWS::SSM::Parameter' &&
-      physicalId.endsWith(group.ClusterEnabled ? '/redis-cluster-url' : '/redis-url'),
+      (group.ClusterEnabled ? /\/redis-shards-of-\d-url$/ : /\/redis-url$/).test(physicalId),
   );
   if (!parameter) throw new NotProvedError(`the stack has no parameter of ${group.ReplicationGroupId}`);
   const { GetParameterCommand } = await import('@aws-sdk/client-ssm');

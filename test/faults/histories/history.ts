@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClientHub, openHub } from '../../../app/client/hub.ts';
 import type { Position } from '../../../app/protocol/hub.ts';
+import { roomPath } from '../../../app/server/redis/buckets.ts';
 import { roomKeys } from '../../../app/server/rooms/keys.ts';
 import type { Audit } from '../../../lib/verify/accounting/audit.ts';
 import { Audience, type Member } from '../../support/clients/audience.ts';
@@ -246,11 +247,10 @@ export class History {
 
   /** In one step, with the ids of its messages, which go long before. */
   async #expire(room: string): Promise<void> {
-    const { channel } = roomKeys('realtime', 'chat', room);
     const script = `for _, key in ipairs(redis.call('KEYS', '*')) do
-      if string.find(key, ARGV[1], 1, true) == 1 then redis.call('DEL', key) end
+      if string.sub(key, -#ARGV[1]) == ARGV[1] then redis.call('DEL', key) end
     end`;
-    await onRedis(this.#pair.primary.port, (redis) => redis.eval(script, 0, `${channel}:`));
+    await onRedis(this.#pair.primary.port, (redis) => redis.eval(script, 0, `:${roomPath('chat', room)}`));
   }
 
   async #publishForeign(room: string, which: number): Promise<void> {

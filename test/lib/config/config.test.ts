@@ -39,6 +39,28 @@ test('no knob needs to be set: the preset is dev, which costs least', () => {
   });
 });
 
+test('an existing Redis may be a cluster, by its configuration endpoint, and without LiveKit', () => {
+  const redisAddress = 'clustercfg.mine.x.use1.cache.amazonaws.com:6379';
+  expect(parseConfig({ backplane: 'existing', redisAddress }).redis).toMatchObject({
+    kind: 'existing',
+    host: 'clustercfg.mine.x.use1.cache.amazonaws.com',
+    port: 6379,
+  });
+});
+
+test('LiveKit has a small cache of its own beside shards, and only there', () => {
+  const shards = { environment: 'prod', cacheShards: 3, liveKitNodes: 2 };
+  const typeOf = (knobs: KnobInput) => {
+    const { redis } = parseConfig(knobs);
+    return redis?.kind === 'elasticache' ? redis.liveKitNodeType : 'none';
+  };
+  expect(typeOf(shards)).toBe('cache.t4g.small');
+  expect(typeOf({ ...shards, cacheNodeType: 'cache.t4g.micro' })).toBe('cache.t4g.micro');
+  expect(typeOf({ ...shards, liveKitCacheNodeType: 'cache.m7g.large' })).toBe('cache.m7g.large');
+  expect(typeOf({ ...shards, cacheShards: 1 })).toBeUndefined();
+  expect(typeOf({ ...shards, liveKitNodes: 0 })).toBeUndefined();
+});
+
 test('prod survives the loss of a zone, scales, and is protected', () => {
   expect(parseConfig({ environment: 'prod' })).toMatchObject({
     stackName: 'realtime-prod',
@@ -243,7 +265,10 @@ test.each<[KnobInput, string]>([
   [{ cacheNodeType: 'cache.t4g.large' }, '`cacheNodeType` must be a node type of ElastiCache'],
   [{ cacheNodeType: 't4g.micro' }, '`cacheNodeType` must be a node type of ElastiCache'],
   [{ cacheReplicas: 6 }, '`cacheReplicas` must be a whole number from 0 to 5'],
-  [{ cacheEngineVersion: '9.9' }, '`cacheEngineVersion` must be one of 7.2, 8.0, 8.1, 8.2, got: "9.9"'],
+  [
+    { cacheEngineVersion: '9.9' },
+    '`cacheEngineVersion` must be one of 7.2, 8.0, 8.1, 8.2, 9.0, 9.1, got: "9.9"',
+  ],
   [{ cacheMaintenanceWindow: 'sunday' }, '`cacheMaintenanceWindow` must be a window in UTC'],
   [{ cacheMaintenanceWindow: 'sun:05:00-sun:05:30' }, '`cacheMaintenanceWindow` must last an hour or more'],
   [

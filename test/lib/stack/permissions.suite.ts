@@ -116,7 +116,7 @@ describe.each(Object.entries(variants))('%s', (_, knobs: Record<string, unknown>
     const service = 'ServiceContainerSecurityGroup';
     const nodes = hasHosts ? 'LiveKitHostsSecurityGroup' : 'LiveKitFargateSecurityGroup';
     const cache = 'redisSecurityGroupId' in knobs ? 'sg-0123abcd' : 'RedisSecurityGroup';
-    const redis = 'cacheShards' in knobs ? 'RedisClusterSecurityGroup' : cache;
+    const redis = 'cacheShards' in knobs ? 'RedisShardsOf2SecurityGroup' : cache;
     const paths = [
       [balancer, 3000, 3000, service],
       // The service asks LiveKit's API, nodes report to the service, and agents register, without leaving the VPC.

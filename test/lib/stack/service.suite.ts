@@ -204,3 +204,15 @@ test('in prod it scales on connections, averaged over the tasks, and on CPU; in 
   for (const { ScaleOutCooldown, ScaleInCooldown } of policies)
     expect([ScaleOutCooldown, ScaleInCooldown]).toEqual([60, 900]);
 });
+
+test('on several shards it gets another address, and nothing else: it sees by itself that it is a cluster', () => {
+  const [one, many] = [variants.prod, { ...variants.prod, cacheShards: 3 }].map((knobs) =>
+    containerIn(knobs),
+  );
+  const { REDIS_URL_PARAMETER: address, ...others } = variablesOf(one);
+  const { REDIS_URL_PARAMETER: shards, ...same } = variablesOf(many);
+  expect(address).toMatch(/^RedisRedisUrl/);
+  expect(shards).toMatch(/^RedisShardsOf2RedisUrl/);
+  expect(same).toEqual(others);
+  expect(many.Secrets).toEqual(one.Secrets);
+});

@@ -101,10 +101,10 @@ const transitions = {
     before: inShards,
     after: { ...inShards, cacheNodeType: 'cache.m7g.xlarge' },
   },
-  'more replicas of a cluster': {
-    before: inShards,
-    after: { ...inShards, cacheReplicas: 2 },
-    replaces: ['RedisClusterCache'],
+  'a cluster, bypassed': { before: callsInShards, after: { ...callsInShards, backplane: 'bypassed' } },
+  'more replicas of shards': {
+    before: callsInShards,
+    after: { ...callsInShards, cacheReplicas: 2, recreateTasks: true },
     article: shards,
   },
   'LiveKit, added': { before: withoutCalls, after: calls },
@@ -276,8 +276,15 @@ if (!isFull('stack'))
 
 describe('from a node to shards, and back', () => {
   const both = [
-    ['three shards', inShards, prod, 'RedisClusterCache', 'RedisCache'],
-    ['a node', prod, inShards, 'RedisCache', 'RedisClusterCache'],
+    ['three shards', inShards, prod, 'RedisShardsOf2Cache', 'RedisCache'],
+    ['a node', prod, inShards, 'RedisCache', 'RedisShardsOf2Cache'],
+    [
+      'more replicas',
+      { ...inShards, cacheReplicas: 2 },
+      inShards,
+      'RedisShardsOf3Cache',
+      'RedisShardsOf2Cache',
+    ],
   ] as const;
   const caches = (knobs: KnobInput) =>
     Object.entries(resourcesById(knobs))
@@ -310,7 +317,7 @@ describe('from a node to shards, and back', () => {
         Type === 'AWS::SSM::Parameter' ? [Properties.Name] : [],
       );
     expect(parameters(prod)).toEqual(['/realtime-stack/realtime-prod/redis-url']);
-    expect(parameters(inShards)).toEqual(['/realtime-stack/realtime-prod/redis-cluster-url']);
+    expect(parameters(inShards)).toEqual(['/realtime-stack/realtime-prod/redis-shards-of-2-url']);
   });
 
   test('calls stay where they are: LiveKit keeps its cache and its nodes, and nothing about them changes', () => {
@@ -340,7 +347,7 @@ test('more shards change the number of shards, and what watches them', () => {
   const ids = Object.keys(before).filter((id) => JSON.stringify(before[id]) !== JSON.stringify(after[id]));
   const [cluster, ...others] = ids.filter((id) => !id.startsWith('Observability')) as [string];
   expect(others).toEqual([]);
-  expect(withoutHash(cluster)).toBe('RedisClusterCache');
+  expect(withoutHash(cluster)).toBe('RedisShardsOf2Cache');
   expect(changedIn(before[cluster], after[cluster])).toEqual(['NumNodeGroups']);
   expect(after[cluster].UpdatePolicy).toEqual({ UseOnlineResharding: true });
 });

@@ -1,8 +1,8 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 
 /** A test's own connection to one of its servers. */
-export async function connectRedis(port: number): Promise<Redis> {
-  const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: null });
+export async function connectRedis(port: number, options: RedisOptions = {}): Promise<Redis> {
+  const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: null, ...options });
   redis.on('error', () => undefined);
   await redis.connect();
   return redis;

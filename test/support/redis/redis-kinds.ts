@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { connectedRedis, type WatchedRedis } from '../../../app/server/redis/access.ts';
-import type { RedisLink } from '../../../app/server/redis/connection/link.ts';
+import { type Backplane, openBackplane } from '../../../app/server/redis/backplane.ts';
+import { slotCount, slotOf } from '../../../app/server/redis/buckets.ts';
 import { freePort } from '../../../lib/local/processes/ports.ts';
 import { eventually } from '../wait.ts';
-import { linksOver, linkTo, useRedis } from './link.ts';
+import { silent, useRedis } from './link.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { connectRedis, onRedis } from './redis-client.ts';
 
@@ -19,54 +20,101 @@ export interface RedisOfKind {
   listen(channel: string, heard: (text: string) => void): Promise<() => void>;
 }
 
-/**
- * The kinds of Redis that suites run on. A node of a cluster has all slots, and refuses what uses keys or channels of
- * several.
- */
+/** The kinds of Redis that suites run on. A cluster refuses what uses keys or channels of several slots. */
 export const redisKinds: readonly [kind: string, use: () => RedisOfKind][] = [
   ['one node', useNode],
-  ['a node of a cluster', useClusterNode],
+  ['a cluster of three', () => useCluster(3)],
 ];
 
 function useNode(): RedisOfKind {
   const own = useRedis();
-  return ofKind(() => own);
+  return ofKind({
+    get links() {
+      return own.links;
+    },
+    get ports() {
+      return [own.server.port];
+    },
+    portOf: () => own.server.port,
+  });
 }
 
-function useClusterNode(): RedisOfKind {
-  let server: TestRedis;
-  let link: RedisLink;
+/** @param count of nodes, each with as many slots as the others */
+function useCluster(count: number): RedisOfKind {
+  const servers: TestRedis[] = [];
+  let backplane: Backplane;
   beforeAll(async () => {
-    // By default that port is 10,000 behind the other one, where anybody may be.
-    const busPort = await freePort();
-    server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
-    await onRedis(server.port, async (redis) => {
-      await redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-      await eventually('the cluster', async () =>
-        /state:ok/.test(String(await redis.call('CLUSTER', 'INFO'))),
-      );
-    });
-    link = await linkTo(server.url);
+    await startCluster(count, servers);
+    const sources = { url: (servers[0] as TestRedis).url };
+    backplane = await openBackplane({ sources, deployment: 'kind', instance: 'kind', log: silent });
+    await eventually('the backplane', () => backplane.status === 'joined');
   });
   afterAll(async () => {
-    await link?.close();
-    await server?.stop();
+    await backplane?.close();
+    await Promise.all(servers.map((server) => server.stop()));
   });
-  return ofKind(() => ({ server, link }));
+  const ports = () => servers.map(({ port }) => port);
+  return ofKind({
+    get links() {
+      return backplane.links ?? missing('any key');
+    },
+    get ports() {
+      return ports();
+    },
+    portOf: (key) => ports()[Math.floor((slotOf(key) * count) / slotCount)] as number,
+  });
 }
 
-function ofKind(own: () => { readonly server: TestRedis; readonly link: RedisLink }): RedisOfKind {
+/** @param servers takes the nodes, each with as many slots as the others */
+export async function startCluster(count: number, servers: TestRedis[] = []): Promise<readonly TestRedis[]> {
+  for (let index = 0; index < count; index += 1) servers.push(await startClusterNode(servers, count));
+  await eventually('the cluster', async () => (await Promise.all(servers.map(isWhole))).every(Boolean));
+  return servers;
+}
+
+/** Gives the node its part of the slots, and makes it known to the nodes that there are. */
+async function startClusterNode(known: readonly TestRedis[], count: number): Promise<TestRedis> {
+  // By default that port is 10,000 behind the other one, where anybody may be.
+  const busPort = await freePort();
+  const server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
+  const startOf = (node: number) => Math.ceil((node * slotCount) / count);
+  await onRedis(server.port, async (redis) => {
+    await redis.call('CLUSTER', 'SET-CONFIG-EPOCH', known.length + 1);
+    const [first, last] = [startOf(known.length), startOf(known.length + 1) - 1];
+    await redis.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
+  });
+  for (const { port } of known) {
+    await onRedis(port, (redis) => redis.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort));
+  }
+  return server;
+}
+
+async function isWhole({ port }: TestRedis): Promise<boolean> {
+  const info = await onRedis(port, (redis) => redis.call('CLUSTER', 'INFO'));
+  return /state:ok/.test(String(info)) && new RegExp(`slots_ok:${slotCount}`).test(String(info));
+}
+
+interface OwnRedis {
+  readonly links: WatchedRedis;
+  readonly ports: readonly number[];
+  portOf(key: string): number;
+}
+
+function ofKind(own: OwnRedis): RedisOfKind {
   return {
     get links() {
-      return linksOver(own().link);
+      return own.links;
     },
     get url() {
-      return own().server.url;
+      return `redis://127.0.0.1:${own.ports[0]}`;
     },
-    at: (key) => connectedRedis(linksOver(own().link), key) ?? missing(key),
-    keys: (pattern) => onRedis(own().server.port, (redis) => redis.keys(pattern)),
+    at: (key) => connectedRedis(own.links, key) ?? missing(key),
+    keys: async (pattern) => {
+      const found = await Promise.all(own.ports.map((port) => onRedis(port, (redis) => redis.keys(pattern))));
+      return found.flat();
+    },
     listen: async (channel, heard) => {
-      const redis = await connectRedis(own().server.port);
+      const redis = await connectRedis(own.portOf(channel));
       redis.on('smessage', (_channel, text: string) => heard(text));
       await redis.ssubscribe(channel);
       return () => redis.disconnect();

@@ -8,8 +8,8 @@ import {
   type ScriptArgs,
   type ScriptKeys,
   type ScriptParameters,
-  type ScriptValue,
 } from '../../redis/script.ts';
+import type { ScriptValue } from '../../redis/script-command.ts';
 
 /** What `append.lua` takes. */
 export const appendParameters = {

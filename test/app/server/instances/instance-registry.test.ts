@@ -43,3 +43,36 @@ test('an instance alone knows itself', async () => {
   const alone = await count(undefined, () => ({ instance: 'one', connections: 1, draining: false }));
   expect(alone.list()).toEqual([{ instance: 'one', connections: 1, draining: false }]);
 });
+
+test('an instance that goes on under another name has not ended; one that dies has, once', async () => {
+  const redis = await keep(startRedis());
+  const watching = await count(redis.url, () => ({ instance: 'one', connections: 3, draining: false }));
+  let died: (owner: string) => Promise<void> = async () => undefined;
+  const noEnd = () => undefined;
+  watching.watchEnds({
+    owner: 'one~a',
+    onExpired: (handler) => {
+      died = handler;
+      return noEnd;
+    },
+  });
+  let [owner, connections] = ['two~b', 5];
+  const other = await count(redis.url, () => ({ instance: 'two', connections, draining: false }));
+  other.watchEnds({
+    get owner() {
+      return owner;
+    },
+    onExpired: () => noEnd,
+  });
+  const heard = (many: number) =>
+    eventually(`${many} connections`, async () => {
+      await other.announce();
+      return watching.list().some(({ instance, connections: has }) => instance === 'two' && has === many);
+    });
+  [owner, connections] = ['two~b.1', 6];
+  await heard(6);
+  await died('two~b');
+  expect(watching.ends).toEqual({ instances: 0, served: 0, relayed: 0 });
+  for (let times = 0; times < 2; times += 1) await died('two~b.1');
+  expect(watching.ends).toEqual({ instances: 1, served: 6, relayed: 0 });
+});

@@ -159,7 +159,8 @@ describe.each(redisKinds)('presence in %s', (_kind, use) => {
     await presence.publishDue();
     const all = await own.keys(`${deployment}:*presence*`);
     expect(all.length).toBeGreaterThan(bucketTags.length);
-    for (const key of all) expect([key, (await own.at(key).pttl(key)) > 0]).toEqual([key, true]);
+    // -1: it has no age. One that is gone by now had one.
+    for (const key of all) expect([key, await own.at(key).pttl(key)]).not.toEqual([key, -1]);
     await presence.release('a', 0, 'own');
     await eventually('all to be told', async () => {
       await presence.publishDue();
@@ -167,7 +168,8 @@ describe.each(redisKinds)('presence in %s', (_kind, use) => {
     });
     const { state } = presenceKeys(deployment, 'chat', 'r');
     const left = (await own.keys(`${deployment}:*presence*`)).filter((key) => !/:(look|since)$/.test(key));
-    expect(left).toEqual([state]);
+    // On a busy machine that is gone by now, too.
+    expect(left.filter((key) => key !== state)).toEqual([]);
     // An hour of joins and leaves would stay otherwise.
     expect(await own.at(state).pttl(state)).toBeLessThanOrEqual(5_000);
   });

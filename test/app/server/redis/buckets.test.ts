@@ -8,7 +8,8 @@ import {
   slotOf,
 } from '../../../../app/server/redis/buckets.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
-import { useRedis } from '../../../support/redis/link.ts';
+import { onRedis } from '../../../support/redis/redis-client.ts';
+import { startCluster } from '../../../support/redis/redis-kinds.ts';
 
 test.each([1, 3, 4, 5, 6, 8, 16, 32])(
   '%d shards of equal size have as many buckets, give or take one',
@@ -43,10 +44,9 @@ test('different rooms have different paths, whatever is in their names', () => {
   expect(new Set(pairs.map(([hub, room]) => roomPath(hub, room))).size).toBe(pairs.length);
 });
 
-describe('slots are those of the server', () => {
-  const own = useRedis(['--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'no']);
-
-  test('of every bucket, of a room with all that is its own, of home, and of names without a tag', async () => {
+test('slots are those of the server: of every bucket, of all that is a room’s, of home, of names without a tag', async () => {
+  const [server] = await startCluster(1);
+  try {
     const { id, ...room } = roomKeys('d', 'chat', 'a} {b');
     const names = [
       ...bucketTags.map((tag) => inBucket('d', tag, 'x')),
@@ -56,8 +56,12 @@ describe('slots are those of the server', () => {
       'd:limit:{ann}',
       'd:instances',
     ];
-    const slots = await Promise.all(names.map((name) => own.redis.cluster('KEYSLOT', name)));
+    const slots = await onRedis(server?.port as number, (redis) =>
+      Promise.all(names.map((name) => redis.cluster('KEYSLOT', name))),
+    );
     expect(names.map(slotOf)).toEqual(slots);
     expect(new Set([...Object.values(room), id('ann}', '{x')].map(slotOf)).size).toBe(1);
-  });
+  } finally {
+    await server?.stop();
+  }
 });

@@ -39,10 +39,10 @@ test('names are those that instances of other versions use', () => {
   ];
   expect(names).toEqual([
     'd:{25e}:room:chat/a/b {c}%',
-    'd:{25e}:room:chat/a/b {c}%:meta',
-    'd:{25e}:room:chat/a/b {c}%:log',
+    'd:{25e}:meta:chat/a/b {c}%',
+    'd:{25e}:log:chat/a/b {c}%',
     'd:{25e}:since',
-    'd:{25e}:room:chat/a/b {c}%:id:3:ann:x:y',
+    'd:{25e}:id:3:ann:3:x:y:chat/a/b {c}%',
     'd:{3eq}:presence:counts:chat/r',
     'd:{3eq}:presence:of:app-1~f:chat/r',
     'd:{8}:presence:due',

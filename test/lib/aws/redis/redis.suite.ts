@@ -116,7 +116,7 @@ describe('several shards', () => {
     const { app, template } = cache(inShards);
     app.settings();
     const [parameter] = resourcesOf(template(), 'AWS::SSM::Parameter');
-    expect(parameter.Name).toBe('/realtime-stack/Test/redis-cluster-url');
+    expect(parameter.Name).toBe('/realtime-stack/Test/redis-shards-of-3-url');
     expect(JSON.stringify(parameter.Value)).toContain('"ConfigurationEndPoint.Address"');
     const composed = resourcesOf(template(), 'AWS::SecretsManager::Secret').find(
       ({ SecretString }) => SecretString,
@@ -196,6 +196,7 @@ test('snapshots are taken before the hour in which AWS patches', () => {
 test.each([
   ['7.2', 'cache.t4g.micro', 'valkey7', '33554432', '8388608'],
   ['8.2', 'cache.m7g.large', 'valkey8', '134217728', '33554432'],
+  ['9.1', 'cache.m7g.large', 'valkey9', '134217728', '33554432'],
 ])(
   'version %s on %s: a full cache refuses writes, a slow subscriber is disconnected',
   (engineVersion, nodeType, family, hard, soft) => {

@@ -166,14 +166,14 @@ export const wellAnswers = (): Answers => ({
 export function addShards(answers: Answers): void {
   const id = 'rer2def';
   const endpoint = `clustercfg.${id}.x1.use1.cache.amazonaws.com`;
-  const url = '/realtime-stack/realtime-prod/redis-cluster-url';
+  const url = '/realtime-stack/realtime-prod/redis-shards-of-2-url';
   answers['cloudformation:ListStackResources'].StackResourceSummaries.push(
-    resource('RedisClusterCache1EE224EF', 'AWS::ElastiCache::ReplicationGroup', id),
-    resource('RedisClusterRedisUrlAC34099D', 'AWS::SSM::Parameter', url),
+    resource('RedisShardsOf2Cache1EE224EF', 'AWS::ElastiCache::ReplicationGroup', id),
+    resource('RedisShardsOf2RedisUrlAC34099D', 'AWS::SSM::Parameter', url),
   );
   const template = JSON.parse(answers['cloudformation:GetTemplate'].TemplateBody);
   const { Properties } = template.Resources.BackplaneCache1EE224EF;
-  template.Resources.RedisClusterCache1EE224EF = {
+  template.Resources.RedisShardsOf2Cache1EE224EF = {
     Type: 'AWS::ElastiCache::ReplicationGroup',
     Properties: { ...Properties, ClusterMode: 'enabled', NumNodeGroups: 3, ReplicasPerNodeGroup: 1 },
   };

@@ -108,7 +108,7 @@ describe('a cluster, and LiveKit’s cache beside it', () => {
       'cache-available':
         '✓ 2 of 2 nodes: rea1abc-001 primary, rea1abc-002 replica; 6 of 6 nodes: rer2def-0001-001, rer2def-0001-002, rer2def-0002-001, rer2def-0002-002, rer2def-0003-001, rer2def-0003-002',
       'cache-endpoint':
-        '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379; /realtime-stack/realtime-prod/redis-cluster-url is rediss://clustercfg.rer2def.x1.use1.cache.amazonaws.com:6379',
+        '✓ /realtime-stack/realtime-prod/redis-url is rediss://master.rea1abc.x1.use1.cache.amazonaws.com:6379; /realtime-stack/realtime-prod/redis-shards-of-2-url is rediss://clustercfg.rer2def.x1.use1.cache.amazonaws.com:6379',
       'cache-settings': expect.stringMatching(
         /^✓ rea1abc MultiAZEnabled enabled.+rer2def ClusterMode enabled/,
       ),

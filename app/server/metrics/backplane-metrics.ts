@@ -23,7 +23,7 @@ export interface LastFault {
 
 const statuses: readonly BackplaneStatus[] = ['single-instance', 'starting', 'joined', 'degraded'];
 /** Purposes of links are few, and named in the code; an unknown one must not make a family grow. */
-const knownLinks = new Set(['commands', 'subscriptions', 'acks', 'heartbeat']);
+const knownLinks = new Set(['commands', 'subscriptions', 'acks', 'heartbeat', 'map']);
 
 /** How Redis does, as this instance sees it. */
 export class BackplaneMetrics implements ShardObserver {

@@ -31,6 +31,8 @@ export interface ShardOptions {
   readonly channels: Channels;
   /** This instance's own channel on this shard, as the slots are now. */
   readonly heartbeatChannel: () => string;
+  /** Looks at each new connection before anything else. @returns whether the server is not to be used as a shard */
+  readonly isElsewhere?: ((connection: Redis) => Promise<boolean>) | undefined;
   /** Tries, on each new connection for commands, what the service will ask of it. @throws Error what is denied */
   readonly selfTest?: ((connection: Redis) => Promise<void>) | undefined;
   /** The same on each new connection for subscriptions. */
@@ -127,9 +129,10 @@ export class Shard implements RedisShard {
   }
 
   #createLink(purpose: string, selfTest?: (connection: Redis) => Promise<void>): RedisLink {
-    const { resolve, instance, log, observer, redirect, address } = this.#options;
+    const { resolve, instance, log, observer, redirect, address, isElsewhere } = this.#options;
     const onFault: RedisLinkOptions['onFault'] = (fault, reason) => observer?.failed(purpose, fault, reason);
     const inspect = async (redis: Redis) => {
+      if (await isElsewhere?.(redis)) return [];
       const remarks = await inspectServer(redis);
       await selfTest?.(redis);
       return remarks;

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { OnReturn, WatchedRedis } from './access.ts';
 import { atHome, bucketTags, inBucket, slotCount, slotOf } from './buckets.ts';
 import { Channels, type OnForeignPayload } from './channels.ts';
@@ -8,6 +7,7 @@ import { mapOfMost, readSlotMap, remarksOn, type SlotMap } from './cluster/slot-
 import type { Pulse } from './connection/heartbeat.ts';
 import { isOfCluster } from './connection/inspect-server.ts';
 import { openConnection } from './connection/open-connection.ts';
+import type { RedisSetting } from './setting/setting.ts';
 import { Shard, type ShardOptions } from './shard.ts';
 
 export interface ShardsOptions
@@ -57,6 +57,8 @@ export class Shards implements WatchedRedis {
   readonly #byAddress = new Map<string, Shard>();
   /** By slot, in a cluster. */
   #owners: (Shard | undefined)[] = [];
+  /** How many slots each had when the map was read last. */
+  #slotCounts = new Map<Shard | undefined, number>();
   /** Slots of which some keys are on another shard already, by when that was heard. */
   readonly #movingAway = new Map<number, number>();
   /** Shards that have no slots any more. */
@@ -95,12 +97,12 @@ export class Shards implements WatchedRedis {
 
   /** How many slots a shard has. */
   slotsOf(shard: Shard): number {
-    return this.#alone ? slotCount : this.#owners.filter((owner) => owner === shard).length;
+    return this.#alone ? slotCount : (this.#slotCounts.get(shard) ?? 0);
   }
 
   /** Every slot has a shard. */
   get isComplete(): boolean {
-    return this.#alone !== undefined || (this.#owners.length > 0 && !this.#owners.includes(undefined));
+    return this.#alone !== undefined || (this.#owners.length > 0 && !this.#slotCounts.has(undefined));
   }
 
   /** Some of the keys in this key's slot may be on another shard than the rest. */
@@ -122,15 +124,15 @@ export class Shards implements WatchedRedis {
 
   /** As long as nothing else is known it is the only one. */
   #createAlone(): Shard {
-    const { deployment, instance, selfTest, subscriptionSelfTest } = this.#options;
-    const unlessCluster = (test?: (redis: Redis) => Promise<void>) => async (redis: Redis) => {
-      if (await isOfCluster(redis)) this.#becomeCluster();
-      else await test?.(redis);
-    };
+    const { deployment, instance } = this.#options;
     return this.#create({
       heartbeatChannel: () => atHome(deployment, 'heartbeat', instance),
-      selfTest: unlessCluster(selfTest),
-      subscriptionSelfTest: unlessCluster(subscriptionSelfTest),
+      // Whichever node of a cluster it is, and be it a replica.
+      isElsewhere: async (redis) => {
+        const isCluster = await isOfCluster(redis);
+        if (isCluster) this.#becomeCluster();
+        return isCluster;
+      },
     });
   }
 
@@ -224,11 +226,11 @@ export class Shards implements WatchedRedis {
 
   async #askSetting(): Promise<SlotMap[]> {
     const { resolve, instance, log, observer } = this.#options;
-    const setting = await resolve();
-    for (const endpoint of setting.endpoints) {
+    const setting = await resolve().catch((error: Error) => observer?.failed('map', 'connect', error));
+    for (const endpoint of setting?.endpoints ?? []) {
       try {
         const options = { name: `${instance}:map`, log, inspect: async () => [] };
-        const redis = await openConnection(setting, endpoint, options);
+        const redis = await openConnection(setting as RedisSetting, endpoint, options);
         const map = await readSlotMap(redis, `${endpoint.host}:${endpoint.port}`).finally(() =>
           redis.disconnect(),
         );
@@ -253,6 +255,7 @@ export class Shards implements WatchedRedis {
     }
     const before = this.#owners;
     this.#owners = owners;
+    this.#slotCounts = countsOf(owners);
     this.#say(map);
     this.#moved(new Set([...owners.keys()].filter((slot) => owners[slot] !== before[slot])));
   }
@@ -300,6 +303,12 @@ export class Shards implements WatchedRedis {
       refresh: () => this.#refresh(),
     };
   }
+}
+
+function countsOf(owners: readonly (Shard | undefined)[]): Map<Shard | undefined, number> {
+  const counts = new Map<Shard | undefined, number>();
+  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return counts;
 }
 
 function splitAddress(address: string): [host: string, port: number] {

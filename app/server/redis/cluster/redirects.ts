@@ -20,6 +20,7 @@ export interface RedirectTargets {
  * or a map that changes faster than it is read.
  */
 const followForMs = 2_000;
+const isAddress = /^[^\s?]+:\d{1,5}$/;
 /** So often it is sent on at once; then a pause stands before each time, in milliseconds. */
 const hopsAtOnce = 3;
 const pauseMs = 20;
@@ -37,15 +38,19 @@ export class Redirects {
 
   /** @returns whether it is taken care of; if not, the error is the command's */
   follow(command: RedirectedCommand, error: Error): boolean {
-    const [kind, slot, address = ''] = error.message.split(' ', 3) as [string, string?, string?];
+    const [kind, slot, announced = ''] = error.message.split(' ', 3) as [string, string?, string?];
+    // A server that does not know its own name leaves it out: it is the one that was asked.
+    const address = announced.startsWith(':') ? `${command.origin.options.host}${announced}` : announced;
     if (kind === 'CLUSTERDOWN' || kind === 'READONLY') void this.#targets.refresh();
     if (performance.now() - command.sentAt > followForMs) return false;
     switch (kind) {
       case 'MOVED':
+        if (!isAddress.test(address)) return false;
         this.#targets.moved(Number(slot), address);
         void this.#sendOn(command, address);
         return true;
       case 'ASK':
+        if (!isAddress.test(address)) return false;
         this.#targets.movingAway(Number(slot));
         void this.#sendOn(command, address, 'asking');
         return true;

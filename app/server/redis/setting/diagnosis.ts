@@ -29,6 +29,9 @@ function explainByMessage(error: Error, setting: RedisSetting, where: string): s
   if (/^NOPERM/.test(message)) return `${where}: user ${user} lacks a permission: ${message}.`;
   if (/^EVICTION/.test(message)) return `${where}: ${message.slice('EVICTION '.length)}.`;
   if (/^READONLY/.test(message)) return `${where} is a replica: name the primary endpoint.`;
+  if (/^VERSION/.test(message)) return `${where}: ${message.slice('VERSION '.length)}.`;
+  if (/SELECT is not allowed in cluster mode/.test(message))
+    return `${where} is of a cluster, which has database 0 alone: leave the database out of the setting.`;
   if (/^LOADING/.test(message)) return `${where} is still loading its data set.`;
   if (code === 'ECONNREFUSED')
     return `nothing listens on ${where} (ECONNREFUSED): check host, port and that Redis runs.`;

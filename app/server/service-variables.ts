@@ -346,3 +346,11 @@ export const serviceVariables = {
     isSecret: true,
   },
 } as const satisfies Variables;
+
+/** Those that say which channels of other programs the service hears. */
+export const bridgeVariables = {
+  pythonSocketio: serviceVariables.pythonSocketio,
+  pythonSocketioChannel: serviceVariables.pythonSocketioChannel,
+  emitter: serviceVariables.emitter,
+  emitterPrefix: serviceVariables.emitterPrefix,
+} as const;

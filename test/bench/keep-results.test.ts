@@ -10,7 +10,14 @@ const machine = {
   redis: 'redis 7.0.15',
   load: 0.1,
 };
-const delivery = { redisCpuPerPublish: 1, p50: 1.25, p99: 9.96, deliveries: 10, missing: 0 };
+const delivery = {
+  redisCpuPerPublish: 1,
+  collections: { total: 1, longest: 1 },
+  p50: 1.25,
+  p99: 9.96,
+  deliveries: 10,
+  missing: 0,
+};
 const deliveries = new Map([
   [
     'floor',

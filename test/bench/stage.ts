@@ -2,7 +2,7 @@ import { Child } from './children.ts';
 import type { Instance, InstanceOptions } from './instance.ts';
 import { type BenchRedis, startBenchRedis } from './redis.ts';
 import { startCentrifugo } from './servers/centrifugo.ts';
-import type { MemoryUse } from './servers/report.ts';
+import type { Collections, MemoryUse } from './servers/report.ts';
 import type { Variant } from './variants.ts';
 
 /** The instances of one variant over a Redis of their own. */
@@ -13,6 +13,8 @@ export interface Stage {
   readonly ports: readonly number[];
   /** Microseconds of CPU of all instances that live, since their start. */
   cpu(): Promise<number>;
+  /** Garbage collections of all instances of Node since they were asked for last; each may stop its own for so long. */
+  collections(): Promise<Collections>;
   /** Ends one of them. */
   lose(instance: Instance, signal?: NodeJS.Signals): Promise<void>;
   close(): Promise<void>;
@@ -40,6 +42,16 @@ export async function openStage(variant: Variant, options: StageOptions): Promis
     instances,
     ports: instances.map(({ port }) => port),
     cpu: async () => sum(await Promise.all([...living].map((instance) => instance.cpu()))),
+    collections: async () => {
+      const nodes = [...living].flatMap(({ node }) => node ?? []);
+      const all = await Promise.all(
+        nodes.map((node) => node.ask<Collections>('collections').catch(() => unknownCollections)),
+      );
+      return {
+        total: sum(all.map(({ total }) => total)),
+        longest: Math.max(0, ...all.map(({ longest }) => longest)),
+      };
+    },
     lose: async (instance, signal) => {
       living.delete(instance);
       await instance.end(signal);
@@ -68,6 +80,9 @@ async function startInstance(variant: Variant, options: InstanceOptions): Promis
     end: (signal) => child.end(signal),
   };
 }
+
+/** An earlier commit's instances may not say it. */
+const unknownCollections: Collections = { total: Number.NaN, longest: Number.NaN };
 
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

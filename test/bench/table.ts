@@ -94,6 +94,12 @@ function deliveryRows(load: DeliveryLoad, rounds: Rounds<DeliveryFigures> | unde
     ),
     plainRow('latency p50, ms', rounds, ({ p50 }) => p50),
     plainRow('latency p99, ms', rounds, ({ p99 }) => p99),
+    plainRow('longest garbage collection, ms', rounds, ({ collections }) => collections.longest),
+    plainRow(
+      'garbage collection a delivery, µs',
+      rounds,
+      ({ collections, deliveries }) => (1_000 * collections.total) / deliveries,
+    ),
     plainRow('Redis CPU a publish, µs', rounds, ({ redisCpuPerPublish }) => redisCpuPerPublish, 0),
   ];
 }
@@ -181,7 +187,7 @@ function plainRow<T>(title: string, rounds: Rounds<T>, figure: (figures: T) => n
     rounds,
     cell: ({ name }) => {
       const compared = compare(rounds, name, figure);
-      return compared ? spread(compared.value, digits) : '–';
+      return compared && !Number.isNaN(compared.value.median) ? spread(compared.value, digits) : '–';
     },
   };
 }

@@ -18,6 +18,8 @@ export interface DegradationOptions {
 export class Degradation {
   readonly #options: DegradationOptions;
   readonly #listener = () => this.#changed();
+  /** What all were told last. */
+  #degraded = false;
   /** The rooms whose members were told so. */
   #told: ReadonlySet<string> = new Set();
 
@@ -46,8 +48,10 @@ export class Degradation {
     const { backplane } = this.#options;
     const isPartial = this.#isPartial;
     this.#tellRooms(isPartial ? this.#roomsAway() : new Set());
-    if (isPartial) return;
-    const payload: Degraded = { degraded: backplane.status !== 'joined' };
+    const degraded = !isPartial && backplane.status !== 'joined';
+    if (degraded === this.#degraded) return;
+    this.#degraded = degraded;
+    const payload: Degraded = { degraded };
     deliverTo(this.#options.members.values(), (format) => format.event('degraded', payload));
   }
 

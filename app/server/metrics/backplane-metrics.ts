@@ -52,7 +52,7 @@ export class BackplaneMetrics implements ShardObserver {
       registry,
       {
         name: 'realtime_redis_shard_joined',
-        help: '1 for each shard of a cluster that can be read and written, else 0. 0 for longer than a failover takes: its rooms are refused',
+        help: '1 for each shard of a cluster that can be read and written, else 0. 0 for more than a failover takes: publishes to its rooms are refused',
         labels: ['shard'],
       },
       () =>

@@ -46,6 +46,28 @@ export interface BridgedChannels {
   readonly emitter?: { readonly prefix: string; readonly namespaces: readonly string[] } | undefined;
 }
 
+/** What the service's variables say of the bridges, as its table reads them. */
+export interface BridgeVariables {
+  readonly pythonSocketio: readonly { readonly namespace: string }[] | undefined;
+  readonly pythonSocketioChannel: string;
+  readonly emitter: readonly { readonly namespace: string }[] | undefined;
+  readonly emitterPrefix: string;
+}
+
+/** What the service will hear. @returns undefined where it has no bridge */
+export function bridgedChannels({
+  pythonSocketio,
+  pythonSocketioChannel,
+  emitter,
+  emitterPrefix,
+}: BridgeVariables): BridgedChannels | undefined {
+  if (!pythonSocketio && !emitter) return undefined;
+  return {
+    python: pythonSocketio && pythonSocketioChannel,
+    emitter: emitter && { prefix: emitterPrefix, namespaces: emitter.map(({ namespace }) => namespace) },
+  };
+}
+
 /** What the bridges may do: channels of others by their names, and no key. */
 export function bridgesAcl({ python, emitter }: BridgedChannels): AclRules {
   const commands = ['client|setname', 'info', 'ping', 'select', 'subscribe', 'unsubscribe'];

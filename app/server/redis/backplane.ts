@@ -173,10 +173,12 @@ export class Backplane extends EventEmitter<{ status: [BackplaneStatus] }> {
     if (this.#joinedOnce || !this.isReachable) return;
     this.#joinedOnce =
       this.#waitIsOver || (shards.isComplete && shards.all.every(({ pulse }) => pulse !== 'silent'));
-    this.#waiting ??= setTimeout(() => {
-      this.#waitIsOver = true;
-      this.#changed(undefined);
-    }, waitForShardMs).unref();
+    if (!this.#joinedOnce) this.#waiting ??= setTimeout(() => this.#endWaiting(), waitForShardMs).unref();
+  }
+
+  #endWaiting(): void {
+    this.#waitIsOver = true;
+    if (!this.#joinedOnce) this.#changed(undefined);
   }
 }
 

@@ -63,27 +63,37 @@ const mostBytes = 64_000;
 /** Let go of together: taking one off the front moves all the others. */
 const blockMessages = 16;
 
-/** The newest messages of a room, contiguous and of one epoch. */
+/**
+ * The newest messages of a room, contiguous and of one epoch: their texts alone, since all else of a message that is kept
+ * would be copied by the garbage collector until it is old.
+ */
 export class RecentMessages {
-  #messages: LoggedMessage[] = [];
+  #epoch = '';
+  /** Offset of the first one. */
+  #first = 0;
+  #texts: Buffer[] = [];
   #bytes = 0;
 
-  push(message: LoggedMessage): void {
-    const last = this.#messages.at(-1)?.position;
-    const { epoch, offset } = message.position;
-    if (last && (last.epoch !== epoch || last.offset + 1 !== offset)) this.clear();
-    this.#messages.push(message);
-    this.#bytes += message.text.length;
-    if (this.#messages.length >= mostMessages + blockMessages) this.#drop(blockMessages);
-    while (this.#bytes > mostBytes && this.#messages.length > 0) this.#drop(1);
+  push({ position, text }: LoggedMessage): void {
+    const { epoch, offset } = position;
+    if (epoch !== this.#epoch || offset !== this.#first + this.#texts.length) this.clear();
+    if (this.#texts.length === 0) {
+      this.#epoch = epoch;
+      this.#first = offset;
+    }
+    this.#texts.push(text);
+    this.#bytes += text.length;
+    if (this.#texts.length >= mostMessages + blockMessages) this.#drop(blockMessages);
+    while (this.#bytes > mostBytes && this.#texts.length > 0) this.#drop(1);
   }
 
   #drop(count: number): void {
-    for (const { text } of this.#messages.splice(0, count)) this.#bytes -= text.length;
+    for (const text of this.#texts.splice(0, count)) this.#bytes -= text.length;
+    this.#first += count;
   }
 
   clear(): void {
-    this.#messages = [];
+    this.#texts = [];
     this.#bytes = 0;
   }
 
@@ -91,10 +101,13 @@ export class RecentMessages {
   between(since: Position, cursor: Position): readonly LoggedMessage[] | undefined {
     if (since.epoch !== cursor.epoch || since.offset > cursor.offset) return undefined;
     if (since.offset === cursor.offset) return [];
-    const first = this.#messages[0]?.position;
-    const last = this.#messages.at(-1)?.position;
-    if (!first || last?.epoch !== cursor.epoch || last.offset !== cursor.offset) return undefined;
-    if (first.offset > since.offset + 1) return undefined;
-    return this.#messages.slice(since.offset + 1 - first.offset);
+    const next = this.#first + this.#texts.length;
+    if (this.#texts.length === 0 || this.#epoch !== cursor.epoch || next !== cursor.offset + 1)
+      return undefined;
+    if (this.#first > since.offset + 1) return undefined;
+    return this.#texts.slice(since.offset + 1 - this.#first).map((text, index) => ({
+      position: { epoch: cursor.epoch, offset: since.offset + 1 + index },
+      text,
+    }));
   }
 }

@@ -1,5 +1,7 @@
-import type { BridgedChannels } from '../../../app/server/redis/acl.ts';
-import { serviceVariables } from '../../../app/server/service-variables.ts';
+import { environmentNames as names } from '../../../app/names.ts';
+import { type BridgedChannels, bridgedChannels } from '../../../app/server/redis/acl.ts';
+import { bridgeVariables } from '../../../app/server/service-variables.ts';
+import { readVariables } from '../../../app/server/variables.ts';
 
 /** As the service's variables of these names (app/server/service-variables.ts); its defaults hold for what is undefined. */
 export interface BridgesConfig {
@@ -25,21 +27,18 @@ export interface BridgesConfig {
   readonly emitterPrefix?: string;
 }
 
-/** What the bridges may hear, as the service will read it. */
-export function channelsOf({
-  python,
-  pythonChannel,
-  emitter,
-  emitterPrefix,
-}: BridgesConfig): BridgedChannels {
+/** The service's variables of the bridges; what is undefined is not set. */
+export function environmentOfBridges(bridges: BridgesConfig) {
   return {
-    python: python && (pythonChannel ?? serviceVariables.pythonSocketioChannel.otherwise),
-    emitter:
-      emitter === undefined
-        ? undefined
-        : {
-            prefix: emitterPrefix ?? serviceVariables.emitterPrefix.otherwise,
-            namespaces: serviceVariables.emitter.read(emitter).map(({ namespace }) => namespace),
-          },
+    [names.pythonSocketio]: bridges.python,
+    [names.pythonSocketioChannel]: bridges.pythonChannel,
+    [names.pythonSocketioVersion]: bridges.pythonVersion,
+    [names.emitter]: bridges.emitter,
+    [names.emitterPrefix]: bridges.emitterPrefix,
   };
+}
+
+/** What the bridges may hear, as the service will read it. */
+export function channelsOf(bridges: BridgesConfig): BridgedChannels | undefined {
+  return bridgedChannels(readVariables(bridgeVariables, [], environmentOfBridges(bridges)));
 }

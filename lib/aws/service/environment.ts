@@ -4,7 +4,7 @@ import { defaultPort, environmentNames as names } from '../../../app/names.ts';
 import { addressWithin, type Edge } from '../edge/edge.ts';
 import type { RedisAccess } from '../redis/redis.ts';
 import type { BedrockModel } from './bedrock-model.ts';
-import type { BridgesConfig } from './bridges.ts';
+import { type BridgesConfig, environmentOfBridges } from './bridges.ts';
 
 /** What the service's processes are configured with. */
 export interface ServiceVariables {
@@ -140,11 +140,7 @@ export function environmentOf(
     [names.corsOrigins]: origins.length > 0 ? origins.join(',') : undefined,
     [names.mainHub]: props.mainHub,
     ...(bridges && {
-      [names.pythonSocketio]: props.bridges?.python,
-      [names.pythonSocketioChannel]: props.bridges?.pythonChannel,
-      [names.pythonSocketioVersion]: props.bridges?.pythonVersion,
-      [names.emitter]: props.bridges?.emitter,
-      [names.emitterPrefix]: props.bridges?.emitterPrefix,
+      ...(props.bridges && environmentOfBridges(props.bridges)),
       [names.bridgesRedisSecretId]: bridges.secret?.secretArn,
     }),
     [names.modelProvider]: model && 'bedrock',

@@ -221,8 +221,8 @@ export class RealtimeService extends Construct implements TaskCount {
     const access = props.redis?.accessFor('app', serviceAcl(props.deployment));
     const redis = isConnected(props) ? access : undefined;
     // A user of their own, which sees the channels of other programs and no key.
-    const bridgesAccess =
-      props.bridges && props.redis?.accessFor('bridges', bridgesAcl(channelsOf(props.bridges)));
+    const channels = props.bridges && channelsOf(props.bridges);
+    const bridgesAccess = channels && props.redis?.accessFor('bridges', bridgesAcl(channels));
     const bridges = isConnected(props) ? bridgesAccess : undefined;
     const container = new ContainerService(this, 'Container', {
       ...props,

@@ -1,10 +1,7 @@
+import { type NotChecked, notChecked, type Passed } from '../finding.ts';
+
 /** What one look at an account showed. */
 export type Finding = Passed | Fault | NotChecked;
-
-export interface Passed {
-  readonly status: 'passed';
-  readonly found: string;
-}
 
 /** `failed` stands in the way of a deployment. `warned` may, or will some day. */
 export interface Fault {
@@ -15,12 +12,6 @@ export interface Fault {
   readonly fix: string;
 }
 
-export interface NotChecked {
-  readonly status: 'not-checked';
-  readonly reason: string;
-}
-
-export const passed = (found: string): Passed => ({ status: 'passed', found });
 export const failed = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'failed', ...fault });
 export const warned = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'warned', ...fault });
 
@@ -38,6 +29,6 @@ export async function findingOf(look: () => Promise<Finding>): Promise<Finding> 
     return await look();
   } catch (error) {
     if (!(error instanceof NotCheckedError)) throw error;
-    return { status: 'not-checked', reason: error.message };
+    return notChecked(error.message);
   }
 }

@@ -1,4 +1,5 @@
 import type { RedisSetting } from '../../../app/server/redis/setting/setting.ts';
+import type { NotChecked, Passed } from '../finding.ts';
 import type { Probes } from './probes.ts';
 
 export type Protocol = 'socketio' | 'signalr';
@@ -49,22 +50,12 @@ export interface NamedRedis {
 /** What one check saw. */
 export type Finding = Passed | Fault | NotChecked;
 
-export interface Passed {
-  readonly status: 'passed';
-  readonly found: string;
-}
-
 /** `failed` stops clients. `warned` stops some of them, or will some day. */
 export interface Fault {
   readonly status: 'failed' | 'warned';
   readonly found: string;
   readonly cause: string;
   readonly fix: string;
-}
-
-export interface NotChecked {
-  readonly status: 'not-checked';
-  readonly reason: string;
 }
 
 /** All checks by name. Whatever stands earlier explains what fails behind it. */
@@ -97,10 +88,8 @@ export type CheckName = (typeof checkNames)[number];
 
 export type NamedFinding = Finding & { readonly name: CheckName };
 
-export const passed = (found: string): Passed => ({ status: 'passed', found });
 export const failed = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'failed', ...fault });
 export const warned = (fault: Omit<Fault, 'status'>): Fault => ({ status: 'warned', ...fault });
-export const notChecked = (reason: string): NotChecked => ({ status: 'not-checked', reason });
 
 /** One property of a server that its clients need. It changes nothing there. */
 export interface Check {

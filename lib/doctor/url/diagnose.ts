@@ -1,15 +1,9 @@
 import { type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
 import { duration } from '../../verify/wording.ts';
+import { notChecked } from '../finding.ts';
 import { totalsOf, writeRow } from '../rows.ts';
-import {
-  type Check,
-  checkNames,
-  type Endpoint,
-  type NamedFinding,
-  notChecked,
-  type Subject,
-} from './check.ts';
+import { type Check, checkNames, type Endpoint, type NamedFinding, type Subject } from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
 import { eventsStream } from './checks/event-stream.ts';
 import { IdleWatch } from './checks/idle-timeout.ts';

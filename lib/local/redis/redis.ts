@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { environmentNames as names } from '../../../app/names.ts';
-import type { BridgedChannels } from '../../../app/server/redis/acl.ts';
-import { serviceVariables } from '../../../app/server/service-variables.ts';
+import { type BridgedChannels, bridgedChannels } from '../../../app/server/redis/acl.ts';
+import { bridgeVariables } from '../../../app/server/service-variables.ts';
+import { EnvironmentError, readVariables } from '../../../app/server/variables.ts';
 import type { ManagedProcess } from '../processes/managed-process.ts';
 import { StartError, untilReady } from '../processes/start.ts';
 import type { PrivateFolder, Watchdog } from '../processes/watchdog.ts';
@@ -189,7 +190,7 @@ export class Redis {
       redisVersion(binary),
       makeCertificate('Realtime Stack local Redis'),
     ]);
-    const users = redisUsers({ deployment, version, bridges: bridgedChannels(environment) });
+    const users = redisUsers({ deployment, version, bridges: channelsIn(environment) });
     const access = writeAccess(folder, certificate, users.admin);
     this.#version = version;
     this.#users = users;
@@ -248,25 +249,12 @@ function clusterSetting({ nodes }: RedisCluster, { name, password }: RedisUser):
 }
 
 /** What the instances will hear, by the variables that they inherit. @throws StartError when one can't be used */
-function bridgedChannels(environment: NodeJS.ProcessEnv): BridgedChannels | undefined {
-  const { pythonSocketio, pythonSocketioChannel, emitter, emitterPrefix } = serviceVariables;
-  const read = <T>(variable: { readonly name: string; readonly read: (text: string) => T }) => {
-    const text = environment[variable.name];
-    try {
-      return text === undefined ? undefined : variable.read(text);
-    } catch (error) {
-      throw new StartError(`${variable.name} ${(error as Error).message}, got: ${text}`);
-    }
-  };
-  const heard = read(emitter);
-  if (!read(pythonSocketio) && !heard) return undefined;
-  return {
-    python: read(pythonSocketio) && (read(pythonSocketioChannel) ?? pythonSocketioChannel.otherwise),
-    emitter: heard && {
-      prefix: read(emitterPrefix) ?? emitterPrefix.otherwise,
-      namespaces: heard.map(({ namespace }) => namespace),
-    },
-  };
+function channelsIn(environment: NodeJS.ProcessEnv): BridgedChannels | undefined {
+  try {
+    return bridgedChannels(readVariables(bridgeVariables, [], environment));
+  } catch (error) {
+    throw error instanceof EnvironmentError ? new StartError(error.message) : error;
+  }
 }
 
 /** Such as `Redis 7.0.15` or `Valkey 8.1.1`. */

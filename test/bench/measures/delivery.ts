@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Child } from '../children.ts';
 import type { ConnectRequest, Deliveries, PublishRequest, Seat } from '../load/connections.ts';
 import { type Observation, observe } from '../observe.ts';
+import type { Collections } from '../servers/report.ts';
 import { openStage, type Stage, sum } from '../stage.ts';
 import type { Variant } from '../variants.ts';
 
@@ -24,6 +25,8 @@ export interface DeliveryFigures {
   /** Milliseconds from the sender's write to the receiver's event. */
   readonly p50: number;
   readonly p99: number;
+  /** Garbage collections of all instances, and the longest of them: what comes meanwhile waits for its end. */
+  readonly collections: Collections;
   readonly deliveries: number;
   /** Deliveries that were due and did not happen; below zero when they came from an earlier slice. */
   readonly missing: number;
@@ -41,6 +44,8 @@ export class DeliveryRun {
   #cpu = 0;
   #redisCpu = 0;
   #published = 0;
+  #collected = 0;
+  #longestCollection = 0;
   readonly #latencies: Float64Array[] = [];
 
   private constructor(load: DeliveryLoad, stage: Stage, loaders: readonly Child[]) {
@@ -64,7 +69,11 @@ export class DeliveryRun {
   /** CPU a delivery: all that the instances do in a slice, by what their clients receive in it. */
   async measureSlice(): Promise<void> {
     const [cpu, redisCpu] = [await this.#stage.cpu(), await this.#stage.redis.cpu()];
+    await this.#stage.collections();
     const { published, latencies } = await this.#publish(this.#load.sliceMs);
+    const { total, longest } = await this.#stage.collections();
+    this.#collected += total;
+    this.#longestCollection = Math.max(this.#longestCollection, longest);
     this.#cpu += (await this.#stage.cpu()) - cpu;
     this.#redisCpu += (await this.#stage.redis.cpu()) - redisCpu;
     this.#published += published;
@@ -84,6 +93,7 @@ export class DeliveryRun {
       redisCpuPerPublish: this.#redisCpu / this.#published,
       p50: percentile(latencies, 0.5) / 1_000,
       p99: percentile(latencies, 0.99) / 1_000,
+      collections: { total: this.#collected, longest: this.#longestCollection },
       deliveries: latencies.length,
       missing: this.#published * this.#load.membersPerRoom - latencies.length,
     };

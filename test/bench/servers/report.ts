@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
 import { answerParent } from '../answer-parent.ts';
@@ -40,6 +41,7 @@ export function report(port: number, stop: () => Promise<unknown>): void {
     rss: () => process.memoryUsage.rss(),
     memory: measureMemory,
     heapUse: measureHeap,
+    collections: takeCollections,
     startProfile,
     stopProfile,
   });
@@ -47,6 +49,27 @@ export function report(port: number, stop: () => Promise<unknown>): void {
     await stop();
     process.exit(0);
   });
+}
+
+/** Garbage collections since they were asked for last, in milliseconds. */
+export interface Collections {
+  readonly total: number;
+  readonly longest: number;
+}
+
+let collections: Collections = { total: 0, longest: 0 };
+
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) {
+    const { total, longest } = collections;
+    collections = { total: total + duration, longest: Math.max(longest, duration) };
+  }
+}).observe({ entryTypes: ['gc'] });
+
+function takeCollections(): Collections {
+  const taken = collections;
+  collections = { total: 0, longest: 0 };
+  return taken;
 }
 
 const inspector = new Session();

@@ -1,8 +1,9 @@
 import { GetParameterCommand } from '@aws-sdk/client-ssm';
+import { passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
 import { deployedPermissions } from '../deployed.ts';
-import { failed, passed, warned } from '../finding.ts';
+import { failed, warned } from '../finding.ts';
 
 /** `sts:GetCallerIdentity` needs no permission; it is asked before all else. */
 export const account: Check = {

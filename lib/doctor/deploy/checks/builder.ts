@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { RealtimeConfig } from '../../../config/groups.ts';
+import { passed } from '../../finding.ts';
 import type { Check } from '../check.ts';
-import { type Finding, failed, passed } from '../finding.ts';
+import { type Finding, failed } from '../finding.ts';
 
 const run = promisify(execFile);
 

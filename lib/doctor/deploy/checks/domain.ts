@@ -1,10 +1,11 @@
 import { type CertificateDetail, DescribeCertificateCommand } from '@aws-sdk/client-acm';
 import { GetHostedZoneCommand, ListResourceRecordSetsCommand } from '@aws-sdk/client-route-53';
 import { cloudFrontRegion } from '../../../config/cloudfront-regions.ts';
+import { passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
 import { deployedPermissions } from '../deployed.ts';
-import { type Finding, failed, NotCheckedError, passed, warned } from '../finding.ts';
+import { type Finding, failed, NotCheckedError, warned } from '../finding.ts';
 
 const hostedZones = 'arn:aws:route53:::hostedzone/*';
 

@@ -1,7 +1,8 @@
 import { GetFoundationModelAvailabilityCommand, GetInferenceProfileCommand } from '@aws-sdk/client-bedrock';
+import { passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
-import { type Finding, failed, NotCheckedError, passed } from '../finding.ts';
+import { type Finding, failed, NotCheckedError } from '../finding.ts';
 
 const unknown = /^(ResourceNotFound|ValidationException)/;
 

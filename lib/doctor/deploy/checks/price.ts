@@ -1,7 +1,8 @@
 import { billOf } from '../../../cost/bill.ts';
 import { prices } from '../../../cost/prices.ts';
+import { passed } from '../../finding.ts';
 import type { Check } from '../check.ts';
-import { passed, warned } from '../finding.ts';
+import { warned } from '../finding.ts';
 
 const dearestItems = 3;
 

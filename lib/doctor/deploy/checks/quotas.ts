@@ -11,10 +11,11 @@ import {
   GetServiceQuotaCommand,
   type ServiceQuota,
 } from '@aws-sdk/client-service-quotas';
+import { passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
 import { deployedPermissions } from '../deployed.ts';
-import { type Finding, failed, NotCheckedError, passed, warned } from '../finding.ts';
+import { type Finding, failed, NotCheckedError, warned } from '../finding.ts';
 
 interface Quota {
   readonly service: string;

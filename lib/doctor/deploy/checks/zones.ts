@@ -6,9 +6,10 @@ import {
   type Subnet,
 } from '@aws-sdk/client-ec2';
 import { zonesWithoutVpcOrigins } from '../../../config/cloudfront-regions.ts';
+import { passed } from '../../finding.ts';
 import { ask } from '../aws.ts';
 import type { Check, Plan } from '../check.ts';
-import { type Finding, failed, NotCheckedError, passed, warned } from '../finding.ts';
+import { type Finding, failed, NotCheckedError, warned } from '../finding.ts';
 
 interface Zone {
   readonly name: string;

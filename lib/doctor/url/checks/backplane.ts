@@ -1,7 +1,8 @@
 import { probeHubs } from '../../../verify/target/hub-probe.ts';
 import { askReadiness } from '../../../verify/target/readiness.ts';
 import { count, list } from '../../../verify/wording.ts';
-import { type Check, type Finding, failed, notChecked, passed, type Subject } from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Finding, failed, type Subject } from '../check.ts';
 import type { ProbeSocket } from '../probe-socket.ts';
 import { connectPacket, eventPacket, isOpening, openEngineSocket } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';

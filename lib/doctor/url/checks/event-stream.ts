@@ -2,7 +2,8 @@ import { request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendRequest } from '../../../verify/target/request.ts';
-import { type Check, type Endpoint, type Finding, failed, notChecked, passed } from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Endpoint, type Finding, failed } from '../check.ts';
 import { cookieHeader, patienceMs } from '../protocols/session.ts';
 import { authorization, handshakeRecord, negotiate } from '../protocols/signalr.ts';
 

@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../../verify/wording.ts';
-import {
-  type Check,
-  type Endpoint,
-  type Finding,
-  failed,
-  notChecked,
-  passed,
-  type Subject,
-} from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Endpoint, type Finding, failed, type Subject } from '../check.ts';
 import type { ProbeSocket } from '../probe-socket.ts';
 import {
   connectPacket,

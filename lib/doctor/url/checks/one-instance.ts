@@ -1,5 +1,6 @@
 import { list } from '../../../verify/wording.ts';
-import { type Check, type Endpoint, type Fault, failed, passed, type Subject } from '../check.ts';
+import { passed } from '../../finding.ts';
+import { type Check, type Endpoint, type Fault, failed, type Subject } from '../check.ts';
 import { Probes } from '../probes.ts';
 import { eventsStream } from './event-stream.ts';
 import { sessionsHold } from './sessions.ts';

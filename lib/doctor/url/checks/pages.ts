@@ -1,7 +1,8 @@
 import { type Cookie, keptAcrossSites } from '../../../verify/checks/connecting/cookie-sessions.ts';
 import { type HttpResponse, sendRequest } from '../../../verify/target/request.ts';
 import { list } from '../../../verify/wording.ts';
-import { type Check, type Endpoint, type Finding, failed, passed, type Subject, warned } from '../check.ts';
+import { passed } from '../../finding.ts';
+import { type Check, type Endpoint, type Finding, failed, type Subject, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
 import { closePolling, openEngineSocket, readHandshake } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';

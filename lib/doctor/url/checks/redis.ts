@@ -1,16 +1,8 @@
 import { Redis } from 'ioredis';
 import { explainConnectFailure } from '../../../../app/server/redis/setting/diagnosis.ts';
 import { list } from '../../../verify/wording.ts';
-import {
-  type Check,
-  type Finding,
-  failed,
-  type NamedRedis,
-  notChecked,
-  passed,
-  type Subject,
-  warned,
-} from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Finding, failed, type NamedRedis, type Subject, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
 
 const timeoutMs = 4_000;

@@ -1,5 +1,6 @@
 import { count, list } from '../../../verify/wording.ts';
-import { type Check, type Endpoint, failed, notChecked, passed, type Subject, warned } from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Endpoint, failed, type Subject, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
 import type { Sessions } from '../protocols/session.ts';
 

@@ -2,7 +2,8 @@ import { connect as connectHttp2, constants } from 'node:http2';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { duration } from '../../../verify/wording.ts';
-import { type Check, type Finding, failed, notChecked, passed, type Subject, warned } from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Finding, failed, type Subject, warned } from '../check.ts';
 import { patienceMs } from '../protocols/session.ts';
 
 const shortestValidityMs = 14 * 86_400_000;

@@ -1,12 +1,5 @@
-import {
-  type Check,
-  type Endpoint,
-  type Finding,
-  failed,
-  notChecked,
-  passed,
-  type Subject,
-} from '../check.ts';
+import { notChecked, passed } from '../../finding.ts';
+import { type Check, type Endpoint, type Finding, failed, type Subject } from '../check.ts';
 import type { Refusal } from '../probe-socket.ts';
 import type { Probes } from '../probes.ts';
 import {

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly watchdog: Watchdog;
   /** Takes what each node knows of the cluster. */
   readonly folder: PrivateFolder;
+  /** Called with what is done by itself. @default nobody is */
+  readonly print?: (line: string) => void;
 }
 
 export const allSlots = 16_384;
@@ -52,6 +54,7 @@ export class RedisCluster {
   readonly nodes: readonly ClusterNode[];
   readonly nodeTimeoutMs: number;
   readonly #replicas: number;
+  readonly #print: (line: string) => void;
   readonly #status = new Map<ClusterNode, NodeEntry | undefined>();
   readonly #closed = new AbortController();
   /** Whether nodes that start have a cluster to come back to. */
@@ -59,16 +62,21 @@ export class RedisCluster {
 
   private constructor(
     nodes: readonly ClusterNode[],
-    { replicas, nodeTimeoutMs }: { replicas: number; nodeTimeoutMs: number },
+    {
+      replicas,
+      nodeTimeoutMs,
+      print,
+    }: Required<Pick<ClusterOptions, 'replicas' | 'nodeTimeoutMs' | 'print'>>,
   ) {
     this.nodes = nodes;
     this.#replicas = replicas;
+    this.#print = print;
     this.nodeTimeoutMs = nodeTimeoutMs;
   }
 
   /** Chooses ports; starts nothing. */
   static async prepare(options: ClusterOptions): Promise<RedisCluster> {
-    const { shards, replicas = 1, nodeTimeoutMs = defaultNodeTimeoutMs, ...rest } = options;
+    const { shards, replicas = 1, nodeTimeoutMs = defaultNodeTimeoutMs, print = () => {}, ...rest } = options;
     const cluster: { of?: RedisCluster } = {};
     const beforeStart = async (node: ClusterNode) => cluster.of?.untilReplaced(node);
     const create = (shard: number, number: number) =>
@@ -76,7 +84,7 @@ export class RedisCluster {
     const places = Array.from({ length: shards }, (_, shard) =>
       Array.from({ length: 1 + replicas }, (_, number) => create(shard + 1, number + 1)),
     );
-    cluster.of = new RedisCluster(await Promise.all(places.flat()), { replicas, nodeTimeoutMs });
+    cluster.of = new RedisCluster(await Promise.all(places.flat()), { replicas, nodeTimeoutMs, print });
     return cluster.of;
   }
 
@@ -174,9 +182,12 @@ export class RedisCluster {
     if (!this.#isFormed) return;
     const isElected = await holds(isReplaced, electionTimeouts * this.nodeTimeoutMs, this.#closed.signal);
     if (isElected || this.#closed.signal.aborted) return;
-    await others()[0]
-      ?.call('CLUSTER', 'FAILOVER', 'TAKEOVER')
-      .catch(() => {});
+    const [successor] = others();
+    if (!successor) return;
+    this.#print(
+      `${successor.id} is made the primary of shard ${node.shard} by force: no majority is left to elect it`,
+    );
+    await successor.call('CLUSTER', 'FAILOVER', 'TAKEOVER').catch(() => {});
     await holds(isReplaced, this.nodeTimeoutMs, this.#closed.signal);
   }
 

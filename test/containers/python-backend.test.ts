@@ -5,6 +5,7 @@ import { liveKitRule } from '../../lib/local/livekit/nodes.ts';
 import type { Rule } from '../../lib/local/proxy/rules.ts';
 import { PythonBackend } from '../examples/python-backend.ts';
 import { endCalls, joinCall } from '../livekit/support/participant.ts';
+import { LobbyClient } from '../support/clients/lobby-client.ts';
 import { eventually } from '../support/wait.ts';
 import { callKnobs } from './call-deployment.ts';
 import { Deployment } from './deployment.ts';
@@ -72,28 +73,11 @@ describeWithContainers('a Python backend beside the service', () => {
 
   const taskUrl = (task: RunningTask | undefined) => `http://127.0.0.1:${task?.portOf(port)}`;
 
-  /** A plain client, which keeps the load balancer's cookies as a browser does. */
-  async function connect(sub: string, url: string, transport: 'polling' | 'websocket'): Promise<Client> {
-    const socket = io(url, {
-      path: '/backend/socket.io',
-      auth: { token: tokenOf(sub) },
-      transports: [transport],
-      withCredentials: true,
-      forceNew: true,
-      reconnectionDelay: 50,
-      reconnectionDelayMax: 500,
-    });
-    sockets.push(socket);
-    const heard: string[] = [];
-    socket.on('message', ({ from, text }) => heard.push(`${from}: ${text}`));
-    // As an application does: rooms end with the connection.
-    socket.on('connect', () => socket.emit('join', 'lobby'));
-    await eventually(`${sub} to be connected`, () => socket.connected);
-    expect(await socket.emitWithAck('join', 'lobby')).toEqual({ ok: true });
-    return { socket, heard };
+  function connect(sub: string, url: string, transport: 'polling' | 'websocket'): Promise<LobbyClient> {
+    const client = new LobbyClient(url, { token: tokenOf(sub), transport, path: '/backend/socket.io' });
+    sockets.push(client.socket);
+    return client.joined();
   }
-
-  const say = (client: Client, text: string) => client.socket.emitWithAck('message', { room: 'lobby', text });
 
   const post = (path: string, body?: object, token = tokenOf('ada')) =>
     fetch(`${deployment.url}/backend${path}`, {
@@ -113,8 +97,8 @@ describeWithContainers('a Python backend beside the service', () => {
   test('events reach the clients of both instances, polling ones through the sticky target group', async () => {
     const polling = await connect('ada', deployment.url, 'polling');
     const others = await Promise.all(tasks.map((task, n) => connect(`bob ${n}`, taskUrl(task), 'websocket')));
-    for (let count = 0; count < 20; count += 1) expect(await say(polling, `${count}`)).toEqual({ ok: true });
-    for (const [n, other] of others.entries()) expect(await say(other, `from ${n}`)).toEqual({ ok: true });
+    for (let count = 0; count < 20; count += 1) expect(await polling.say(`${count}`)).toEqual({ ok: true });
+    for (const [n, other] of others.entries()) expect(await other.say(`from ${n}`)).toEqual({ ok: true });
     expect((await post('/rooms/lobby/messages', { text: 'by HTTP' })).status).toBe(202);
     for (const { heard } of [polling, ...others]) {
       await eventually('every message', () => heard.length >= 23);
@@ -188,7 +172,7 @@ describeWithContainers('a Python backend beside the service', () => {
     await eventually('bob to be connected', () => moved.connected);
     expect(await moved.emitWithAck('join', { room: 'lobby' })).toMatchObject({ ok: true });
     await eventually('the service to hear Python', async () => {
-      await say(old, 'from Python');
+      await old.say('from Python');
       return heard.includes('from Python');
     });
     const before = old.heard.length;
@@ -210,7 +194,7 @@ describeWithContainers('a Python backend beside the service', () => {
     await eventually('clients of the killed one to notice', () => lost.size > 0);
     await eventually('all to be back', () => clients.every(({ socket }) => socket.connected));
     await eventually('each to hear each', async () => {
-      for (const client of clients) await say(client, 'again');
+      for (const client of clients) await client.say('again');
       return clients.every(({ heard }) => new Set(heard).size === clients.length);
     });
     expect(await deployment.cache.admin.call('ACL', 'LOG')).toEqual([]);
@@ -220,9 +204,3 @@ describeWithContainers('a Python backend beside the service', () => {
     expect(await tasks[0]?.stop()).toEqual({ backend: 0 });
   });
 });
-
-interface Client {
-  readonly socket: Socket;
-  /** `sender: text` of what came. */
-  readonly heard: string[];
-}

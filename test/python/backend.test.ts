@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { io, type Socket } from 'socket.io-client';
 import { signToken } from '../../app/server/auth/hmac.ts';
 import { renderAcl } from '../../app/server/redis/acl.ts';
 import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
 import { LoadBalancer } from '../../lib/local/proxy/load-balancer.ts';
+import { LobbyClient } from '../support/clients/lobby-client.ts';
 import { describeWithPython, openVenv } from '../support/python.ts';
 import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
@@ -34,7 +34,7 @@ describeWithPython('the Python backend', () => {
   let redisPort: number;
   let redis: TestRedis;
   const backends: Backend[] = [];
-  const sockets: Socket[] = [];
+  const clients: LobbyClient[] = [];
   const balancers: LoadBalancer[] = [];
 
   /** The user has the permissions that the stack gives it. */
@@ -59,7 +59,7 @@ describeWithPython('the Python backend', () => {
     redis = await startCache();
   });
   afterEach(async () => {
-    for (const socket of sockets.splice(0)) socket.close();
+    for (const { socket } of clients.splice(0)) socket.close();
     for (const balancer of balancers.splice(0)) await balancer.close();
     for (const { process: child } of backends.splice(0)) await end(child, 'SIGKILL');
   });
@@ -105,28 +105,13 @@ describeWithPython('the Python backend', () => {
     return backend;
   }
 
-  function connect(sub: string, url: string, transport = 'websocket') {
-    const socket = io(url, {
-      auth: { token: tokenOf(sub) },
-      transports: [transport],
-      withCredentials: true,
-      forceNew: true,
-      reconnectionDelay: 50,
-      reconnectionDelayMax: 500,
-    });
-    sockets.push(socket);
-    const heard: string[] = [];
-    socket.on('message', ({ text }) => heard.push(text));
-    socket.on('connect', () => socket.emit('join', 'lobby'));
-    return { socket, heard, say: (text: string) => socket.emitWithAck('message', { room: 'lobby', text }) };
-  }
-
-  async function joined(sub: string, url: string, transport?: string) {
-    const client = connect(sub, url, transport);
-    await eventually(`${sub} to be connected`, () => client.socket.connected);
-    expect(await client.socket.emitWithAck('join', 'lobby')).toEqual({ ok: true });
+  function connect(sub: string, url: string, transport?: 'polling'): LobbyClient {
+    const client = new LobbyClient(url, { token: tokenOf(sub), transport });
+    clients.push(client);
     return client;
   }
+
+  const joined = (sub: string, url: string, transport?: 'polling') => connect(sub, url, transport).joined();
 
   async function balance(sticky: boolean): Promise<string> {
     const balancer = new LoadBalancer({ sticky, healthChecks: { path: '/health/ready', intervalMs: 100 } });
@@ -188,7 +173,7 @@ describeWithPython('the Python backend', () => {
     const client = await joined('ada', one.url);
     const script = join(import.meta.dirname, 'backend-client.py');
     const talking = promisify(execFile)(python, [script, other.url, tokenOf('bob')]);
-    await eventually('Python to speak', () => client.heard.includes('hello from Python'));
+    await eventually('Python to speak', () => client.heard.includes('bob: hello from Python'));
     await client.say('hello from JavaScript');
     expect((await talking).stdout.trim()).toBe('ada: hello from JavaScript');
   });
@@ -240,7 +225,7 @@ describeWithPython('the Python backend', () => {
     await eventually('it to say so', async () => (await stateOf(one)) === '200 degraded');
     expect([ada, bob].map(({ socket }) => socket.connected)).toEqual([true, true]);
     await ada.say('alone');
-    await eventually('who is on the same instance to hear it', () => neighbour.heard.includes('alone'));
+    await eventually('who is on the same instance to hear it', () => neighbour.heard.includes('ada: alone'));
     const late = await spawnBackend();
     await eventually('a new one to wait', async () => (await stateOf(late)) === '503 starting');
     redis = await startCache();
@@ -251,7 +236,7 @@ describeWithPython('the Python backend', () => {
       'events to cross again',
       async () => {
         await ada.say('again');
-        return bob.heard.includes('again');
+        return bob.heard.includes('ada: again');
       },
       120_000,
     );
@@ -272,9 +257,9 @@ describeWithPython('the Python backend', () => {
       );
       const bob = await joined('bob', (other as Backend).url);
       for (let user = 0; user < 20; user += 1) {
-        const { socket, say } = await joined(`user-${user}`, (one as Backend).url);
-        expect(await socket.emitWithAck('remember', `${user}`)).toEqual({ ok: true });
-        await say(`hello from ${user}`);
+        const client = await joined(`user-${user}`, (one as Backend).url);
+        expect(await client.socket.emitWithAck('remember', `${user}`)).toEqual({ ok: true });
+        await client.say(`hello from ${user}`);
       }
       await eventually('all of it to arrive', () => bob.heard.length === 20);
       const again = await joined('user-7', (other as Backend).url);
@@ -293,7 +278,7 @@ describeWithPython('the Python backend', () => {
     const { url } = await startBackend({ REDIS_URL: '' });
     const [ada, bob] = [await joined('ada', url), await joined('bob', url)];
     await ada.say('hello');
-    await eventually('bob to hear it', () => bob.heard.includes('hello'));
+    await eventually('bob to hear it', () => bob.heard.includes('ada: hello'));
     expect(await ada.socket.emitWithAck('remember', 'x')).toEqual({ ok: true });
     expect(await ada.socket.emitWithAck('recall')).toEqual({ ok: true, note: 'x' });
   });

@@ -6,7 +6,8 @@ import type { Client, ClientSettings } from './client.ts';
 import { ContractClient } from './contract-client.ts';
 import { Pacing } from './pacing.ts';
 import { PlainClient } from './plain-client.ts';
-import { SignalRClient, type SignalRWay } from './signalr-client.ts';
+import { SignalRClient } from './signalr-client.ts';
+import type { SignalRWay } from './signalr-connection.ts';
 import { noTokens, type Tokens } from './tokens.ts';
 
 /** How a client connects. */

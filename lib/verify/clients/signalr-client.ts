@@ -1,47 +1,10 @@
-import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from '@microsoft/signalr';
-import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
+import type { HubConnection } from '@microsoft/signalr';
 import type { ClientRoom } from '../../../app/client/room/room.ts';
 import { openSignalRHub, type SignalRHub } from '../../../app/client/signalr.ts';
 import type { Position } from '../../../app/protocol/hub.ts';
 import { type Patience, until, within } from '../wait.ts';
 import { type ClientSettings, type Handlers, type RoomClient, rethrow } from './client.ts';
-
-/** A transport and an encoding of SignalR. */
-export interface SignalRWay {
-  readonly name: string;
-  readonly transport: HttpTransportType;
-  readonly isBinary: boolean;
-}
-
-const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
-export const signalRWays = {
-  webSockets: { name: 'WebSockets', transport: WebSockets, isBinary: false },
-  binaryWebSockets: { name: 'WebSockets with MessagePack', transport: WebSockets, isBinary: true },
-  eventStream: { name: 'Server-Sent Events', transport: ServerSentEvents, isBinary: false },
-  polling: { name: 'long polling', transport: LongPolling, isBinary: false },
-  binaryPolling: { name: 'long polling with MessagePack', transport: LongPolling, isBinary: true },
-} as const satisfies Record<string, SignalRWay>;
-
-export interface ConnectionOptions {
-  /** @default none is given */
-  readonly token?: string | undefined;
-  /** Whether it comes back by itself, and how long it waits before each try, in milliseconds. @default it does not */
-  readonly pauseMs?: () => number;
-}
-
-/** A connection of Microsoft's client, as it is. @param url of the hub */
-export function buildConnection(
-  url: string,
-  { transport, isBinary }: SignalRWay,
-  { token, pauseMs }: ConnectionOptions = {},
-): HubConnection {
-  const builder = new HubConnectionBuilder()
-    .withUrl(url, { transport, ...(token === undefined ? {} : { accessTokenFactory: () => token }) })
-    .configureLogging(LogLevel.None);
-  if (pauseMs) builder.withAutomaticReconnect({ nextRetryDelayInMilliseconds: pauseMs });
-  if (isBinary) builder.withHubProtocol(new MessagePackHubProtocol());
-  return builder.build();
-}
+import { buildConnection, type SignalRWay } from './signalr-connection.ts';
 
 /** SignalR's own first try comes at once, and the next ones after seconds: this takes less of a check's time. */
 const comesBackAfterMs = () => 100 + 300 * Math.random();
@@ -51,6 +14,7 @@ export class SignalRClient implements RoomClient {
   readonly name: string;
   readonly way: SignalRWay;
   readonly #connection: HubConnection;
+  readonly #stop: () => Promise<void>;
   readonly #hub: SignalRHub;
   readonly #rooms = new Map<string, ClientRoom>();
   readonly #settings: ClientSettings;
@@ -63,7 +27,9 @@ export class SignalRClient implements RoomClient {
     this.name = name;
     this.way = way;
     this.#settings = settings;
-    this.#connection = buildConnection(url, way, { token, pauseMs: comesBackAfterMs });
+    const { connection, stop } = buildConnection(url, way, { token, pauseMs: comesBackAfterMs });
+    this.#connection = connection;
+    this.#stop = stop;
     this.#hub = openSignalRHub(this.#connection);
     this.#connection.on('welcome', ({ instance }: { instance: string }) => {
       this.#instance = instance;
@@ -122,6 +88,6 @@ export class SignalRClient implements RoomClient {
 
   close(): void {
     this.#hub.close();
-    void this.#connection.stop();
+    void this.#stop();
   }
 }

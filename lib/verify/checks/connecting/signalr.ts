@@ -1,4 +1,3 @@
-import type { HubConnection } from '@microsoft/signalr';
 import type { Message, Position } from '../../../../app/protocol/hub.ts';
 import {
   type Check,
@@ -8,7 +7,7 @@ import {
   type Proof,
   unlessSeveral,
 } from '../../check.ts';
-import { buildConnection, signalRWays } from '../../clients/signalr-client.ts';
+import { buildConnection, type SignalRConnection, signalRWays } from '../../clients/signalr-connection.ts';
 import { sendWithinLimits } from '../../target/request.ts';
 import { until, within } from '../../wait.ts';
 import { count, list } from '../../wording.ts';
@@ -127,9 +126,8 @@ const notDelivered: Explanation = {
   fix: 'first what `delivery` says; then switch off buffering and caching in the proxy (in nginx: proxy_buffering off)',
 };
 
-interface Member {
+interface Member extends SignalRConnection {
   readonly way: Way;
-  readonly connection: HubConnection;
   readonly heard: Message[];
   /** What came by a stream. */
   readonly followed: Message[];
@@ -141,12 +139,12 @@ async function exchange(context: Context, instances: Set<string>): Promise<strin
   const members: Member[] = [];
   try {
     for (const way of ways) {
-      const connection = await build(context, way);
+      const { connection, stop } = await build(context, way);
       const heard: Message[] = [];
       connection.on('message', (message: Message) => void heard.push(message));
       connection.on('welcome', ({ instance }: { instance: string }) => void instances.add(instance));
       const followed: Message[] = [];
-      members.push({ way, connection, heard, followed });
+      members.push({ way, connection, stop, heard, followed });
       await attempt(way, context, connection.start());
       const { epoch, offset } = await attempt(way, context, connection.invoke<Position>('Join', room));
       connection.stream<Message>('Follow', room, { epoch, offset }).subscribe({
@@ -178,16 +176,13 @@ async function exchange(context: Context, instances: Set<string>): Promise<strin
       ...notDelivered,
     });
   } finally {
-    await Promise.all(members.map(({ connection }) => stop(connection)));
+    // What a server or a proxy does not answer takes no longer.
+    const stopping = members.map(({ stop }) => within(stop(), longestStopMs, 'it did not stop'));
+    await Promise.allSettled(stopping);
   }
 }
 
-/** The client waits for the end of its own start, which does not come where a proxy holds back the response. */
-async function stop(connection: HubConnection): Promise<void> {
-  await within(connection.stop(), longestStopMs, 'it did not stop').catch(() => undefined);
-}
-
-async function build({ target, tokens }: Context, way: Way): Promise<HubConnection> {
+async function build({ target, tokens }: Context, way: Way): Promise<SignalRConnection> {
   return buildConnection(target.url + path, way, { token: await tokens.of(tokens.nextUser()) });
 }
 

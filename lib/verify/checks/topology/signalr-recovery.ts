@@ -1,5 +1,6 @@
 import { type Check, CheckFailure, type Context, NotProvedError } from '../../check.ts';
-import { type SignalRClient, signalRWays } from '../../clients/signalr-client.ts';
+import type { SignalRClient } from '../../clients/signalr-client.ts';
+import { signalRWays } from '../../clients/signalr-connection.ts';
 import type { TopologyControl } from '../../target/target.ts';
 import { count, duration, list } from '../../wording.ts';
 import { describeDeliveries, killUnderLoad } from './kill.ts';

@@ -7,7 +7,7 @@ import type { SignalRServerOptions } from '../../../../app/server/signalr/server
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
-import { type Instance, startInstance, TestHub } from './cluster.ts';
+import { type Instance, startHubInstance, TestHub } from './test-hub.ts';
 
 /** What a client may take, what is counted of it, and how it is sent away. */
 
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 async function start(options: Partial<SignalRServerOptions>): Promise<void> {
-  instance = await startInstance('bounds', redis, options);
+  instance = await startHubInstance('bounds', redis, options);
 }
 
 async function negotiate(): Promise<string> {

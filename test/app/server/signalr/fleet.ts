@@ -1,11 +1,4 @@
-import {
-  HttpTransportType,
-  type HubConnection,
-  HubConnectionBuilder,
-  type IHttpConnectionOptions,
-  LogLevel,
-} from '@microsoft/signalr';
-import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
+import { HttpTransportType, type HubConnection, type IHttpConnectionOptions } from '@microsoft/signalr';
 import { io, type Socket } from 'socket.io-client';
 import type { Message } from '../../../../app/protocol/hub.ts';
 import { signToken, type TokenClaims } from '../../../../app/server/auth/hmac.ts';
@@ -16,6 +9,7 @@ import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { readiness, startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { eventually } from '../../../support/wait.ts';
+import { type Encoding, microsoftClient } from './microsoft-client.ts';
 
 const { WebSockets, ServerSentEvents, LongPolling } = HttpTransportType;
 
@@ -39,7 +33,7 @@ export const tokenOf = (sub: string, claims: Partial<TokenClaims> = {}) =>
   signToken({ sub, exp: Date.now() / 1_000 + 600, ...claims }, secret);
 
 export interface ClientOptions extends IHttpConnectionOptions {
-  readonly encoding?: Way['encoding'];
+  readonly encoding?: Encoding;
   readonly url?: string;
   readonly hub?: string;
   readonly user?: string;
@@ -123,7 +117,7 @@ export class Fleet {
     return code;
   }
 
-  /** Microsoft's client, as it is; stopped by `stopClients`. */
+  /** Its client is stopped by `stopClients`. */
   build({
     url = this.proxy.url,
     hub = 'chathub',
@@ -131,13 +125,8 @@ export class Fleet {
     encoding = 'json',
     ...options
   }: ClientOptions): HubConnection {
-    const builder = new HubConnectionBuilder()
-      .withUrl(`${url}/${hub}`, { accessTokenFactory: () => tokenOf(user), ...options })
-      .withAutomaticReconnect([0, 50, 100, 200, 500, 1_000, 2_000, 4_000])
-      .configureLogging(LogLevel.None);
-    const client = (
-      encoding === 'json' ? builder : builder.withHubProtocol(new MessagePackHubProtocol())
-    ).build();
+    const login = { accessTokenFactory: () => tokenOf(user) };
+    const client = microsoftClient(`${url}/${hub}`, encoding, { ...login, ...options });
     this.#opened.push(() => client.stop());
     return client;
   }

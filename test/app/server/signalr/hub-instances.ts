@@ -3,8 +3,8 @@ import { on, once } from 'node:events';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { TestRedis } from '../../../support/redis/redis.ts';
-import { startInstance } from './cluster.ts';
 import type { Answer, Request } from './hub-process.ts';
+import { startHubInstance } from './test-hub.ts';
 
 /** An instance that serves the tests' hub: in this process, or in one of its own. */
 export interface HubInstance {
@@ -20,7 +20,7 @@ export interface HubInstance {
 
 /** For a run of all tests: it takes no time to start. */
 export async function startHere(name: string, redis: Redis): Promise<HubInstance> {
-  const { url, hub, relay, signalr, stop } = await startInstance(name, redis);
+  const { url, hub, relay, signalr, stop } = await startHubInstance(name, redis);
   return {
     url,
     aborted: async () => hub.aborted,

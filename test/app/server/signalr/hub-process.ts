@@ -1,5 +1,5 @@
 import { connectRedis } from '../../../support/redis/redis-client.ts';
-import { startInstance } from './cluster.ts';
+import { startHubInstance } from './test-hub.ts';
 
 /** One instance of the tests' hub, as a process of its own. Its parent asks it by messages. */
 
@@ -9,7 +9,7 @@ export type Answer = { readonly url: string } | { readonly request: Request; rea
 
 const [name = '', redisPort = ''] = process.argv.slice(2);
 const say = (answer: Answer) => process.send?.(answer);
-const instance = await startInstance(name, await connectRedis(Number(redisPort)));
+const instance = await startHubInstance(name, await connectRedis(Number(redisPort)));
 
 process.on('message', (request: Request) => {
   if (request === 'close') for (const connection of instance.signalr) connection.close();

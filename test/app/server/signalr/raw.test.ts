@@ -4,7 +4,7 @@ import WebSocket from 'ws';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
-import { clientOf, type Instance, startInstance } from './cluster.ts';
+import { clientOf, type Instance, startHubInstance } from './test-hub.ts';
 
 /** Requests by hand: what clients other than Microsoft's send, and what none of them would. */
 
@@ -16,7 +16,7 @@ let two: Instance;
 beforeAll(async () => {
   server = await startRedis();
   redis = await connectRedis(server.port);
-  [one, two] = (await Promise.all(['one', 'two'].map((name) => startInstance(name, redis)))) as [
+  [one, two] = (await Promise.all(['one', 'two'].map((name) => startHubInstance(name, redis)))) as [
     Instance,
     Instance,
   ];
@@ -402,7 +402,7 @@ describe('WebSockets', () => {
 describe('time', () => {
   test('who does not shake hands, and who falls silent, is ended; who listens is pinged', async () => {
     const times = { handshake: 500, keepAlive: 50, client: 600 };
-    const quick = await startInstance('quick', redis, { times });
+    const quick = await startHubInstance('quick', redis, { times });
     const url = `${quick.url.replace('http', 'ws')}/testhub`;
     const silent = new WebSocket(url, { headers: ada });
     const words: string[] = [];
@@ -425,8 +425,8 @@ describe('time', () => {
 
   test('a poll is answered in time, and a client that polls no more is gone', async () => {
     const [patient, quick] = await Promise.all([
-      startInstance('patient', redis, { longPolling: { pollMs: 50, absentMs: 30_000 } }),
-      startInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 50 } }),
+      startHubInstance('patient', redis, { longPolling: { pollMs: 50, absentMs: 30_000 } }),
+      startHubInstance('polled', redis, { longPolling: { pollMs: 50, absentMs: 50 } }),
     ]);
     for (const instance of [patient, quick]) {
       const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
@@ -445,7 +445,7 @@ test.each([
   ['is counted until its client has read it', 30_000, 1],
   ['is not, where its client polls no more', 0, 0],
 ])('what was last said to a client that polls %s', async (_what, pauseMs, count) => {
-  const instance = await startInstance(`pause-${pauseMs}`, redis, { longPolling: { pauseMs } });
+  const instance = await startHubInstance(`pause-${pauseMs}`, redis, { longPolling: { pauseMs } });
   const { connectionToken: id = '' } = await negotiate('?negotiateVersion=1', instance);
   await send(`?id=${id}`, {}, instance);
   await post(id, `{"protocol":"json","version":1}${end}`, instance);

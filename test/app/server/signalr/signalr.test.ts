@@ -4,9 +4,9 @@ import { type CookielessProxy, openCookielessProxy } from '../../../support/netw
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
 import { eventually } from '../../../support/wait.ts';
-import { clientOf, type Instance, startInstance, type transports } from './cluster.ts';
 import { isFull, messageOf, sendRaw } from './fleet.ts';
 import { type HubInstance, startHere, startProcess } from './hub-instances.ts';
+import { clientOf, type Instance, startHubInstance, type transports } from './test-hub.ts';
 
 /** The protocol's server with a hub of all kinds of methods; its instances are processes in `npm run test:signalr`. */
 
@@ -195,7 +195,7 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
   'when the instance of a client by %s ends, it comes back on another one',
   async (transport) => {
     const [first, second, third] = (await Promise.all(
-      ['a', 'b', 'c'].map((name) => startInstance(`${transport}-${name}`, redis)),
+      ['a', 'b', 'c'].map((name) => startHubInstance(`${transport}-${name}`, redis)),
     )) as [Instance, Instance, Instance];
     const own = await openCookielessProxy([first.url, second.url, third.url]);
     const connection = clientOf(own.url, transport);
@@ -217,7 +217,7 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
   'an instance that takes no new clients goes on answering negotiations, and others take them, by %s',
   async (transport) => {
     const [one, two] = (await Promise.all(
-      ['leaving', 'staying'].map((name) => startInstance(`${transport}-${name}`, redis)),
+      ['leaving', 'staying'].map((name) => startHubInstance(`${transport}-${name}`, redis)),
     )) as [Instance, Instance];
     one.elsewhere = two.name;
     const connection = clientOf(one.url, transport);
@@ -232,7 +232,7 @@ test.each<TransportName>(['webSockets', 'serverSentEvents', 'longPolling'])(
   'when an instance leaves through which a client by %s is served, what it has called is answered, and it goes on',
   async (transport) => {
     const [home, entry] = (await Promise.all(
-      ['home', 'entry'].map((name) => startInstance(`${transport}-${name}`, redis)),
+      ['home', 'entry'].map((name) => startHubInstance(`${transport}-${name}`, redis)),
     )) as [Instance, Instance];
     // An instance that takes no clients relays WebSockets, too.
     if (transport === 'webSockets') entry.elsewhere = home.name;

@@ -1,14 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  HttpTransportType,
-  type HubConnection,
-  HubConnectionBuilder,
-  type IHttpConnectionOptions,
-  LogLevel,
-} from '@microsoft/signalr';
-import { MessagePackHubProtocol } from '@microsoft/signalr-protocol-msgpack';
+import { HttpTransportType, type HubConnection, type IHttpConnectionOptions } from '@microsoft/signalr';
 import type { Redis } from 'ioredis';
 import { AuthenticationError } from '../../../../app/server/auth/errors.ts';
 import { Relay } from '../../../../app/server/relay/relay.ts';
@@ -19,6 +12,7 @@ import {
   UnauthorizedError,
 } from '../../../../app/server/signalr/hub.ts';
 import { SignalRServer, type SignalRServerOptions } from '../../../../app/server/signalr/server.ts';
+import { type Encoding, microsoftClient } from './microsoft-client.ts';
 
 /** One instance that serves a hub for tests. */
 export interface Instance {
@@ -36,7 +30,7 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
-export async function startInstance(
+export async function startHubInstance(
   name: string,
   redis: Redis,
   options: Partial<SignalRServerOptions> = {},
@@ -196,20 +190,16 @@ export const transports = {
   longPolling: HttpTransportType.LongPolling,
 } as const;
 
-/** Microsoft's client, as it is. */
+/** Microsoft's client of the tests' hub. @param url of an instance */
 export function clientOf(
   url: string,
   transport: keyof typeof transports,
-  protocol: 'json' | 'messagepack' = 'json',
+  encoding: Encoding = 'json',
   options: IHttpConnectionOptions = {},
 ): HubConnection {
-  const builder = new HubConnectionBuilder()
-    .withUrl(`${url}/testhub`, {
-      transport: transports[transport],
-      accessTokenFactory: () => 'user-ada',
-      ...options,
-    })
-    .withAutomaticReconnect([0, 50, 100, 200, 500, 1_000, 2_000])
-    .configureLogging(LogLevel.None);
-  return (protocol === 'json' ? builder : builder.withHubProtocol(new MessagePackHubProtocol())).build();
+  return microsoftClient(`${url}/testhub`, encoding, {
+    transport: transports[transport],
+    accessTokenFactory: () => 'user-ada',
+    ...options,
+  });
 }

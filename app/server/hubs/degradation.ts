@@ -14,12 +14,12 @@ export interface DegradationOptions {
   readonly rooms: Pick<HubRooms<HubMember>, 'view'>;
 }
 
-/** Tells members what is degraded: all, or, while some shards of many are away, the rooms on these. */
+/** Notifies members of what is degraded: all, or, while some shards of many are away, the rooms on these. */
 export class Degradation {
   readonly #options: DegradationOptions;
   readonly #listener = () => this.#changed();
-  /** The rooms whose members were told so. */
-  #told: ReadonlySet<string> = new Set();
+  /** The rooms whose members know that they are away. */
+  #notified: ReadonlySet<string> = new Set();
 
   constructor(options: DegradationOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class Degradation {
   #changed(): void {
     const { backplane } = this.#options;
     const isPartial = this.#isPartial;
-    this.#tellRooms(isPartial ? this.#roomsAway() : new Set());
+    this.#notifyRooms(isPartial ? this.#roomsAway() : new Set());
     if (isPartial) return;
     const payload: Degraded = { degraded: backplane.status !== 'joined' };
     deliverTo(this.#options.members.values(), (format) => format.event('degraded', payload));
@@ -57,21 +57,21 @@ export class Degradation {
     return new Set(Array.from(rooms.view(), ({ name }) => name).filter(isAway));
   }
 
-  #tellRooms(away: ReadonlySet<string>): void {
-    const before = this.#told;
-    this.#told = away;
-    this.#tell(
+  #notifyRooms(away: ReadonlySet<string>): void {
+    const before = this.#notified;
+    this.#notified = away;
+    this.#notify(
       [...away].filter((room) => !before.has(room)),
       true,
     );
-    this.#tell(
+    this.#notify(
       [...before].filter((room) => !away.has(room)),
       false,
     );
   }
 
   /** One event for a member, whatever number of its rooms it is about. */
-  #tell(names: readonly string[], degraded: boolean): void {
+  #notify(names: readonly string[], degraded: boolean): void {
     if (names.length === 0) return;
     const wanted = new Set(names);
     const byMember = new Map<HubMember, string[]>();

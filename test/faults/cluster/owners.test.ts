@@ -1,7 +1,7 @@
 import type { Socket } from 'socket.io-client';
 import type { PresenceChange } from '../../../app/protocol/hub.ts';
 import { Asker, counted } from '../../support/clients/asker.ts';
-import { type ClusterServer, describeOnEach } from '../../support/redis/cluster.ts';
+import { type ClusterServer, describeOnEach } from '../../support/redis/sharded-redis.ts';
 import { scaled } from '../../support/scale.ts';
 import type { TestInstance } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';

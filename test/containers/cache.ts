@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { generate } from 'selfsigned';
 import { freePort } from '../../lib/local/processes/ports.ts';
-import { redisVersion } from '../../lib/local/redis/redis.ts';
+import { redisVersion } from '../../lib/local/redis/version.ts';
 import { TcpForwarder } from '../support/network/tcp-forwarder.ts';
 import { redisBinary, startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';

@@ -11,6 +11,7 @@ import { freePort } from '../../lib/local/processes/ports.ts';
 import { LoadBalancer } from '../../lib/local/proxy/load-balancer.ts';
 import { LobbyClient } from '../support/clients/lobby-client.ts';
 import { describeWithPython, openVenv } from '../support/python.ts';
+import { startPrimaries } from '../support/redis/primaries.ts';
 import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { eventually } from '../support/wait.ts';
 
@@ -18,6 +19,8 @@ import { eventually } from '../support/wait.ts';
 jest.setTimeout(600_000);
 
 const folder = join(import.meta.dirname, '../examples/python-backend');
+/** Its login in the cache. */
+const admin = { username: 'admin', password: 'admin' };
 const secret = 'a secret of users, 32 characters or more'.replace(',', '');
 const tokenOf = (sub: string, claims = {}) =>
   signToken({ sub, exp: Math.floor(Date.now() / 1_000) + 3_600, ...claims }, secret);
@@ -240,18 +243,20 @@ describeWithPython('the Python backend', () => {
       },
       120_000,
     );
-    const admin = new Redis({ port: redisPort, username: 'admin', password: 'admin' });
-    expect(await admin.call('ACL', 'LOG')).toEqual([]);
+    const cache = new Redis({ port: redisPort, ...admin });
+    expect(await cache.call('ACL', 'LOG')).toEqual([]);
     expect(await ada.socket.emitWithAck('remember', 'x')).toEqual({ ok: true });
-    expect(await admin.keys('*')).toEqual(['backend:session:ada']);
-    expect(await admin.ttl('backend:session:ada')).toBeGreaterThan(0);
-    admin.disconnect();
+    expect(await cache.keys('*')).toEqual(['backend:session:ada']);
+    expect(await cache.ttl('backend:session:ada')).toBeGreaterThan(0);
+    cache.disconnect();
   });
 
   test('on a cluster, sessions lie in all shards, and events cross whichever node they are published on', async () => {
-    const shards = await startShards(users());
-    const admins = shards.map(({ port }) => new Redis({ port, username: 'admin', password: 'admin' }));
+    const shards: TestRedis[] = [];
+    const admins: Redis[] = [];
     try {
+      await startPrimaries(3, { arguments: users(), login: admin }, shards);
+      admins.push(...shards.map(({ port }) => new Redis({ port, ...admin })));
       const [one, other] = await Promise.all(
         shards.slice(0, 2).map(({ port }) => startBackend({ REDIS_URL: urlOf(port) })),
       );
@@ -264,12 +269,12 @@ describeWithPython('the Python backend', () => {
       await eventually('all of it to arrive', () => bob.heard.length === 20);
       const again = await joined('user-7', (other as Backend).url);
       expect(await again.socket.emitWithAck('recall')).toEqual({ ok: true, note: '7' });
-      const keys = await Promise.all(admins.map((admin) => admin.keys('backend:session:*')));
+      const keys = await Promise.all(admins.map((each) => each.keys('backend:session:*')));
       expect(keys.flat()).toHaveLength(20);
       expect(Math.min(...keys.map(({ length }) => length))).toBeGreaterThan(0);
-      for (const admin of admins) expect(await admin.call('ACL', 'LOG')).toEqual([]);
+      for (const each of admins) expect(await each.call('ACL', 'LOG')).toEqual([]);
     } finally {
-      for (const admin of admins) admin.disconnect();
+      for (const each of admins) each.disconnect();
       for (const shard of shards) await shard.stop();
     }
   });
@@ -292,29 +297,6 @@ describeWithPython('the Python backend', () => {
     await eventually('the client to notice', () => !client.socket.connected);
   });
 });
-
-/** A cluster of three primaries. @param users as arguments of the server */
-async function startShards(users: readonly string[]): Promise<TestRedis[]> {
-  const buses = await Promise.all([0, 1, 2].map(() => freePort()));
-  const shards = await Promise.all(
-    buses.map((bus) => startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${bus}`, ...users])),
-  );
-  const admins = shards.map(({ port }) => new Redis({ port, username: 'admin', password: 'admin' }));
-  const slots = 16_384;
-  for (const [index, admin] of admins.entries()) {
-    const [from, to] = [index, index + 1].map((part) => Math.round((part * slots) / admins.length));
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(Number(to) - 1));
-    await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-  }
-  for (const [index, { port }] of shards.entries())
-    await admins[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(port), String(buses[index]));
-  await eventually('the nodes to agree', async () => {
-    const states = await Promise.all(admins.map((admin) => admin.call('CLUSTER', 'INFO') as Promise<string>));
-    return states.every((state) => /cluster_state:ok/.test(state) && /cluster_known_nodes:3/.test(state));
-  });
-  for (const admin of admins) admin.disconnect();
-  return shards;
-}
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

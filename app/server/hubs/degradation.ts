@@ -14,14 +14,14 @@ export interface DegradationOptions {
   readonly rooms: Pick<HubRooms<HubMember>, 'view'>;
 }
 
-/** Tells members what is degraded: all, or, while some shards of many are away, the rooms on these. */
+/** Notifies members of what is degraded: all, or, while some shards of many are away, the rooms on these. */
 export class Degradation {
   readonly #options: DegradationOptions;
   readonly #listener = () => this.#changed();
-  /** What all were told last. */
+  /** What all were notified of last. */
   #degraded = false;
-  /** The rooms whose members were told so. */
-  #told: ReadonlySet<string> = new Set();
+  /** The rooms whose members know that they are away. */
+  #notified: ReadonlySet<string> = new Set();
 
   constructor(options: DegradationOptions) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class Degradation {
   #changed(): void {
     const { backplane } = this.#options;
     const isPartial = this.#isPartial;
-    this.#tellRooms(isPartial ? this.#roomsAway() : new Set());
+    this.#notifyRooms(isPartial ? this.#roomsAway() : new Set());
     const degraded = !isPartial && backplane.status !== 'joined';
     if (degraded === this.#degraded) return;
     this.#degraded = degraded;
@@ -61,21 +61,21 @@ export class Degradation {
     return new Set(Array.from(rooms.view(), ({ name }) => name).filter(isAway));
   }
 
-  #tellRooms(away: ReadonlySet<string>): void {
-    const before = this.#told;
-    this.#told = away;
-    this.#tell(
+  #notifyRooms(away: ReadonlySet<string>): void {
+    const before = this.#notified;
+    this.#notified = away;
+    this.#notify(
       [...away].filter((room) => !before.has(room)),
       true,
     );
-    this.#tell(
+    this.#notify(
       [...before].filter((room) => !away.has(room)),
       false,
     );
   }
 
   /** One event for a member, whatever number of its rooms it is about. */
-  #tell(names: readonly string[], degraded: boolean): void {
+  #notify(names: readonly string[], degraded: boolean): void {
     if (names.length === 0) return;
     const wanted = new Set(names);
     const byMember = new Map<HubMember, string[]>();

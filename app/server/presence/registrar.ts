@@ -69,8 +69,8 @@ export class Registrar {
   /** Tells what is due, and compares what was not for long; neither waits for the other, which a shard may hold up. */
   async tick(): Promise<void> {
     if (this.#isClosed) return;
-    const told = this.#options.shared.publishDue().catch((error) => this.#failed(error));
-    await Promise.all([told, this.#verifyDoubted()]);
+    const published = this.#options.shared.publishDue().catch((error) => this.#failed(error));
+    await Promise.all([published, this.#verifyDoubted()]);
   }
 
   async #verifyDoubted(): Promise<void> {

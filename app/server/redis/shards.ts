@@ -1,13 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { OnReturn, WatchedRedis } from './access.ts';
 import { atHome, bucketTags, inBucket, slotCount, slotOf } from './buckets.ts';
 import { Channels, type OnForeignPayload } from './channels.ts';
+import { MapReader } from './cluster/map-reader.ts';
 import { Redirects, type RedirectTargets } from './cluster/redirects.ts';
-import { mapOfMost, readSlotMap, remarksOn, type SlotMap } from './cluster/slot-map.ts';
+import { remarksOn, type SlotMap } from './cluster/slot-map.ts';
 import type { Pulse } from './connection/heartbeat.ts';
 import { isOfCluster } from './connection/inspect-server.ts';
-import { openConnection } from './connection/open-connection.ts';
-import type { RedisSetting } from './setting/setting.ts';
 import { Shard, type ShardOptions } from './shard.ts';
 
 export interface ShardsOptions
@@ -29,15 +27,6 @@ export interface ShardChange {
   readonly reason: Error | undefined;
 }
 
-/** The map is read anew this often, in milliseconds, whatever happens: a shard that was added says nothing. */
-const readMapEveryMs = 5_000;
-/** The same while a shard is away: its replica takes over at any moment. */
-const readMapSoonMs = 500;
-const retryMs = 200;
-/** Of one reading, in milliseconds. */
-const readWithinMs = 1_500;
-/** Servers tell each other of a change within moments, in milliseconds: who asks at once is told the old. */
-const pauseBeforeMs = 20;
 /** A slot whose move was not heard of for so long has arrived, or stays where it was. */
 const movingForMs = 5_000;
 /** What was under way on a shard that has no slots any more is answered by then: a command takes no longer. */
@@ -52,6 +41,7 @@ export class Shards implements WatchedRedis {
   readonly #options: ShardsOptions;
   readonly #returns = new Set<OnReturn>();
   readonly #redirects: Redirects;
+  readonly #map: MapReader;
   /** What the setting leads to, until that is known to be a cluster. */
   #alone: Shard | undefined;
   readonly #byAddress = new Map<string, Shard>();
@@ -64,7 +54,6 @@ export class Shards implements WatchedRedis {
   /** Shards that have no slots any more. */
   readonly #ending = new Set<Shard>();
   #remarks = '';
-  #refreshing: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
   constructor(options: ShardsOptions) {
@@ -75,6 +64,13 @@ export class Shards implements WatchedRedis {
       onFault: options.onForeignPayload,
     });
     this.#redirects = new Redirects(this.#targets());
+    this.#map = new MapReader({
+      ...options,
+      known: () =>
+        [...this.#byAddress].map(([address, { commands }]) => ({ address, connection: commands.connection })),
+      onMap: (map) => this.#apply(map),
+      closing: this.#closing.signal,
+    });
     this.#alone = this.#createAlone();
   }
 
@@ -141,8 +137,7 @@ export class Shards implements WatchedRedis {
     if (!alone || this.#closing.signal.aborted) return;
     this.#alone = undefined;
     void alone.close();
-    void this.#refresh();
-    void this.#watchMap();
+    void this.#map.watch(() => this.all.every((shard) => shard.available()));
   }
 
   #create(more: Pick<ShardOptions, 'heartbeatChannel'> & Partial<ShardOptions>): Shard {
@@ -180,66 +175,13 @@ export class Shards implements WatchedRedis {
     return bucketTags.find(onShard) ?? (bucketTags[0] as string);
   }
 
+  /** A server alone has no map. */
+  #refresh(): Promise<void> {
+    return this.#alone ? Promise.resolve() : this.#map.refresh();
+  }
+
   #returned(has: (key: string) => boolean): void {
     for (const listener of this.#returns) listener(has);
-  }
-
-  async #watchMap(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const everyMs = this.all.every((shard) => shard.available()) ? readMapEveryMs : readMapSoonMs;
-      await delay(everyMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted) await this.#refresh();
-    }
-  }
-
-  /** One reading for all who ask at about the same time. */
-  #refresh(): Promise<void> {
-    if (this.#alone || this.#closing.signal.aborted) return Promise.resolve();
-    this.#refreshing ??= this.#readMap().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
-  }
-
-  async #readMap(): Promise<void> {
-    await delay(pauseBeforeMs);
-    while (!this.#closing.signal.aborted) {
-      const map = mapOfMost(await this.#ask());
-      if (map && map.length > 0) return this.#apply(map);
-      await delay(retryMs);
-    }
-  }
-
-  /** What the servers say that answer; those of the setting, where none of the known ones does. */
-  async #ask(): Promise<SlotMap[]> {
-    const asked = this.all.map(async ({ commands, address }) => {
-      const { connection } = commands;
-      if (!connection) throw new Error('it is away');
-      return withinTime(readSlotMap(connection, address as string));
-    });
-    const answered = (await Promise.allSettled(asked)).flatMap((each) =>
-      each.status === 'fulfilled' ? [each.value] : [],
-    );
-    return answered.length > 0 ? answered : this.#askSetting();
-  }
-
-  async #askSetting(): Promise<SlotMap[]> {
-    const { resolve, instance, log, observer } = this.#options;
-    const setting = await resolve().catch((error: Error) => observer?.failed('map', 'connect', error));
-    for (const endpoint of setting?.endpoints ?? []) {
-      try {
-        const options = { name: `${instance}:map`, log, inspect: async () => [] };
-        const redis = await openConnection(setting as RedisSetting, endpoint, options);
-        const map = await readSlotMap(redis, `${endpoint.host}:${endpoint.port}`).finally(() =>
-          redis.disconnect(),
-        );
-        return [map];
-      } catch (error) {
-        observer?.failed('map', 'connect', error as Error);
-      }
-    }
-    return [];
   }
 
   #apply(map: SlotMap): void {
@@ -314,11 +256,4 @@ function countsOf(owners: readonly (Shard | undefined)[]): Map<Shard | undefined
 function splitAddress(address: string): [host: string, port: number] {
   const colon = address.lastIndexOf(':');
   return [address.slice(0, colon), Number(address.slice(colon + 1))];
-}
-
-async function withinTime<T>(asked: Promise<T>): Promise<T> {
-  const late = delay(readWithinMs, undefined, { ref: false }).then(() => {
-    throw new Error(`no answer within ${readWithinMs} ms`);
-  });
-  return Promise.race([asked, late]);
 }

@@ -201,7 +201,7 @@ export class RedisCluster {
     const ids = new Map<ClusterNode, string>();
     for (const [index, node] of this.nodes.entries()) {
       ids.set(node, await node.myId());
-      // Epochs that differ from the start: no two nodes ever have to settle who gives way.
+      // Epochs that differ from the start: no two nodes ever have to agree on who gives way.
       await node.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
     }
     for (const shard of this.#shards()) {

@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io-client';
 import { Asker, counted } from '../../support/clients/asker.ts';
-import { type ClusterServer, describeOnEach } from '../../support/redis/cluster.ts';
+import { type ClusterServer, describeOnEach } from '../../support/redis/sharded-redis.ts';
 import { scaled } from '../../support/scale.ts';
 import type { TestInstance } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io-client';
 import { lastMigration, startAtomic } from '../../../lib/local/redis/slot-migration.ts';
 import { nothingLost } from '../../support/clients/scene.ts';
 import { describeInFull } from '../../support/full-runs.ts';
-import { type ClusterServer, describeOnEach, describeOnFirst } from '../../support/redis/cluster.ts';
+import { type ClusterServer, describeOnEach, describeOnFirst } from '../../support/redis/sharded-redis.ts';
 import { scaled } from '../../support/scale.ts';
 import { readiness } from '../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../support/stopping.ts';

@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Audit, Statistics } from '../../../lib/verify/accounting/audit.ts';
 import { Scene } from '../../support/clients/scene.ts';
 import { Traffic } from '../../support/clients/traffic.ts';
-import type { ClusterServer } from '../../support/redis/cluster.ts';
-import { ShardedRedis } from '../../support/redis/cluster.ts';
+import { type ClusterServer, ShardedRedis } from '../../support/redis/sharded-redis.ts';
 import { scaled } from '../../support/scale.ts';
 import { Cluster } from '../../support/servers/cluster.ts';
 

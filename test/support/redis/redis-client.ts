@@ -9,8 +9,12 @@ export async function connectRedis(port: number, options: RedisOptions = {}): Pr
 }
 
 /** Runs one thing on a server. */
-export async function onRedis<T>(port: number, run: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = await connectRedis(port);
+export async function onRedis<T>(
+  port: number,
+  run: (redis: Redis) => Promise<T>,
+  options?: RedisOptions,
+): Promise<T> {
+  const redis = await connectRedis(port, options);
   try {
     return await run(redis);
   } finally {

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { connectedRedis, type WatchedRedis } from '../../../app/server/redis/access.ts';
 import { type Backplane, openBackplane } from '../../../app/server/redis/backplane.ts';
-import { slotCount, slotOf } from '../../../app/server/redis/buckets.ts';
-import { freePort } from '../../../lib/local/processes/ports.ts';
+import { slotOf } from '../../../app/server/redis/buckets.ts';
 import { eventually } from '../wait.ts';
 import { silent, useRedis } from './link.ts';
-import { startRedis, type TestRedis } from './redis.ts';
+import { primaryOf, startPrimaries } from './primaries.ts';
+import type { TestRedis } from './redis.ts';
 import { connectRedis, onRedis } from './redis-client.ts';
 
 /** What a suite that runs on each kind of Redis asks of the one that it has. */
@@ -44,7 +44,7 @@ function useCluster(count: number): RedisOfKind {
   const servers: TestRedis[] = [];
   let backplane: Backplane;
   beforeAll(async () => {
-    await startCluster(count, servers);
+    await startPrimaries(count, {}, servers);
     const sources = { url: (servers[0] as TestRedis).url };
     backplane = await openBackplane({ sources, deployment: 'kind', instance: 'kind', log: silent });
     await eventually('the backplane', () => backplane.status === 'joined');
@@ -61,37 +61,8 @@ function useCluster(count: number): RedisOfKind {
     get ports() {
       return ports();
     },
-    portOf: (key) => ports()[Math.floor((slotOf(key) * count) / slotCount)] as number,
+    portOf: (key) => ports()[primaryOf(slotOf(key), count)] as number,
   });
-}
-
-/** @param servers takes the nodes, each with as many slots as the others */
-export async function startCluster(count: number, servers: TestRedis[] = []): Promise<readonly TestRedis[]> {
-  for (let index = 0; index < count; index += 1) servers.push(await startClusterNode(servers, count));
-  await eventually('the cluster', async () => (await Promise.all(servers.map(isWhole))).every(Boolean));
-  return servers;
-}
-
-/** Gives the node its part of the slots, and makes it known to the nodes that there are. */
-async function startClusterNode(known: readonly TestRedis[], count: number): Promise<TestRedis> {
-  // By default that port is 10,000 behind the other one, where anybody may be.
-  const busPort = await freePort();
-  const server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
-  const startOf = (node: number) => Math.ceil((node * slotCount) / count);
-  await onRedis(server.port, async (redis) => {
-    await redis.call('CLUSTER', 'SET-CONFIG-EPOCH', known.length + 1);
-    const [first, last] = [startOf(known.length), startOf(known.length + 1) - 1];
-    await redis.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
-  });
-  for (const { port } of known) {
-    await onRedis(port, (redis) => redis.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort));
-  }
-  return server;
-}
-
-async function isWhole({ port }: TestRedis): Promise<boolean> {
-  const info = await onRedis(port, (redis) => redis.call('CLUSTER', 'INFO'));
-  return /state:ok/.test(String(info)) && new RegExp(`slots_ok:${slotCount}`).test(String(info));
 }
 
 interface OwnRedis {

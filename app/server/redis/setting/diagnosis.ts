@@ -5,7 +5,7 @@ import type { RedisEndpoint, RedisSetting } from './setting.ts';
 /** How long the other protocol is tried, in milliseconds, to tell TLS on a plain port and the reverse. */
 const probeTimeoutMs = 1_000;
 
-/** Turns what ioredis says of a connection that failed into what is wrong and what to do. */
+/** Says of a connection that failed, by what ioredis reports, what is wrong and what to do. */
 export async function explainConnectFailure(
   error: Error,
   setting: RedisSetting,

@@ -8,8 +8,8 @@ import {
   slotOf,
 } from '../../../../app/server/redis/buckets.ts';
 import { roomKeys } from '../../../../app/server/rooms/keys.ts';
+import { startPrimaries } from '../../../support/redis/primaries.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
-import { startCluster } from '../../../support/redis/redis-kinds.ts';
 
 test.each([1, 3, 4, 5, 6, 8, 16, 32])(
   '%d shards of equal size have as many buckets, give or take one',
@@ -45,7 +45,7 @@ test('different rooms have different paths, whatever is in their names', () => {
 });
 
 test('slots are those of the server: of every bucket, of all that is a room’s, of home, of names without a tag', async () => {
-  const [server] = await startCluster(1);
+  const [server] = await startPrimaries(1);
   try {
     const { id, ...room } = roomKeys('d', 'chat', 'a} {b');
     const names = [

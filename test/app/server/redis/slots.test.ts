@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { io, type Socket } from 'socket.io-client';
 import { environmentNames } from '../../../../app/names.ts';
+import { startPrimaries } from '../../../support/redis/primaries.ts';
 import type { TestRedis } from '../../../support/redis/redis.ts';
 import { connectRedis } from '../../../support/redis/redis-client.ts';
-import { startCluster } from '../../../support/redis/redis-kinds.ts';
 import { startInstance, type TestInstance } from '../../../support/servers/service.ts';
 import { stoppedAfterwards } from '../../../support/stopping.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -14,7 +14,7 @@ const keep = stoppedAfterwards();
 const token = 'a-service-token-of-the-test-with-32-characters';
 
 test('whatever the service does it does in one slot at a time, with each of its scripts', async () => {
-  const [server] = (await startCluster(1)) as [TestRedis];
+  const [server] = (await startPrimaries(1)) as [TestRedis];
   await keep(server);
   const redis = await connectRedis(server.port);
   await keep({ stop: async () => redis.disconnect() });

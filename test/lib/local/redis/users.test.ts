@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { Redis } from 'ioredis';
 import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
-import { redisVersion } from '../../../../lib/local/redis/redis.ts';
+import { redisVersion } from '../../../../lib/local/redis/version.ts';
 import type { TopologyState } from '../../../../lib/local/state.ts';
 import { liveKitAcl } from '../../../../livekit/config/redis-acl.ts';
 import { redisBinary } from '../../../support/redis/redis.ts';

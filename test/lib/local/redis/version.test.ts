@@ -1,8 +1,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseVersion, redisVersion } from '../../../../lib/local/redis/redis.ts';
 import { redisUsers, userLines } from '../../../../lib/local/redis/users.ts';
+import { parseVersion, redisVersion } from '../../../../lib/local/redis/version.ts';
 import { redisBinary } from '../../../support/redis/redis.ts';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { bucketOf, inBucket, slotOf } from '../../../app/server/redis/buckets.ts';
-import type { HubRoom } from '../clients/clients.ts';
+import type { Target } from '../target/target.ts';
 import { count, list } from '../wording.ts';
-import type { Target } from './target.ts';
+import type { HubRoom } from './clients.ts';
 
 /** The rooms that one shard of the cluster has. */
 export interface RoomsOfShard {

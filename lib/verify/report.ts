@@ -1,9 +1,9 @@
 import { styleText } from 'node:util';
 import type { Check, Load } from './check.ts';
+import { describeShards, type RoomsOfShard } from './clients/rooms-on-shards.ts';
 import type { Tokens } from './clients/tokens.ts';
 import type { Progress } from './run.ts';
 import type { Result } from './run-check.ts';
-import { describeShards, type RoomsOfShard } from './target/rooms-on-shards.ts';
 import type { Target } from './target/target.ts';
 import { count, duration } from './wording.ts';
 

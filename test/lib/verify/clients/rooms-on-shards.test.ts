@@ -1,4 +1,4 @@
-import { describeShards, roomsOnShards } from '../../../../lib/verify/target/rooms-on-shards.ts';
+import { describeShards, roomsOnShards } from '../../../../lib/verify/clients/rooms-on-shards.ts';
 import type { TopologyControl } from '../../../../lib/verify/target/target.ts';
 
 const half = 8_192;

@@ -1,12 +1,7 @@
 import { bucketOf, inBucket, slotOf } from '../../../app/server/redis/buckets.ts';
+import type { Target } from '../target/target.ts';
 import { count, list } from '../wording.ts';
-import type { Target } from './target.ts';
-
-/** A room, and the hub that it is in. */
-export interface HubRoom {
-  readonly hub: string;
-  readonly room: string;
-}
+import type { HubRoom } from './clients.ts';
 
 /** The rooms that one shard of the cluster has. */
 export interface RoomsOfShard {

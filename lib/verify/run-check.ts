@@ -9,10 +9,11 @@ import {
   type Proof,
   type Undo,
 } from './check.ts';
-import { Clients, type HubRoom } from './clients/clients.ts';
+import { Clients } from './clients/clients.ts';
 import type { Pacing } from './clients/pacing.ts';
 import type { Tokens } from './clients/tokens.ts';
 import type { Obstacle } from './target/obstacle.ts';
+import type { HubRoom } from './target/rooms-on-shards.ts';
 import { describeRestarts, type Roster, readRoster, type Target } from './target/target.ts';
 import { orAborted } from './wait.ts';
 

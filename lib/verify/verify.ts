@@ -1,7 +1,6 @@
 import { type Arguments, help, readArguments, type Secrets, secretsIn } from './arguments.ts';
 import type { Check } from './check.ts';
 import { chooseTokens } from './clients/choose-tokens.ts';
-import type { HubRoom } from './clients/clients.ts';
 import { Pacing } from './clients/pacing.ts';
 import { noTokens, type Tokens } from './clients/tokens.ts';
 import { CannotVerifyError } from './errors.ts';
@@ -15,6 +14,7 @@ import { identify, type Service } from './target/identify.ts';
 import { defaultStateFolder, findTarget, localTopologies } from './target/local-topology.ts';
 import { lockTopology } from './target/lock.ts';
 import { findObstacle } from './target/obstacle.ts';
+import type { HubRoom } from './target/rooms-on-shards.ts';
 import { roomsOnShards } from './target/rooms-on-shards.ts';
 import type { Target } from './target/target.ts';
 import { orAborted, type Patience } from './wait.ts';

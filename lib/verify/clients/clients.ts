@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { io } from 'socket.io-client';
 import { type ConnectOptions, connectHub } from '../../../app/client/connection/connect.ts';
 import { openHub } from '../../../app/client/hub.ts';
+import type { HubRoom } from '../target/rooms-on-shards.ts';
 import type { Client, ClientSettings } from './client.ts';
 import { ContractClient } from './contract-client.ts';
 import { Pacing } from './pacing.ts';
@@ -37,12 +38,6 @@ export type ClientOf<W extends Way> = W extends ContractWay ? ContractClient : P
 export interface Of {
   /** @default chat */
   readonly hub?: string;
-}
-
-/** A room, and the hub that it is in. */
-export interface HubRoom {
-  readonly hub: string;
-  readonly room: string;
 }
 
 export interface ClientsOptions {

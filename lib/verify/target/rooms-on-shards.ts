@@ -1,7 +1,12 @@
 import { bucketOf, inBucket, slotOf } from '../../../app/server/redis/buckets.ts';
-import type { HubRoom } from '../clients/clients.ts';
 import { count, list } from '../wording.ts';
 import type { Target } from './target.ts';
+
+/** A room, and the hub that it is in. */
+export interface HubRoom {
+  readonly hub: string;
+  readonly room: string;
+}
 
 /** The rooms that one shard of the cluster has. */
 export interface RoomsOfShard {

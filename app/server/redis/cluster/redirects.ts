@@ -21,9 +21,11 @@ export interface RedirectTargets {
  */
 const followForMs = 2_000;
 const isAddress = /^[^\s?]+:\d{1,5}$/;
-/** So often it is sent on at once; then a pause stands before each time, in milliseconds. */
+/** So often it is sent on at once; then a pause stands before each time. */
 const hopsAtOnce = 3;
+/** Milliseconds. A slot's keys move in a few of them; one that stays half-way must not cost more than it carries. */
 const pauseMs = 20;
+const longestPauseMs = 250;
 
 /**
  * Follows what a server of a cluster says of a command whose keys are elsewhere. It has run nowhere then, so that sending
@@ -63,7 +65,7 @@ export class Redirects {
   }
 
   async #sendOn(command: RedirectedCommand, address: string, asking?: 'asking'): Promise<void> {
-    if (command.hops >= hopsAtOnce) await delay(pauseMs);
+    if (command.hops >= hopsAtOnce) await delay(pauseBehind(command.hops));
     const connection = this.#targets.connectionTo(address) ?? (await this.#connectionSoon(address));
     if (!connection) return command.refuse(new RedisAwayError(`the shard at ${address} is away`));
     // In one turn: the server forgets it behind the next command of the connection.
@@ -84,8 +86,14 @@ export class Redirects {
 
   /** From the beginning: the server that was asked first knows by then where the keys are. */
   async #sendAgain(command: RedirectedCommand): Promise<void> {
-    await delay(pauseMs);
+    await delay(pauseBehind(command.hops));
     if (command.origin.status === 'ready') command.sendTo(command.origin);
     else command.refuse(new RedisAwayError());
   }
+}
+
+/** It grows with each time, and those that wait for one slot don't come back together. */
+function pauseBehind(hops: number): number {
+  const longest = Math.min(longestPauseMs, pauseMs * 2 ** (hops / 2));
+  return longest * (0.5 + Math.random() / 2);
 }

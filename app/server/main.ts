@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { readEnvironment } from './environment.ts';
 import { leaveOnSignals } from './process/drain.ts';
+import { keepShortLivedYoung } from './process/garbage-collection.ts';
 import { createLog } from './process/log.ts';
 import { withSourceLines } from './process/source-lines.ts';
 import { openTaskReader, watchTask } from './process/task-watch.ts';
@@ -9,6 +10,7 @@ import { type Service, startService } from './service.ts';
 import { EnvironmentError } from './variables.ts';
 
 async function main(): Promise<void> {
+  keepShortLivedYoung();
   const environment = readEnvironment(process.env);
   const log = createLog(environment.logLevel, environment.instanceId);
   for (const remark of environment.misspelt) log.warn(remark);

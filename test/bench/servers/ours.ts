@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { environmentNames as names } from '../../../app/names.ts';
 import { readEnvironment } from '../../../app/server/environment.ts';
+import { keepShortLivedYoung } from '../../../app/server/process/garbage-collection.ts';
 import { createLog } from '../../../app/server/process/log.ts';
 import { startService } from '../../../app/server/service.ts';
 import { freePort } from '../../../lib/local/processes/ports.ts';
@@ -8,6 +9,7 @@ import { benchSecret } from '../bench-token.ts';
 import { readServerEnvironment, report } from './report.ts';
 
 /** The service as it is deployed: tokens, limits, presence, metrics, and both protocols. */
+keepShortLivedYoung();
 const { redisUrl, instance } = readServerEnvironment();
 const port = await freePort();
 const environment = readEnvironment({

@@ -5,7 +5,7 @@ import { askBuckets, settleAll, settleInPortions, throwFirst } from '../redis/se
 import { openEvent } from '../rooms/broadcast.ts';
 import { makeEpochTag } from '../rooms/log/position.ts';
 import { type BucketPresenceKeys, bucketPresenceKeys, lookKey, partsOf, presenceKeys } from './keys.ts';
-import { mostAtOnce, mostTold } from './store.ts';
+import { mostAnnounced, mostAtOnce } from './store.ts';
 
 export interface BucketSweepOptions {
   readonly links: RedisAccess;
@@ -27,12 +27,12 @@ export interface ReleaseScope {
 const file = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
 
 const scripts = {
-  tell: new NamedScript(
+  announce: new NamedScript(
     {
       keys: ['counts', 'leaving', 'state', 'due'],
       args: ['place', 'channel', 'openBroadcast', 'newEpoch', 'ageMs', 'mostSubjects'],
     },
-    file('tell'),
+    file('announce'),
   ),
   due: new NamedScript({ keys: ['due', 'since'], args: ['sinceKeptMs', 'mostRooms'] }, file('due')),
   release: new NamedScript(
@@ -125,8 +125,8 @@ export class BucketSweep {
     const { hub, room } = partsOf(place);
     const { due } = bucketPresenceKeys(deployment, bucketOf(hub, room));
     const { counts, leaving, state, channel } = presenceKeys(deployment, hub, room);
-    const args = { place, ...announcementOf(channel, room), ageMs, mostSubjects: mostTold };
-    await scripts.tell.run(this.#redis(due), { counts, leaving, state, due }, args);
+    const args = { place, ...announcementOf(channel, room), ageMs, mostSubjects: mostAnnounced };
+    await scripts.announce.run(this.#redis(due), { counts, leaving, state, due }, args);
   }
 
   async #release(owner: string, graceMs: number, { hub, buckets }: ReleaseScope): Promise<void> {
@@ -172,7 +172,7 @@ export class BucketSweep {
   }
 }
 
-/** What a script needs to tell a room of a change. */
+/** What a script needs to notify a room of a change. */
 export function announcementOf(channel: string, room: string) {
   return { channel, openBroadcast: openEvent('presence', { room }), newEpoch: makeEpochTag() };
 }

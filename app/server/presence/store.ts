@@ -73,4 +73,4 @@ export const mostMembers = 10_000;
 /** Subjects in one call: a script holds up everybody else. */
 export const mostAtOnce = 500;
 /** Subjects in one difference. */
-export const mostTold = 1_000;
+export const mostAnnounced = 1_000;

@@ -1,4 +1,4 @@
--- Registers who came to a room through one owner and who left it, and tells the room who is new.
+-- Registers who came to a room through one owner and who left it, and announces to the room who is new.
 --
 -- Returns 1, or 0 where the owner is known to be dead: nothing was written, since nobody would ever take it back
 --

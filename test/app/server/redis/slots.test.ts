@@ -52,7 +52,7 @@ test('whatever the service does it does in one slot at a time, with each of its 
 });
 
 /** What is done after deaths, losses and ten minutes: `stores.test.ts` and the tests of faults do it on a cluster. */
-const triedElsewhere = ['announce-loss', 'fence', 'registered', 'release', 'tell'];
+const triedElsewhere = ['announce', 'announce-loss', 'fence', 'registered', 'release'];
 
 function scriptFiles(): string[] {
   const files = readdirSync('app/server', { recursive: true, encoding: 'utf8' });

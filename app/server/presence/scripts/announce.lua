@@ -1,4 +1,4 @@
--- Tells a room whose leave is due, in one difference.
+-- Announces to a room the leaves that are due, in one difference.
 --
 -- Returns how many were published
 

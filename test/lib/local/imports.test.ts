@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'app/names.ts',
     'app/server/redis/acl.ts',
     'app/server/service-variables.ts',
+    'app/server/variables.ts',
     'livekit/config/redis-acl.ts',
   ],
   livekit: ['redis', 'processes', 'proxy', 'app/names.ts', 'livekit/config', 'livekit/agent/names.ts'],

@@ -138,8 +138,9 @@ export class Shard implements RedisShard {
       return remarks;
     };
     const name = [instance, purpose, ...(address === undefined ? [] : [address])].join(':');
-    // A SSUBSCRIBE that is sent on would turn a connection for commands into one for subscriptions.
-    const follow = purpose === 'subscriptions' ? undefined : redirect;
+    // A SSUBSCRIBE that is sent on would turn a connection for commands into one for subscriptions, and a WAIT says nothing
+    // of a write that another server took.
+    const follow = purpose === 'commands' ? redirect : undefined;
     const link = new RedisLink({ name, log, resolve, inspect, onFault, redirect: follow });
     this.#opened.push(link);
     return link;

@@ -91,9 +91,9 @@ export class Shards implements WatchedRedis {
     return this.#alone === undefined;
   }
 
-  /** How many slots a shard has. */
+  /** How many slots a shard of a cluster has. */
   slotsOf(shard: Shard): number {
-    return this.#alone ? slotCount : (this.#slotCounts.get(shard) ?? 0);
+    return this.#slotCounts.get(shard) ?? 0;
   }
 
   /** Every slot has a shard. */

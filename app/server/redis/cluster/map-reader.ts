@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { openConnection } from '../connection/open-connection.ts';
 import type { RedisSetting } from '../setting/setting.ts';
+import { settleAll } from '../settled.ts';
 import type { ShardOptions } from '../shard.ts';
 import { mapOfMost, readSlotMap, type SlotMap } from './slot-map.ts';
 
@@ -69,15 +70,13 @@ export class MapReader {
   }
 
   /** What the servers say that answer; those of the setting, where none of the known ones does. */
-  async #ask(): Promise<SlotMap[]> {
+  async #ask(): Promise<readonly SlotMap[]> {
     const asked = this.#options.known().map(async ({ connection, address }) => {
       if (!connection) throw new Error('it is away');
       return withinTime(readSlotMap(connection, address));
     });
-    const answered = (await Promise.allSettled(asked)).flatMap((each) =>
-      each.status === 'fulfilled' ? [each.value] : [],
-    );
-    return answered.length > 0 ? answered : this.#askSetting();
+    const { answers } = await settleAll(asked);
+    return answers.length > 0 ? answers : this.#askSetting();
   }
 
   async #askSetting(): Promise<SlotMap[]> {

@@ -121,7 +121,7 @@ export class RedisLog implements SharedRoomLog {
         throw new ExpiredIdError('Redis stood still for so long that it may have been published');
       if (outcome === 2) newRoom?.made();
       if (links.isMovingAway?.(channel)) this.#pointToLog(channel);
-      await acksOf?.(channel)?.confirm(replicationId ?? '', channel);
+      if (acksOf) await confirmed(acksOf(channel), replicationId ?? '', channel);
       return { epoch, offset, repeated: outcome === 1 };
     } catch (error) {
       throw explainFailedAppend(error as Error);
@@ -212,6 +212,16 @@ export class RedisLog implements SharedRoomLog {
   #keys(room: string) {
     return roomKeys(this.#options.deployment, this.#options.hub, room);
   }
+}
+
+/** @throws UncertainError also where nobody knows now which shard it is on, and so which replica to ask */
+async function confirmed(
+  acks: ReplicaAcks | undefined,
+  replicationId: string,
+  channel: string,
+): Promise<void> {
+  if (!acks) throw new UncertainError('written, and the shard that could confirm it is not known now');
+  await acks.confirm(replicationId, channel);
 }
 
 /** What `append.lua` returns, or why a precondition rejected it. */

@@ -1,8 +1,10 @@
 import type { RedisLink } from '../../../../../app/server/redis/connection/link.ts';
 import { UncertainError } from '../../../../../app/server/rooms/log/log.ts';
+import { RedisLog } from '../../../../../app/server/rooms/log/redis-log.ts';
 import { ReplicaAcks } from '../../../../../app/server/rooms/log/replica-acks.ts';
+import { defaultRetention } from '../../../../../app/server/rooms/log/retention.ts';
 import { TcpForwarder } from '../../../../support/network/tcp-forwarder.ts';
-import { linkTo } from '../../../../support/redis/link.ts';
+import { linksOver, linkTo } from '../../../../support/redis/link.ts';
 import { onRedis } from '../../../../support/redis/redis-client.ts';
 import { RedisPair } from '../../../../support/redis/redis-pair.ts';
 
@@ -46,4 +48,16 @@ test('a server that was demoted, and kept its connections, is left for the promo
   await other.demoteFormer();
   await other.level();
   await acks.confirm(await replicationIdOf(other), 'room');
+});
+
+test('while nobody knows which shard has the room, nothing is acknowledged', async () => {
+  const log = new RedisLog({
+    links: linksOver(link),
+    deployment: 'acks',
+    hub: 'chat',
+    retention: defaultRetention,
+    acksOf: () => undefined,
+  });
+  const append = log.append({ room: 'r', subject: 'ann', rest: '"body":0}' });
+  await expect(append).rejects.toThrow(UncertainError);
 });

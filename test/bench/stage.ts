@@ -15,9 +15,19 @@ export interface Stage {
   cpu(): Promise<number>;
   /** Garbage collections of all instances of Node since they were asked for last; each may stop its own for so long. */
   collections(): Promise<Collections>;
+  /** What was used since the start, by all instances that live and by Redis. */
+  use(): Promise<StageUse>;
   /** Ends one of them. */
   lose(instance: Instance, signal?: NodeJS.Signals): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface StageUse {
+  /** Microseconds of the instances' CPU. */
+  readonly cpu: number;
+  readonly redisCpu: number;
+  /** Commands in Redis, those in scripts too. */
+  readonly calls: number;
 }
 
 export interface StageOptions {
@@ -36,12 +46,17 @@ export async function openStage(variant: Variant, options: StageOptions): Promis
     ),
   );
   const instances = [...living];
+  const cpu = async () => sum(await Promise.all([...living].map((instance) => instance.cpu())));
   return {
     variant,
     redis,
     instances,
     ports: instances.map(({ port }) => port),
-    cpu: async () => sum(await Promise.all([...living].map((instance) => instance.cpu()))),
+    cpu,
+    use: async () => {
+      const calls = sum([...(await redis.calls()).values()]);
+      return { cpu: await cpu(), redisCpu: await redis.cpu(), calls };
+    },
     collections: async () => {
       const nodes = [...living].flatMap(({ node }) => node ?? []);
       const all = await Promise.all(

@@ -3,7 +3,7 @@ import { Child } from '../children.ts';
 import type { ConnectRequest, Seat } from '../load/connections.ts';
 import { observe } from '../observe.ts';
 import { type BenchContext, inTurns, type Rounds } from '../rounds.ts';
-import { openStage, sum } from '../stage.ts';
+import { openStage } from '../stage.ts';
 import type { Variant } from '../variants.ts';
 
 export interface ConnectFigures {
@@ -47,17 +47,13 @@ async function measureOnce(
     await delay(settleMs);
     return clients;
   };
-  const use = async () => {
-    const calls = sum([...(await stage.redis.calls()).values()]);
-    return { cpu: await stage.cpu(), redisCpu: await stage.redis.cpu(), calls };
-  };
   try {
     // The compiler wants a thousand of everything, and the service is not to be measured while that is at work.
-    const fresh = await use();
+    const fresh = await stage.use();
     await connect('warm-up');
-    const before = await use();
+    const before = await stage.use();
     await connect('room');
-    const after = await use();
+    const after = await stage.use();
     const work = () => connect(`observed-${performance.now()}`);
     context.printObservation(
       await observe(context, stage, { what: 'connect and join', unit: 'client', work }),

@@ -36,10 +36,6 @@ async function measureOnce(variant: Variant, clients: number): Promise<StormFigu
   const comeBack = async () => {
     await Promise.all(loaders.map((loader) => loader.ask('comeBack', others)));
   };
-  const use = async () => {
-    const calls = sum([...(await stage.redis.calls()).values()]);
-    return { cpu: await stage.cpu(), redisCpu: await stage.redis.cpu(), calls };
-  };
   try {
     await Promise.all(
       loaders.map((loader, index) => {
@@ -50,12 +46,12 @@ async function measureOnce(variant: Variant, clients: number): Promise<StormFigu
     await delay(settleMs);
     await stage.lose(lost, 'SIGKILL');
     await untilNoneIsConnected(loaders);
-    const before = await use();
+    const before = await stage.use();
     const start = performance.now();
     await comeBack();
     const seconds = (performance.now() - start) / 1_000;
     await delay(settleMs);
-    const after = await use();
+    const after = await stage.use();
     return {
       clients,
       seconds,

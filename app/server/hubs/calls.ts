@@ -1,7 +1,7 @@
 import type { Position } from '../../protocol/hub.ts';
 import { followRequest } from '../../protocol/schemas.ts';
 import type { Cache } from '../cache/open-cache.ts';
-import type { RateLimiters } from '../limits/rate-limiters.ts';
+import type { RateLimiters } from '../limits/rate-limiter.ts';
 import { assertEventName, type ServedRooms } from '../rooms/hub-rooms.ts';
 import type { Authorize } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Cache } from '../cache/open-cache.ts';
-import type { RateRule } from '../limits/rule.ts';
+import type { RateRule } from '../limits/buckets.ts';
 import type { PublishOptions } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';

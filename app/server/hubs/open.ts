@@ -2,7 +2,7 @@ import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
 import { openCache } from '../cache/open-cache.ts';
-import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiters.ts';
+import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiter.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';

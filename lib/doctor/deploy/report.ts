@@ -1,5 +1,5 @@
 import type { Output } from '../../verify/report.ts';
-import { totalsOf, writeRow } from '../rows.ts';
+import { totalsOf, writeRow } from '../finding.ts';
 import type { Finding, NamedFinding } from './finding.ts';
 
 export interface Summary {

@@ -16,6 +16,11 @@ export interface NotChecked {
 export const passed = (found: string): Passed => ({ status: 'passed', found });
 export const notChecked = (reason: string): NotChecked => ({ status: 'not-checked', reason });
 
+/** What is said of a finding that is no fault. */
+export function linesOf(finding: Passed | NotChecked): readonly string[] {
+  return finding.status === 'passed' ? [finding.found] : [`not checked: ${finding.reason}`];
+}
+
 const marks = {
   passed: ['✓', 'green'],
   failed: ['✗', 'red'],

@@ -1,7 +1,7 @@
 import { type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
 import { duration } from '../../verify/wording.ts';
-import { notChecked, totalsOf, writeRow } from '../finding.ts';
+import { linesOf, notChecked, totalsOf, writeRow } from '../finding.ts';
 import {
   type Check,
   type CheckName,
@@ -58,7 +58,8 @@ export async function diagnose(
   const report = (finding: NamedFinding) => {
     const safe = redacted(finding, redact);
     findings.push(safe);
-    writeRow(output, { ...safe, lines: linesOf(safe) }, checkNames);
+    const lines = 'cause' in safe ? faultLines(safe) : linesOf(safe);
+    writeRow(output, { ...safe, lines }, checkNames);
   };
   const { findings: first, subject, isOurs } = await survey(question);
   for (const finding of first) report(finding);
@@ -126,15 +127,8 @@ function redacted(finding: NamedFinding, redact: (words: string) => string): Nam
   );
 }
 
-function linesOf(finding: NamedFinding): readonly string[] {
-  switch (finding.status) {
-    case 'passed':
-      return [finding.found];
-    case 'not-checked':
-      return [`not checked: ${finding.reason}`];
-    default:
-      return [`found:  ${finding.found}`, `likely: ${finding.cause}`, `fix:    ${finding.fix}`];
-  }
+function faultLines({ found, cause, fix }: Fault): readonly string[] {
+  return [`found:  ${found}`, `likely: ${cause}`, `fix:    ${fix}`];
 }
 
 function lastWords(output: Output, { findings, conclusion }: Diagnosis): string {

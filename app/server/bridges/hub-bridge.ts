@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { OpenHub } from '../hubs/open.ts';
-import { withBase64 } from '../rooms/attachments.ts';
+import { withBase64 } from '../rooms/body/attachments.ts';
 import { RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { type BridgeMode, type Emission, emitHere } from './emission.ts';
 

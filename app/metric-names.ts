@@ -31,7 +31,7 @@ export const serviceMetrics = [
   'PublishesFailed',
   'Deliveries',
   'Gaps',
-  'LossesTold',
+  'LossesReported',
   'SlowConsumers',
   'DegradedSeconds',
   'RedisErrors',

@@ -166,7 +166,7 @@ function totalsOf({ connections, rooms, backplane, instanceEnds }: Metrics): Tot
     PublishesFailed: ['Count', rooms.published('refused', 'uncertain', 'internal')],
     Deliveries: ['Count', rooms.total('deliveries')],
     Gaps: ['Count', rooms.total('gaps')],
-    LossesTold: ['Count', rooms.total('lossesReported')],
+    LossesReported: ['Count', rooms.total('lossesReported')],
     SlowConsumers: ['Count', rooms.total('slowConsumers')],
     DegradedSeconds: ['Seconds', backplane.degradedSeconds],
     RedisErrors: ['Count', backplane.faults],

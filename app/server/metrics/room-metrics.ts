@@ -31,7 +31,7 @@ const families: readonly (readonly [name: string, counted: CountedNumber, help: 
     'Messages in the answers of joins. A rise: clients are away for longer, or rooms are busier',
   ],
   [
-    'realtime_losses_told_total',
+    'realtime_losses_reported_total',
     'lossesReported',
     'Joins whose answer says that messages are missing. A rise: clients stay away for longer than the log reaches, or a failover of Redis lost writes',
   ],

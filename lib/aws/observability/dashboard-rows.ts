@@ -154,14 +154,14 @@ function deliveriesRow(service: RealtimeService): DashboardRow {
 
 function lossesRow(service: RealtimeService): DashboardRow {
   return {
-    title: 'What was lost, and who was told',
-    text: 'Gaps: connected clients were told that messages are missing; there should be none. Losses told: clients that were away for longer than the room log reaches, or whose messages a failover lost. Replays: clients that came back and got what they had missed. Degraded seconds: time without Redis, of all tasks.',
+    title: 'What was lost, and who was notified',
+    text: 'Gaps: connected clients were notified that messages are missing; there should be none. Losses reported: clients that were away for longer than the room log reaches, or whose messages a failover lost. Replays: clients that came back and got what they had missed. Degraded seconds: time without Redis, of all tasks.',
     articles: ['Clients are told that messages were lost', 'Service degraded'],
     graphs: [
       {
-        title: 'Told of a loss',
+        title: 'Losses that clients were notified of',
         unit: 'a minute',
-        left: [service.metric('Gaps', sum), service.metric('LossesTold', sum)],
+        left: [service.metric('Gaps', sum), service.metric('LossesReported', sum)],
       },
       {
         title: 'Joins and replays',

@@ -131,7 +131,7 @@ function addLossAlarms(add: AddAlarm, service: RealtimeService): cloudwatch.Alar
       noData: 'fine',
       because: tasksAreWatched,
     }),
-    add('LossesTold', {
+    add('LossesReported', {
       after: 'nothing',
       runbook,
       meaning: 'More than half of the clients that joined were told that messages are missing.',
@@ -140,7 +140,10 @@ function addLossAlarms(add: AddAlarm, service: RealtimeService): cloudwatch.Alar
         expression: 'IF(losses > 100, 100 * losses / joins, 0)',
         label: '% of joins',
         period: fiveMinutes,
-        usingMetrics: { losses: service.metric('LossesTold', total), joins: service.metric('Joins', total) },
+        usingMetrics: {
+          losses: service.metric('LossesReported', total),
+          joins: service.metric('Joins', total),
+        },
       }),
       above: 50,
       points: [2, 2],

@@ -220,12 +220,12 @@ export const alarmCases: Readonly<Record<string, AlarmCases>> = {
     staysQuiet: { 'no member': { Gaps: steady([0, 0]) } },
     withoutData: 'OK',
   },
-  LossesTold: {
-    fires: { 'three of four, twice in a row': { LossesTold: lately(10, 30, 0), Joins: steady(40) } },
+  LossesReported: {
+    fires: { 'three of four, twice in a row': { LossesReported: lately(10, 30, 0), Joins: steady(40) } },
     staysQuiet: {
-      'clients that come back in the morning': { LossesTold: steady(30), Joins: steady(100) },
-      'five of five': { LossesTold: steady(1), Joins: steady(1) },
-      once: { LossesTold: lately(5, 30, 0), Joins: steady(40) },
+      'clients that come back in the morning': { LossesReported: steady(30), Joins: steady(100) },
+      'five of five': { LossesReported: steady(1), Joins: steady(1) },
+      once: { LossesReported: lately(5, 30, 0), Joins: steady(40) },
     },
     withoutData: 'OK',
   },

@@ -104,7 +104,7 @@ describe.each(Object.keys(variants) as VariantName[])('%s: a deployment that fai
     expect(DeploymentCircuitBreaker).toEqual({ Enable: true, Rollback: true });
     expect(Alarms).toMatchObject({ Enable: true, Rollback: true });
     const hasRedis = variant !== 'no backplane';
-    const expected = ['ServerErrors', 'Gaps', 'LossesTold', ...(hasRedis ? ['ServiceDegraded'] : [])];
+    const expected = ['ServerErrors', 'Gaps', 'LossesReported', ...(hasRedis ? ['ServiceDegraded'] : [])];
     const ids = rollbackAlarmsOf(variant);
     expect(ids.map((id) => withoutHash(id).replace(/^Observability/, '')).sort()).toEqual(expected.sort());
     // A cycle would be an error of the synthesis: a name that is a reference makes the service wait for the alarm.

@@ -63,7 +63,7 @@ describe.each(bodies)('%s', (variant, widgets) => {
     expect(titles).toEqual([
       'Who is connected',
       'What is published and delivered',
-      'What was lost, and who was told',
+      'What was lost, and who was notified',
       ...(hasRedis ? ['Redis'] : []),
       ...(hasCalls ? ['Calls'] : []),
       ...(variant === 'several shards' ? ['LiveKit’s cache'] : []),

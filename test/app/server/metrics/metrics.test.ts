@@ -126,7 +126,7 @@ test('who comes back is a replay, and who asks for more than there is hears of a
   });
   expect(rise('realtime_replays_total{hub="chat"}')).toBeGreaterThanOrEqual(1);
   expect(rise('realtime_replayed_messages_total{hub="chat"}')).toBeGreaterThanOrEqual(1);
-  expect(rise('realtime_losses_told_total{hub="chat"}')).toBe(1);
+  expect(rise('realtime_losses_reported_total{hub="chat"}')).toBe(1);
 });
 
 test('connections by transport, how they end, and handshakes that fail', async () => {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
-import { backendAcl } from '../../lib/aws/redis/backend-acl.ts';
-import { pubSubAcl } from '../../lib/aws/redis/pub-sub-acl.ts';
+import { backendAcl, pubSubAcl } from '../../lib/aws/redis/backend-acl.ts';
 import { newApp, resourcesOf, variablesOf } from '../lib/aws/synthesis.ts';
 import { ContainerStack } from './container-stack.ts';
 

@@ -13,10 +13,10 @@ import { liveKitPorts } from '../../../livekit/config/ports.ts';
 import { type SidecarMetric, sidecarEnvironment, watchedService } from '../../../livekit/sidecar/names.ts';
 import { physicalName } from '../account/physical-name.ts';
 import { type CpuArchitecture, containerImage, runtimePlatform } from '../ecs/image.ts';
-import { logBytes } from '../ecs/log-bytes.ts';
 import {
   acknowledgeTaskDefinition,
   decryptAtStart,
+  logBytes,
   maxFamilyLength,
   type ScalingTargets,
   scaleService,

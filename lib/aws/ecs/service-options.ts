@@ -1,6 +1,7 @@
 import { Duration, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { decryptSecrets } from '../account/decrypt-secrets.ts';
 
 /** How many tasks a service runs. */
@@ -117,5 +118,13 @@ export function acknowledgeTaskDefinition(task: ecs.TaskDefinition): void {
   Validations.of(task.obtainExecutionRole()).acknowledge({
     id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
     reason: 'ecr:GetAuthorizationToken knows no resources; the pull itself is granted on one repository.',
+  });
+}
+
+/** Bytes of a log, which CloudWatch charges for. The CDK's own metric has no dimension: it counts the whole account's. */
+export function logBytes(logGroup: LogGroup, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+  return logGroup.metricIncomingBytes({
+    ...props,
+    dimensionsMap: { LogGroupName: logGroup.logGroupName },
   });
 }

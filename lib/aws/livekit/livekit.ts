@@ -10,8 +10,8 @@ import { liveKitPaths, liveKitPorts, turnPorts } from '../../../livekit/config/p
 import { liveKitAcl } from '../../../livekit/config/redis-acl.ts';
 import { type SidecarMetric, watchedService } from '../../../livekit/sidecar/names.ts';
 import type { CpuArchitecture } from '../ecs/image.ts';
-import { logBytes } from '../ecs/log-bytes.ts';
 import {
+  logBytes,
   type ScalingTargets,
   scaleService,
   scales,

@@ -17,8 +17,8 @@ import { defaultPort, environmentNames as names, paths } from '../../../app/name
 import { bridgesAcl, serviceAcl } from '../../../app/server/redis/acl.ts';
 import { ContainerService, type ContainerServiceProps } from '../ecs/container-service.ts';
 import { containerImage } from '../ecs/image.ts';
-import { logBytes } from '../ecs/log-bytes.ts';
 import {
+  logBytes,
   type ScalingTargets,
   scaleService,
   scales,

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { renderAcl } from '../../../../app/server/redis/acl.ts';
-import { pubSubAcl } from '../../../../lib/aws/redis/pub-sub-acl.ts';
+import { pubSubAcl } from '../../../../lib/aws/redis/backend-acl.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { eventually } from '../../../support/wait.ts';
 

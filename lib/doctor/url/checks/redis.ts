@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { explainConnectFailure } from '../../../../app/server/redis/setting/diagnosis.ts';
+import { serviceVariables } from '../../../../app/server/service-variables.ts';
 import { list } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
 import { type Check, type Finding, failed, type NamedRedis, type Subject, warned } from '../check.ts';
@@ -92,7 +93,7 @@ function assess({ setting, source }: NamedRedis, memory: string, python: number)
 }
 
 /** python-socketio's, unless its `channel` says otherwise. */
-const pythonChannel = 'socketio';
+const pythonChannel = serviceVariables.pythonSocketioChannel.otherwise;
 /** The adapters of Socket.IO for Node.js: the channels to which each instance subscribes. */
 const adapterChannels = ['socket.io-request#/#', pythonChannel];
 /** ASP.NET: `<application>.<hub>:all`. */

@@ -1,16 +1,16 @@
 import { Stack } from 'aws-cdk-lib';
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { Agent } from '../agent/agent.ts';
 import { CloudFrontEdge } from '../edge/cloudfront-edge.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { LiveKit } from '../livekit/livekit.ts';
 import { Network } from '../network/network.ts';
 import type { NetworkPlacement } from '../network/network-placement.ts';
-import type { NodeMetric } from '../redis/cache-nodes.ts';
 import type { Redis } from '../redis/redis.ts';
 import { ValkeyCache } from '../redis/valkey-cache.ts';
 import type { RealtimeService } from '../service/realtime-service.ts';
-import { fiveMinutes, highest, lowest, oneMinute, total } from './alarm.ts';
+import { fiveMinutes, highest, lowest, total } from './alarm.ts';
+import { average, type DashboardRow, type Graph, percentiles, sum } from './dashboard.ts';
+import { liveKitCacheRow, redisRow } from './redis-rows.ts';
 
 /** The parts of the stack whose metrics are shown. */
 export interface DashboardSources {
@@ -33,34 +33,6 @@ export interface DashboardSources {
   /** @default - there is no voice agent */
   readonly agent?: Agent;
 }
-
-/** One question, and the graphs that answer it. */
-export interface DashboardRow {
-  readonly title: string;
-
-  /** What each graph tells, in Markdown. */
-  readonly text: string;
-
-  /** Headings of articles of RUNBOOK.md. */
-  readonly articles: readonly string[];
-
-  readonly graphs: readonly Graph[];
-}
-
-interface Graph {
-  readonly title: string;
-  readonly left: readonly cloudwatch.IMetric[];
-  /** @default - one axis */
-  readonly right?: readonly cloudwatch.IMetric[];
-  /** Of the left axis. */
-  readonly unit: string;
-  /** @default - one axis */
-  readonly rightUnit?: string;
-}
-
-/** Over all tasks, in a minute. */
-const sum = { statistic: 'Sum', period: oneMinute };
-const average = { statistic: 'Average', period: oneMinute };
 
 /** The rows from top to bottom: first whom it hits, then where it comes from, then what it costs. */
 export function dashboardRows(sources: DashboardSources): DashboardRow[] {
@@ -181,107 +153,6 @@ function lossesRow(service: RealtimeService): DashboardRow {
       },
     ],
   };
-}
-
-function redisRow(service: RealtimeService, redis: Redis | undefined): DashboardRow {
-  const latency: Graph = {
-    title: 'Latency, as tasks see it',
-    unit: 'ms',
-    left: percentiles(['p50', 'p99', 'Maximum'], (options) => service.metric('RedisRoundTrip', options)),
-  };
-  if (!(redis instanceof ValkeyCache))
-    return {
-      title: 'Redis',
-      text: 'Its owner has the metrics of its nodes. A rise of latency here: Redis, the network to it, or a task’s event loop.',
-      articles: ['Service degraded', 'The primary was demoted'],
-      graphs: [latency],
-    };
-  const isCluster = redis.nodes.shards.length > 0;
-  return {
-    title: 'Redis',
-    text: `${isCluster ? shardsText : nodesText} ${heldBackText}`,
-    articles: ['The primary was demoted', ...(isCluster ? ['A shard has no primary'] : []), ...cacheArticles],
-    graphs: [...cacheLoad(redis), latency, ...cacheFaults(redis)],
-  };
-}
-
-const nodesText =
-  'Node 1, 2 … are the primary and its replicas; which is which, the replication lag says: the primary has none.';
-const shardsText =
-  'Node 0002-001 is the first of shard 0002; which one is the primary, the graph of primaries says: each shard must have one. A shard that is busier than the others has a room that is.';
-const heldBackText =
-  'Evictions must stay at zero. What is held back on the network was more than the node’s type may send or receive.';
-
-const cacheArticles = [
-  'The cache fills up',
-  'The cache is busy',
-  'The cache has too many connections',
-  "The cache's network is throttled",
-  'Logins to the cache fail',
-  'A replica lags behind',
-];
-
-function liveKitCacheRow(cache: ValkeyCache): DashboardRow {
-  return {
-    title: 'LiveKit’s cache',
-    text: `Which node has which rooms and participants, beside a cluster that LiveKit can’t use. ${nodesText} ${heldBackText}`,
-    articles: cacheArticles,
-    graphs: [...cacheLoad(cache), ...cacheFaults(cache)],
-  };
-}
-
-function cacheLoad({ nodes }: ValkeyCache): Graph[] {
-  return [
-    {
-      title: 'CPU of the thread that runs commands, and of the node',
-      unit: '%',
-      left: nodes.metrics('EngineCPUUtilization', average),
-      right: nodes.metrics('CPUUtilization', average),
-      rightUnit: '%',
-    },
-    { title: 'Memory', unit: '%', left: nodes.metrics('DatabaseMemoryUsagePercentage', highest) },
-    {
-      title: 'Connections',
-      unit: 'connections',
-      left: nodes.metrics('CurrConnections', highest),
-      right: nodes.metrics('NewConnections', sum),
-      rightUnit: 'new a minute',
-    },
-  ];
-}
-
-function cacheFaults({ nodes }: ValkeyCache): Graph[] {
-  const summed = (...names: NodeMetric[]) => names.flatMap((name) => nodes.metrics(name, sum));
-  return [
-    ...(nodes.shards.length > 0
-      ? [{ title: 'Primaries', unit: '1 is the primary', left: nodes.metrics('IsMaster', highest) }]
-      : []),
-    { title: 'Evictions', unit: 'keys', left: summed('Evictions') },
-    {
-      title: 'Replication lag',
-      unit: 'seconds',
-      left: nodes.metrics('ReplicationLag', highest),
-    },
-    {
-      title: 'Denied: logins, commands, keys, channels',
-      unit: 'a minute',
-      left: summed(
-        'AuthenticationFailures',
-        'CommandAuthorizationFailures',
-        'KeyAuthorizationFailures',
-        'ChannelAuthorizationFailures',
-      ),
-    },
-    {
-      title: 'Packets held back',
-      unit: 'a minute',
-      left: summed(
-        'NetworkBandwidthInAllowanceExceeded',
-        'NetworkBandwidthOutAllowanceExceeded',
-        'NetworkPacketsPerSecondAllowanceExceeded',
-      ),
-    },
-  ];
 }
 
 function callsRow(liveKit: LiveKit, agent: Agent | undefined): DashboardRow {
@@ -427,11 +298,4 @@ function costsRow({ network, edge, service, liveKit, agent }: DashboardSources):
         : []),
     ],
   };
-}
-
-function percentiles(
-  statistics: readonly string[],
-  metric: (options: cloudwatch.MetricOptions) => cloudwatch.Metric,
-): cloudwatch.Metric[] {
-  return statistics.map((statistic) => metric({ statistic, period: oneMinute, label: statistic }));
 }

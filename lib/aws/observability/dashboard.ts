@@ -1,12 +1,43 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { type DashboardRow, type DashboardSources, dashboardRows } from './dashboard-rows.ts';
+import { oneMinute } from './alarm.ts';
 
-export interface DashboardProps extends DashboardSources {
+/** One question, and the graphs that answer it. */
+export interface DashboardRow {
+  readonly title: string;
+
+  /** What each graph tells, in Markdown. */
+  readonly text: string;
+
+  /** Headings of articles of RUNBOOK.md. */
+  readonly articles: readonly string[];
+
+  readonly graphs: readonly Graph[];
+}
+
+export interface Graph {
+  readonly title: string;
+  readonly left: readonly cloudwatch.IMetric[];
+  /** @default - one axis */
+  readonly right?: readonly cloudwatch.IMetric[];
+  /** Of the left axis. */
+  readonly unit: string;
+  /** @default - one axis */
+  readonly rightUnit?: string;
+}
+
+export interface DashboardProps {
   /** Alarms whose states stand at the top. */
   readonly alarms: readonly cloudwatch.IAlarm[];
+
+  /** From top to bottom. */
+  readonly rows: readonly DashboardRow[];
 }
+
+/** Over all tasks, in a minute. */
+export const sum = { statistic: 'Sum', period: oneMinute };
+export const average = { statistic: 'Average', period: oneMinute };
 
 /** The grid has 24 columns. */
 const wholeWidth = 24;
@@ -31,7 +62,7 @@ export class Dashboard extends Construct {
           ),
         ],
         [alarmStates(props.alarms)],
-        ...dashboardRows(props).flatMap(linesOf),
+        ...props.rows.flatMap(linesOf),
       ],
     });
   }
@@ -72,4 +103,11 @@ function linesOf({ title, text, articles, graphs }: DashboardRow): cloudwatch.IW
 
 function heading(title: string, text: string): cloudwatch.IWidget {
   return new cloudwatch.TextWidget({ markdown: `## ${title}\n${text}`, width: wholeWidth, height: 3 });
+}
+
+export function percentiles(
+  statistics: readonly string[],
+  metric: (options: cloudwatch.MetricOptions) => cloudwatch.Metric,
+): cloudwatch.Metric[] {
+  return statistics.map((statistic) => metric({ statistic, period: oneMinute, label: statistic }));
 }

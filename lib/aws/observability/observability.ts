@@ -5,7 +5,7 @@ import { ValkeyCache } from '../redis/valkey-cache.ts';
 import { type AddAlarm, alarm } from './alarm.ts';
 import { addCallAlarms, addNodeAlarms } from './call-alarms.ts';
 import { Dashboard } from './dashboard.ts';
-import type { DashboardSources } from './dashboard-rows.ts';
+import { type DashboardSources, dashboardRows } from './dashboard-rows.ts';
 import { addEdgeAlarms } from './edge-alarms.ts';
 import { FailedDeployments } from './failed-deployments.ts';
 import { addBackplaneAlarms, addCacheAlarms } from './redis-alarms.ts';
@@ -60,7 +60,7 @@ export class Observability extends Construct {
         each ? [each.serviceArn] : [],
       ),
     });
-    if (props.dashboard) new Dashboard(this, 'Dashboard', { ...props, alarms });
+    if (props.dashboard) new Dashboard(this, 'Dashboard', { alarms, rows: dashboardRows(props) });
   }
 }
 

@@ -1,5 +1,3 @@
-import { cacheNodeType } from './cache-sizes.ts';
-import { fargateCpus } from './fargate-sizes.ts';
 import { liveKitSettings } from './livekit-settings.ts';
 import {
   domain,
@@ -12,6 +10,7 @@ import {
   variables,
   whole,
 } from './readers.ts';
+import { cacheNodeType, fargateCpus } from './sizes.ts';
 
 const model = (purpose: string) =>
   text(/^[\w./:-]{1,128}$/, 'be the name of a model', 'copy it from the API’s documentation').describe(

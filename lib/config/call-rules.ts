@@ -1,10 +1,9 @@
 import { agentEnvironment } from '../../livekit/agent/names.ts';
 import { callDrainFault } from '../../livekit/config/call-drain.ts';
-import { isClusterEndpoint } from './cache-sizes.ts';
 import { cloudFrontRegion } from './cloudfront-regions.ts';
-import { fargateFault } from './fargate-sizes.ts';
 import { usesCloudFront } from './groups.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
+import { fargateFault, isClusterEndpoint } from './sizes.ts';
 
 /** The variables of the voice agent that other knobs decide. */
 const isSetByStack = (name: string) => {

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { cacheNodeType, mostCacheNodes } from './cache-sizes.ts';
 import { callKnobs } from './call-knobs.ts';
-import { fargateCpus } from './fargate-sizes.ts';
 import {
   domain,
   flag,
@@ -17,6 +15,7 @@ import {
   version,
   whole,
 } from './readers.ts';
+import { cacheNodeType, fargateCpus, mostCacheNodes } from './sizes.ts';
 
 export const environments = ['dev', 'prod'] as const;
 export type EnvironmentName = (typeof environments)[number];

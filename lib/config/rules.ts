@@ -1,11 +1,10 @@
 import { pingIntervalMs } from '../../app/names.ts';
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { mostCacheNodes } from './cache-sizes.ts';
 import { callRules } from './call-rules.ts';
 import { cloudFrontPrefixLists, cloudFrontRegion } from './cloudfront-regions.ts';
-import { fargateFault } from './fargate-sizes.ts';
 import { isInferenceProfile, usesCloudFront } from './groups.ts';
 import { needs, type Rule, rule, shown } from './rule.ts';
+import { fargateFault, mostCacheNodes } from './sizes.ts';
 
 /** Socket.IO's default `pingTimeout` in seconds: how long each side waits for a heartbeat of the other. */
 const pingTimeoutSeconds = 20;

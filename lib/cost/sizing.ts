@@ -1,6 +1,6 @@
 import { defaultRetention } from '../../app/server/rooms/log/retention.ts';
-import { mostCacheNodes } from '../config/cache-sizes.ts';
 import { connectionsPerVcpu, smallCache } from '../config/groups.ts';
+import { mostCacheNodes } from '../config/sizes.ts';
 import { capacity } from './measured.ts';
 import { cacheNodes, instances, prices } from './prices.ts';
 

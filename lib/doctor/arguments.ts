@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { contextOf } from '../config/config.ts';
 import { optionSuggestion } from '../suggest.mjs';
 import type { Output } from '../verify/report.ts';
-import { CannotDiagnoseError } from './cannot-diagnose.ts';
+import { CannotDiagnoseError } from './finding.ts';
 import { readQuestion } from './url/read-question.ts';
 import type { Question } from './url/survey.ts';
 

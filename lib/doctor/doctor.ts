@@ -2,7 +2,7 @@ import { ConfigError } from '../config/config.ts';
 import { redactor } from '../verify/redaction.ts';
 import { json } from '../verify/report.ts';
 import { help, readArguments, type Surroundings } from './arguments.ts';
-import { CannotDiagnoseError } from './cannot-diagnose.ts';
+import { CannotDiagnoseError } from './finding.ts';
 import type { Question } from './url/survey.ts';
 
 /** Runs the command and resolves with its exit code, which `help` in arguments.ts explains. */

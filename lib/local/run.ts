@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { environmentNames as names } from '../../app/names.ts';
 import { type LocalOptions, parseArguments, UsageError, usage } from './arguments.ts';
-import { npmParents } from './processes/npm-parents.ts';
 import { StartError } from './processes/start.ts';
 import { findLiveKit, findRedis } from './programs.mjs';
 import { notesOn, readyScreen, seconds } from './screen.ts';
@@ -139,4 +140,53 @@ function onParentGone(stop: () => void): void {
     stop();
   }, parentCheckMs);
   timer.unref();
+}
+
+interface Process {
+  readonly parent: number;
+  /** The program's name without its folder. */
+  readonly name: string;
+}
+
+/**
+ * Finds the processes whose end means that npm is gone, for a program that npm started. Its parent is npm, or the shell
+ * in which npm runs its scripts; npm is then the parent of that shell.
+ * @returns their process ids
+ */
+function npmParents(parent = process.ppid): number[] {
+  const shell = look(parent);
+  return shell && /^(ba|da|z|k|a)?sh$/.test(shell.name) && shell.parent > 1
+    ? [parent, shell.parent]
+    : [parent];
+}
+
+function look(pid: number): Process | undefined {
+  try {
+    // `<pid> (<name>) <state> <parent> …`; the name may hold blanks and brackets.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const end = stat.lastIndexOf(')');
+    return {
+      name: stat.slice(stat.indexOf('(') + 1, end),
+      parent: Number(stat.slice(end + 2).split(' ')[1]),
+    };
+  } catch {
+    return askPs(pid);
+  }
+}
+
+/** macOS has no /proc. */
+function askPs(pid: number): Process | undefined {
+  try {
+    const line = execFileSync('ps', ['-o', 'ppid=,comm=', '-p', String(pid)], {
+      encoding: 'utf8',
+      timeout: 1_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+    const [, parent, path = ''] = /^(\d+)\s+(.*)$/.exec(line) ?? [];
+    return parent
+      ? { parent: Number(parent), name: path.split('/').at(-1)?.replace(/^-/, '') ?? '' }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }

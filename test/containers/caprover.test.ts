@@ -10,7 +10,6 @@ import { skipSuite } from '../support/skipping.ts';
 import { eventually } from '../support/wait.ts';
 import { debianServers, serviceImage } from './compose-project.ts';
 import { describeWithEngine, engineCommand } from './engine.ts';
-import { renderTemplate } from './template-of-caprover.ts';
 
 jest.setTimeout(1_200_000);
 
@@ -106,4 +105,17 @@ function suite() {
   test('the doctor finds nothing in the way', async () => {
     expect(await lookAt(url, ['--idle', '1'])).toMatchObject({ code: 0, ok: true });
   });
+}
+
+/**
+ * Renders an EJS template as far as CapRover's use it: `<% code %>` and `<%- value %>`. Missing values are falsy.
+ *
+ * @param values what the template knows as `s`
+ */
+function renderTemplate(template: string, values: Readonly<Record<string, unknown>>): string {
+  const code = template.split(/<%([\s\S]*?)%>/).map((part, index) => {
+    if (index % 2 === 0) return `text += ${JSON.stringify(part)};`;
+    return part.startsWith('-') ? `text += ${part.slice(1)};` : part;
+  });
+  return new Function('s', `let text = '';\n${code.join('\n')}\nreturn text;`)(values);
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { paths } from '../../names.ts';
 import { name, publishRequest } from '../../protocol/schemas.ts';
 import { longestId, longestSubject } from '../../protocol/text.ts';
-import { BodyError, bodyInRequest } from '../rooms/body.ts';
+import { BodyError, bodyInRequest } from '../rooms/body/body.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { ExpiredIdError, RefusedError, UncertainError } from '../rooms/log/log.ts';
 import { checked, HttpError } from './errors.ts';

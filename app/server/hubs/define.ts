@@ -2,13 +2,13 @@ import type { z } from 'zod';
 import type { Position } from '../../protocol/hub.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Cache } from '../cache/open-cache.ts';
-import type { RateRule } from '../limits/rule.ts';
+import type { RateRule } from '../limits/buckets.ts';
 import type { PublishOptions } from '../rooms/hub-rooms.ts';
 import type { Grant } from '../rooms/membership/authorize.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import type { ReplyText } from '../rooms/rpc.ts';
+import type { UserSession } from './calls/user-sessions.ts';
 import type { HubMember } from './member.ts';
-import type { UserSession } from './user-sessions.ts';
 
 /** A hub: a namespace whose rooms keep the delivery contract, with methods and events of its own. */
 export interface HubDefinition {

@@ -1,6 +1,6 @@
 import type { ErrorReply } from '../../protocol/hub.ts';
-import { detach, sizeOf } from '../rooms/attachments.ts';
-import { BodyError } from '../rooms/body.ts';
+import { detach, sizeOf } from '../rooms/body/attachments.ts';
+import { BodyError } from '../rooms/body/body.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { type OnFault, RpcError, refuse } from '../rooms/rpc.ts';
 import type { HubCall, HubDefinition } from './define.ts';

@@ -2,7 +2,7 @@ import type { Welcome } from '../../protocol/hub.ts';
 import { presenceRequest } from '../../protocol/schemas.ts';
 import { AuthenticationError } from '../auth/errors.ts';
 import { openCache } from '../cache/open-cache.ts';
-import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiters.ts';
+import { openRateLimiters, type RateLimiters, type RateLimitersOptions } from '../limits/rate-limiter.ts';
 import { presenceMethod, presenceReply } from '../presence/method.ts';
 import type { Presence } from '../presence/presence.ts';
 import { createRoomCounters, type RoomCounters } from '../rooms/counters.ts';
@@ -11,16 +11,16 @@ import { FramesByFormat } from '../rooms/member.ts';
 import type { MemberRates } from '../rooms/membership/member-rates.ts';
 import { createHandler, type Handler, type OnFault, RpcError } from '../rooms/rpc.ts';
 import { authorizeBy } from './authorize.ts';
-import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './calls.ts';
+import { callsOf, methodHandlers, type StreamHandler, streamHandlers } from './calls/calls.ts';
+import { HubEvents } from './calls/hub-events.ts';
+import { UserSessions } from './calls/user-sessions.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { HubContext } from './context.ts';
 import { defaultLimits, type HubCall, type HubDefinition, namespaceOf, pathOf } from './define.ts';
 import { Degradation } from './degradation.ts';
 import { createEventHandler, type EventHandler } from './event-handler.ts';
-import { HubEvents } from './hub-events.ts';
 import type { HubMember } from './member.ts';
 import type { HubObserver } from './observer.ts';
-import { UserSessions } from './user-sessions.ts';
 
 /** A hub on this instance. Transports bring it members, and serve its handlers to them. */
 export interface OpenHub {

@@ -1,8 +1,7 @@
 import type { Identity } from '../auth/identity.ts';
 import { networkOf } from '../net/client-address.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import { openRateLimiters, type RateLimitersOptions } from './rate-limiters.ts';
-import type { RateRule } from './rule.ts';
+import type { RateRule } from './buckets.ts';
+import { openRateLimiters, type RateLimiter, type RateLimitersOptions } from './rate-limiter.ts';
 import { UnusedRooms } from './unused-rooms.ts';
 
 /**

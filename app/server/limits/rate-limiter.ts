@@ -1,8 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import type { Bucket } from './bucket.ts';
-import { Buckets } from './buckets.ts';
-import type { RateRule } from './rule.ts';
-import type { Sync } from './sync.ts';
+import type { RedisAccess } from '../redis/access.ts';
+import { type Bucket, Buckets, type RateRule } from './buckets.ts';
+import { type Sync, syncBy, syncEveryMs } from './sync.ts';
 
 export interface RateLimiterOptions {
   readonly rule: RateRule;
@@ -92,4 +91,34 @@ export class RateLimiter {
     const goesOn = taken.tokens > 0 || left.tokens < 1;
     if (goesOn && this.#buckets.holds(caller, bucket)) this.#due.set(caller, bucket);
   }
+}
+
+export interface RateLimitersOptions {
+  /** Redis, through which instances sync. @default each limits alone */
+  readonly links?: RedisAccess | undefined;
+  readonly deployment: string;
+}
+
+export interface RateLimiters<K extends string> {
+  readonly of: Readonly<Record<K, RateLimiter>>;
+  /** Syncs no more. */
+  close(): void;
+}
+
+/** A limiter for each rule; they sync with those of the other instances in the same rounds. */
+export function openRateLimiters<K extends string>(
+  rules: Readonly<Record<K, RateRule>>,
+  { links, deployment }: RateLimitersOptions,
+): RateLimiters<K> {
+  const sync = links && syncBy(links, deployment);
+  const entries = Object.entries<RateRule>(rules).map(
+    ([name, rule]) => [name, new RateLimiter({ rule, ...(sync ? { sync } : {}) })] as const,
+  );
+  const timer = setInterval(() => {
+    for (const [, limiter] of entries) void limiter.syncAll();
+  }, syncEveryMs).unref();
+  return {
+    of: Object.fromEntries(entries) as Record<K, RateLimiter>,
+    close: () => clearInterval(timer),
+  };
 }

@@ -1,20 +1,7 @@
 import { availableRedis, type RedisAccess } from '../redis/access.ts';
 import { hashTag, redisName } from '../redis/keys.ts';
 import { NamedScript } from '../redis/script.ts';
-import type { RateRule } from './rule.ts';
-
-/** What is left of a caller's bucket, for all instances that it uses. */
-export interface Synced {
-  /** Below 0: a debt. */
-  readonly tokens: number;
-  readonly instances: number;
-}
-
-/** What an instance let through, in so many milliseconds. */
-export interface Taken {
-  readonly tokens: number;
-  readonly overMs: number;
-}
+import type { RateRule, Synced, Taken } from './buckets.ts';
 
 /** Undefined: Redis is away. */
 export type Sync = (rule: RateRule, caller: string, taken: Taken) => Promise<Synced | undefined>;

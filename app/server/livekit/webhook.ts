@@ -45,7 +45,7 @@ export async function serveWebhook(http: FastifyInstance, options: WebhookOption
     scope.addContentTypeParser(types, { parseAs: 'string' }, (_request, body, done) => done(null, body));
     scope.post(paths.livekitWebhook, async (request, reply) => {
       const event = await verified(receivers, request.body, request.headers.authorization);
-      await tell(event, options);
+      await announce(event, options);
       return reply.code(204).send();
     });
   });
@@ -66,7 +66,7 @@ async function verified(
 }
 
 /** @throws HttpError 503, at which LiveKit tries again */
-async function tell(event: WebhookEvent, { rooms, watch, log }: WebhookOptions): Promise<void> {
+async function announce(event: WebhookEvent, { rooms, watch, log }: WebhookOptions): Promise<void> {
   const body = callEventOf(event);
   const room = joinRequest.shape.room.safeParse(event.room?.name);
   if (!body || !room.success) return;

@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { BackplaneStatus, ShardState } from '../redis/backplane.ts';
 import type { RedisFault, ShardObserver } from '../redis/shard.ts';
 import { counterOf, gaugeOf, one } from './families.ts';
-import { Samples } from './samples.ts';
+import { Reservoir } from './reservoir.ts';
 
 /** What is looked at of a backplane. */
 export interface WatchedBackplane {
@@ -36,7 +36,7 @@ export class BackplaneMetrics implements ShardObserver {
   #lastFault: LastFault | undefined;
   faults = 0;
   /** In milliseconds. */
-  readonly #roundTrips = new Samples();
+  readonly #roundTrips = new Reservoir();
 
   constructor(registry: Registry) {
     gaugeOf(

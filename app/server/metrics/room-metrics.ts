@@ -1,8 +1,8 @@
 import { Histogram, type Registry } from 'prom-client';
 import { createRoomCounters, publishResults, type RoomCounters } from '../rooms/counters.ts';
 import type { RoomView } from '../rooms/hub-rooms.ts';
-import { counterOf, type Samples as FamilySamples, gaugeOf } from './families.ts';
-import { Samples } from './samples.ts';
+import { counterOf, gaugeOf, type Samples } from './families.ts';
+import { Reservoir } from './reservoir.ts';
 
 /** A hub's rooms as they are now. */
 export interface HubRooms {
@@ -58,7 +58,7 @@ export class RoomMetrics {
   readonly #rooms = new Map<string, HubRooms>();
   readonly #delay: Histogram;
   /** In milliseconds. */
-  readonly #delays = new Samples();
+  readonly #delays = new Reservoir();
 
   constructor(registry: Registry) {
     for (const [name, counted, help] of families) {
@@ -139,11 +139,11 @@ export class RoomMetrics {
     this.#delays.add(milliseconds);
   }
 
-  #each(read: (counters: RoomCounters) => number): FamilySamples {
+  #each(read: (counters: RoomCounters) => number): Samples {
     return Array.from(this.#counters, ([hub, counters]) => [{ hub }, read(counters)] as const);
   }
 
-  #publishes(wanted: (result: keyof RoomCounters['publishes']) => boolean = () => true): FamilySamples {
+  #publishes(wanted: (result: keyof RoomCounters['publishes']) => boolean = () => true): Samples {
     return Array.from(this.#counters).flatMap(([hub, { publishes }]) =>
       publishResults.filter(wanted).map((result) => [{ hub, result }, publishes[result]] as const),
     );
@@ -162,7 +162,7 @@ function membersIn(rooms: HubRooms): number {
   return count;
 }
 
-function sum(samples: FamilySamples): number {
+function sum(samples: Samples): number {
   let total = 0;
   for (const [, value] of samples) total += value;
   return total;

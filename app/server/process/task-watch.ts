@@ -61,31 +61,31 @@ export function watchTask(options: TaskWatchOptions): () => void {
 
 async function watch(options: TaskWatchOptions, ended: AbortSignal): Promise<void> {
   const { reader, everyMs = 5_000 } = options;
-  const tell = failures(options);
+  const report = failureReports(options);
   while (!ended.aborted) {
     try {
       const state = await reader.read();
       if (ended.aborted) return;
       if (isLeaving(state)) return options.onLeaving(state);
     } catch (error) {
-      if (!ended.aborted) tell(error as Error);
+      if (!ended.aborted) report(error as Error);
     }
     const wait = everyMs * (0.8 + Math.random() * 0.4);
     await delay(wait, undefined, { signal: ended, ref: false }).catch(() => undefined);
   }
 }
 
-function failures({ log, reportEveryMs = 60_000 }: TaskWatchOptions): (error: Error) => void {
+function failureReports({ log, reportEveryMs = 60_000 }: TaskWatchOptions): (error: Error) => void {
   let reportedAt: number | undefined;
-  let untold = 0;
+  let unreported = 0;
   return (error) => {
-    untold += 1;
+    unreported += 1;
     if (reportedAt !== undefined && performance.now() - reportedAt < reportEveryMs) return;
     reportedAt = performance.now();
     log.warn(
-      { cause: error.name, failures: untold },
+      { cause: error.name, failures: unreported },
       `the state of this ECS task can't be read: ${error.message}. It drains at SIGTERM alone; the task role needs ecs:DescribeTasks`,
     );
-    untold = 0;
+    unreported = 0;
   };
 }

@@ -1,9 +1,8 @@
 import type { OnReturn, WatchedRedis } from './access.ts';
 import { atHome, bucketTags, inBucket, slotCount, slotOf } from './buckets.ts';
 import { Channels, type OnForeignPayload } from './channels.ts';
-import { MapReader } from './cluster/map-reader.ts';
 import { Redirects, type RedirectTargets } from './cluster/redirects.ts';
-import { remarksOn, type SlotMap } from './cluster/slot-map.ts';
+import { MapReader, remarksOn, type SlotMap } from './cluster/slot-map.ts';
 import type { Pulse } from './connection/heartbeat.ts';
 import { isOfCluster } from './connection/inspect-server.ts';
 import { Shard, type ShardOptions } from './shard.ts';

@@ -1,8 +1,8 @@
 import type { ErrorCode, Message, Position } from '../../protocol/hub.ts';
 import { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
 import { isName, longestId, longestRoom, longestSubject, nameRule } from '../../protocol/text.ts';
-import { attach, detach } from './attachments.ts';
-import { bodyOf } from './body.ts';
+import { attach, detach } from './body/attachments.ts';
+import { bodyOf } from './body/body.ts';
 import { isEventName } from './broadcast.ts';
 import { countAppend, createRoomCounters, type RoomCounters } from './counters.ts';
 import type { NewRoom, Page, Precondition, Rejected } from './log/log.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Acknowledgement, Lost, Message, Position } from '../../protocol/hub.ts';
 import type { joinRequest, leaveRequest, publishRequest } from '../../protocol/schemas.ts';
-import { BodyError, bodyInRequest, bodyOf } from './body.ts';
+import { BodyError, bodyInRequest, bodyOf } from './body/body.ts';
 import { countAppended, countFailedAppend, type RoomCounters } from './counters.ts';
 import {
   ExpiredIdError,

@@ -1,4 +1,4 @@
-import { withBase64 } from '../rooms/attachments.ts';
+import { withBase64 } from '../rooms/body/attachments.ts';
 import type { Frame, FrameFormat } from '../rooms/member.ts';
 import { jsonProtocol } from './protocol/json.ts';
 import { JsonText } from './protocol/json-text.ts';

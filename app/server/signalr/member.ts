@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Identity } from '../auth/identity.ts';
 import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
 import type { HubMember } from '../hubs/member.ts';
-import { withBase64 } from '../rooms/attachments.ts';
+import { withBase64 } from '../rooms/body/attachments.ts';
 import type { FrameFormat } from '../rooms/member.ts';
 import { formatOf, type RecordFrame } from './frames.ts';
 import type { SignalRConnection } from './hub.ts';

@@ -1,9 +1,9 @@
-import type { StreamHandler } from '../hubs/calls.ts';
+import type { StreamHandler } from '../hubs/calls/calls.ts';
 import type { EventHandler } from '../hubs/event-handler.ts';
 import type { HubMember } from '../hubs/member.ts';
 import type { OpenHub } from '../hubs/open.ts';
 import { longestWayMs, watchStalls } from '../process/stall-watch.ts';
-import { withBase64 } from '../rooms/attachments.ts';
+import { withBase64 } from '../rooms/body/attachments.ts';
 import {
   type Handler,
   type Parameter,

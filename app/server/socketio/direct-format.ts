@@ -1,6 +1,6 @@
 import type { Namespace } from 'socket.io';
 import { mostBeforeEvent } from '../connections/waiting-bytes.ts';
-import { hasBinary } from '../rooms/attachments.ts';
+import { hasBinary } from '../rooms/body/attachments.ts';
 import { AdapterFrame } from './adapter-format.ts';
 import { freeTcpSocket, internalsOf } from './engine/internals.ts';
 import { mayWrite } from './engine/slow-consumer.ts';

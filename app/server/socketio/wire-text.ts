@@ -1,5 +1,5 @@
 import type { Socket } from 'socket.io';
-import { JsonScan } from '../rooms/json-scan.ts';
+import { JsonScan } from '../rooms/body/json-scan.ts';
 import type { RequestText } from '../rooms/rpc.ts';
 
 /** What is touched of Socket.IO 4.8 beyond its public API; a version without it is left as it is. */

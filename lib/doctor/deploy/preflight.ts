@@ -3,7 +3,7 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { type Synthesized, synthesize } from '../../cost/synthesize.ts';
 import { json, type Output } from '../../verify/report.ts';
 import type { Arguments, Surroundings } from '../arguments.ts';
-import { CannotDiagnoseError } from '../cannot-diagnose.ts';
+import { CannotDiagnoseError } from '../finding.ts';
 import { type Aws, openAws } from './aws.ts';
 import type { Check, Plan } from './check.ts';
 import { account, bootstrap, stack } from './checks/account.ts';

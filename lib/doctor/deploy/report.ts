@@ -1,6 +1,6 @@
 import type { Output } from '../../verify/report.ts';
-import { totalsOf, writeRow } from '../rows.ts';
-import type { Finding, NamedFinding } from './finding.ts';
+import { linesOf, totalsOf, writeRow } from '../finding.ts';
+import type { Fault, Finding, NamedFinding } from './finding.ts';
 
 export interface Summary {
   /** Whether nothing that was checked stands in the way, and something was checked. */
@@ -23,20 +23,16 @@ export function rowReport(output: Output, names: readonly string[]): Report {
   return {
     begin: ({ account, region, stack }) =>
       output.write(`Before a deployment of ${stack} to ${region} in the account ${account}\n\n`),
-    found: (finding) => writeRow(output, { ...finding, lines: linesOf(finding) }, names),
+    found: (finding) => {
+      const lines = 'fix' in finding ? faultLines(finding) : linesOf(finding);
+      writeRow(output, { ...finding, lines }, names);
+    },
     end: ({ findings }) => output.write(`\n${totals(findings)}\n`),
   };
 }
 
-function linesOf(finding: Finding): readonly string[] {
-  switch (finding.status) {
-    case 'passed':
-      return [finding.found];
-    case 'not-checked':
-      return [`not checked: ${finding.reason}`];
-    default:
-      return [`found:  ${finding.found}`, `needed: ${finding.needed}`, `fix:    ${finding.fix}`];
-  }
+function faultLines({ found, needed, fix }: Fault): readonly string[] {
+  return [`found:  ${found}`, `needed: ${needed}`, `fix:    ${fix}`];
 }
 
 function totals(findings: readonly Finding[]): string {

@@ -1,9 +1,16 @@
 import { type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
 import { duration } from '../../verify/wording.ts';
-import { notChecked } from '../finding.ts';
-import { totalsOf, writeRow } from '../rows.ts';
-import { type Check, checkNames, type Endpoint, type NamedFinding, type Subject } from './check.ts';
+import { linesOf, notChecked, totalsOf, writeRow } from '../finding.ts';
+import {
+  type Check,
+  type CheckName,
+  checkNames,
+  type Endpoint,
+  type Fault,
+  type NamedFinding,
+  type Subject,
+} from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
 import { eventsStream } from './checks/event-stream.ts';
 import { IdleWatch } from './checks/idle-timeout.ts';
@@ -13,7 +20,6 @@ import { redisAnswers } from './checks/redis.ts';
 import { sessionsHold, sessionsHoldWithoutCookies } from './checks/sessions.ts';
 import { http2, transportSecurity } from './checks/tls.ts';
 import { sessionUpgrades, webSocketOpens } from './checks/web-socket.ts';
-import { type Conclusion, conclude } from './conclusion.ts';
 import { Probes } from './probes.ts';
 import { type Question, survey } from './survey.ts';
 
@@ -52,7 +58,8 @@ export async function diagnose(
   const report = (finding: NamedFinding) => {
     const safe = redacted(finding, redact);
     findings.push(safe);
-    writeRow(output, { ...safe, lines: linesOf(safe) }, checkNames);
+    const lines = 'cause' in safe ? faultLines(safe) : linesOf(safe);
+    writeRow(output, { ...safe, lines }, checkNames);
   };
   const { findings: first, subject, isOurs } = await survey(question);
   for (const finding of first) report(finding);
@@ -120,15 +127,8 @@ function redacted(finding: NamedFinding, redact: (words: string) => string): Nam
   );
 }
 
-function linesOf(finding: NamedFinding): readonly string[] {
-  switch (finding.status) {
-    case 'passed':
-      return [finding.found];
-    case 'not-checked':
-      return [`not checked: ${finding.reason}`];
-    default:
-      return [`found:  ${finding.found}`, `likely: ${finding.cause}`, `fix:    ${finding.fix}`];
-  }
+function faultLines({ found, cause, fix }: Fault): readonly string[] {
+  return [`found:  ${found}`, `likely: ${cause}`, `fix:    ${fix}`];
 }
 
 function lastWords(output: Output, { findings, conclusion }: Diagnosis): string {
@@ -137,4 +137,29 @@ function lastWords(output: Output, { findings, conclusion }: Diagnosis): string 
   const begin =
     conclusion.status === 'failed' ? 'Most likely' : 'Nothing is in the way of all clients. First of all';
   return `${numbers}\n${begin} (${conclusion.name}): ${conclusion.cause}.\n${paint(output, 'bold', 'Fix')}: ${conclusion.fix}.`;
+}
+
+/** The one cause that is to be mended first. */
+interface Conclusion {
+  /** The check that saw it. */
+  readonly name: CheckName;
+  readonly cause: string;
+  readonly fix: string;
+  /** Whether clients fail, or may. */
+  readonly status: Fault['status'];
+}
+
+/** This project's instances relay requests to each other over what Redis tells them: without it, sessions break. */
+const ownOrder: readonly CheckName[] = ['address', 'redis', 'server', 'backplane'];
+
+function conclude(findings: readonly NamedFinding[], isOurs: boolean): Conclusion | undefined {
+  const order = isOurs ? [...ownOrder, ...checkNames] : checkNames;
+  const rank = ({ name }: NamedFinding) => order.indexOf(name);
+  const faults = findings
+    .filter((finding) => 'cause' in finding)
+    .sort((one, other) => rank(one) - rank(other));
+  const first = faults.find(({ status }) => status === 'failed') ?? faults[0];
+  if (!first) return undefined;
+  const { name, cause, fix, status } = first;
+  return { name, cause, fix, status };
 }

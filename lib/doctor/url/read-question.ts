@@ -1,7 +1,7 @@
 import { environmentNames } from '../../../app/names.ts';
 import { RedisSettingError } from '../../../app/server/redis/setting/setting.ts';
 import { settingIn } from '../../../app/server/redis/setting/source.ts';
-import { CannotDiagnoseError } from '../cannot-diagnose.ts';
+import { CannotDiagnoseError } from '../finding.ts';
 import type { Broadcast, NamedRedis } from './check.ts';
 import type { Question } from './survey.ts';
 

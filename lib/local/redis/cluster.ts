@@ -3,6 +3,7 @@ import type { ManagedProcess } from '../processes/managed-process.ts';
 import { StartError, untilReady } from '../processes/start.ts';
 import type { PrivateFolder, Watchdog } from '../processes/watchdog.ts';
 import { type ClusterAccess, ClusterNode, type NodeEntry, type SlotRange } from './cluster-node.ts';
+import { formCluster, holds, joinMs, retryMs, until } from './form-cluster.ts';
 
 export interface ClusterOptions {
   /** The server's program. */
@@ -22,12 +23,8 @@ export interface ClusterOptions {
   readonly print?: (line: string) => void;
 }
 
-export const allSlots = 16_384;
 /** A failover was measured to take 6.4–8.6 s with it. */
 const defaultNodeTimeoutMs = 5_000;
-const retryMs = 25;
-/** Nodes that run find each other in a second. */
-const joinMs = 30_000;
 /** By the node timeout: an election that takes longer will not be held, for want of a majority. */
 const electionTimeouts = 3;
 const lookEveryMs = 500;
@@ -99,7 +96,7 @@ export class RedisCluster {
   /** Starts all nodes and joins them. @throws StartError when one does not come up, or they don't find each other */
   async start(stopped: AbortSignal): Promise<void> {
     await this.#startAll((managed) => managed.start(), stopped);
-    await this.#join();
+    await formCluster(this.nodes, this.shardCount);
     await this.#untilWhole(stopped);
     this.#isFormed = true;
     void this.#look();
@@ -196,45 +193,6 @@ export class RedisCluster {
     await Promise.all(this.nodes.map((node) => untilReady(node.process, stopped, untilAnswers(node))));
   }
 
-  /** Gives out slots, introduces all nodes to each other, and makes replicas of those that are not the first of a shard. */
-  async #join(): Promise<void> {
-    const ids = new Map<ClusterNode, string>();
-    for (const [index, node] of this.nodes.entries()) {
-      ids.set(node, await node.myId());
-      // Epochs that differ from the start: no two nodes ever have to agree on who gives way.
-      await node.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
-    }
-    for (const shard of this.#shards()) {
-      const first = Math.floor(((shard - 1) * allSlots) / this.shardCount);
-      const last = Math.floor((shard * allSlots) / this.shardCount) - 1;
-      await this.nodesOf(shard)[0]?.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
-    }
-    await Promise.all(this.nodes.map((node, index) => this.#introduce(node, this.nodes.slice(index + 1))));
-    await this.#untilAllKnowAll();
-    await Promise.all(
-      this.nodes.map((node) => {
-        const primary = this.nodesOf(node.shard)[0] as ClusterNode;
-        return node === primary ? undefined : node.call('CLUSTER', 'REPLICATE', ids.get(primary) as string);
-      }),
-    );
-  }
-
-  async #introduce(node: ClusterNode, others: readonly ClusterNode[]): Promise<void> {
-    for (const { port, busPort } of others) await node.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
-  }
-
-  async #untilAllKnowAll(): Promise<void> {
-    const knowsAll = async (node: ClusterNode) => {
-      const known = await node.entries().catch(() => []);
-      return known.filter(({ flags }) => !flags.includes('handshake')).length === this.nodes.length;
-    };
-    await until(
-      async () => (await Promise.all(this.nodes.map(knowsAll))).every(Boolean),
-      joinMs,
-      () => `the ${this.nodes.length} nodes of the cluster did not find each other`,
-    );
-  }
-
   async #untilWhole(stopped: AbortSignal): Promise<void> {
     try {
       await this.untilReady();
@@ -265,10 +223,6 @@ export class RedisCluster {
       }),
     );
   }
-
-  #shards(): number[] {
-    return Array.from({ length: this.shardCount }, (_, index) => index + 1);
-  }
 }
 
 export function countSlots(ranges: readonly SlotRange[]): number {
@@ -286,28 +240,4 @@ function untilAnswers(node: ClusterNode): (over: AbortSignal) => Promise<void> {
     }
     node.process.markReady();
   };
-}
-
-async function until(
-  isSo: () => Promise<boolean>,
-  longestMs: number,
-  fault: () => string,
-  signal?: AbortSignal,
-): Promise<void> {
-  if (!(await holds(isSo, longestMs, signal))) throw new Error(`${fault()} after ${longestMs / 1_000} s`);
-}
-
-/** @returns whether it came to hold within so many milliseconds */
-export async function holds(
-  isSo: () => Promise<boolean>,
-  longestMs: number,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const deadline = performance.now() + longestMs;
-  while (!signal?.aborted) {
-    if (await isSo()) return true;
-    if (performance.now() > deadline) return false;
-    await delay(retryMs);
-  }
-  return false;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { allSlots, countSlots, type RedisCluster } from './cluster.ts';
+import { countSlots, type RedisCluster } from './cluster.ts';
 import type { ClusterNode, SlotRange } from './cluster-node.ts';
+import { allSlots } from './form-cluster.ts';
 
 export interface Move {
   /** Numbers of shards, from 1. */

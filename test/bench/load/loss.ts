@@ -2,7 +2,6 @@ import { answerParent } from '../answer-parent.ts';
 import type { DialectName } from './dialects.ts';
 import { type LossClient, openLossClient } from './loss-clients.ts';
 import { pace } from './pacer.ts';
-import { Receipts } from './receipts.ts';
 
 export interface LossLoad {
   readonly dialect: DialectName;
@@ -94,4 +93,26 @@ function total(count: (room: TalkingRoom) => number): number {
 
 function add<T>(items: readonly T[], count: (item: T) => number): number {
   return items.reduce((sum, item) => sum + count(item), 0);
+}
+
+/** What one client received of a room's numbered messages. */
+class Receipts {
+  readonly #seen = new Set<number>();
+  #highest = 0;
+  duplicated = 0;
+  outOfOrder = 0;
+
+  take(number: number): void {
+    if (this.#seen.has(number)) {
+      this.duplicated += 1;
+      return;
+    }
+    this.#seen.add(number);
+    if (number < this.#highest) this.outOfOrder += 1;
+    else this.#highest = number;
+  }
+
+  missing(numbers: readonly number[]): number {
+    return numbers.filter((number) => !this.#seen.has(number)).length;
+  }
 }

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { ForeignChannels } from '../../redis/foreign-channels.ts';
 import type { RedisSources } from '../../redis/setting/source.ts';
+import { membersIn } from '../emission.ts';
 import type { HubBridge } from '../hub-bridge.ts';
-import { membersIn } from '../local-members.ts';
 import { MemberQueue } from '../member-queue.ts';
 import { type EmitterCommand, readCommand, readEmit } from './payload.ts';
 

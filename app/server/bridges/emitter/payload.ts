@@ -1,7 +1,7 @@
 import { decode, ExtensionCodec } from '@msgpack/msgpack';
 import { z } from 'zod';
 import { assertMessagePackBounds } from '../../net/messagepack-bounds.ts';
-import { deepestBody } from '../../rooms/json-scan.ts';
+import { deepestBody } from '../../rooms/body/json-scan.ts';
 
 /**
  * What `@socket.io/redis-emitter`, `socket.io-emitter` and the emitters of other languages publish for the servers'

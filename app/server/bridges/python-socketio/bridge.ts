@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { HubMember } from '../../hubs/member.ts';
 import { ForeignChannels } from '../../redis/foreign-channels.ts';
 import type { RedisSources } from '../../redis/setting/source.ts';
-import { detach, withBase64 } from '../../rooms/attachments.ts';
+import { detach, withBase64 } from '../../rooms/body/attachments.ts';
 import type { HubBridge } from '../hub-bridge.ts';
 import { MemberQueue } from '../member-queue.ts';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { attach, type Detached } from '../../rooms/attachments.ts';
-import { deepestBody } from '../../rooms/json-scan.ts';
+import { attach, type Detached } from '../../rooms/body/attachments.ts';
+import { deepestBody } from '../../rooms/body/json-scan.ts';
 import { readPickle, Tuple } from './pickle.ts';
 
 /**

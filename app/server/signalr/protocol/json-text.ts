@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { JsonScan } from '../../rooms/json-scan.ts';
+import { JsonScan } from '../../rooms/body/json-scan.ts';
 
 /** JSON that is sent as it is: a message of a room, a reply. Where it becomes MessagePack, its integers keep their digits. */
 export class JsonText {

@@ -2,7 +2,7 @@ import { io as connect, type Socket } from 'socket.io-client';
 import type { Message } from '../../../../app/protocol/hub.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
 import { serveMessages } from '../../../../app/server/http/messages.ts';
-import { deepestBody } from '../../../../app/server/rooms/json-scan.ts';
+import { deepestBody } from '../../../../app/server/rooms/body/json-scan.ts';
 import { openStore } from '../../../../app/server/rooms/store/open-store.ts';
 import { silent } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';

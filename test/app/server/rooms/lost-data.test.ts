@@ -4,6 +4,7 @@ import { createRoomCounters } from '../../../../app/server/rooms/counters.ts';
 import type { Page, ReadRequest } from '../../../../app/server/rooms/log/log.ts';
 import type { Frame, FrameFormat, Member } from '../../../../app/server/rooms/member.ts';
 import { messageHead, messagePosition } from '../../../../app/server/rooms/message.ts';
+import type { RoomSubscriber } from '../../../../app/server/rooms/pubsub/broker.ts';
 import { Room } from '../../../../app/server/rooms/room.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
@@ -90,6 +91,7 @@ test('the first message of a room is not taken for its first before the log was 
   // Five messages stood before it, while nobody here was subscribed; then all was lost.
   const emptied = { head: first, complete: false, lost: undefined, messages: [text], end: 1 };
   const page = { ackedKept: true, messages: [], end: 0, more: false };
+  let subscribed: RoomSubscriber | undefined;
   const room = new Room<Member>('r', {
     log: {
       idWindowMs: 1,
@@ -101,7 +103,9 @@ test('the first message of a room is not taken for its first before the log was 
           : { ...page, ...empty, ...(since && { head: since, end: since.offset }) },
     },
     broker: {
-      subscribe: async () => undefined,
+      subscribe: async (_, subscriber) => {
+        subscribed = subscriber;
+      },
       follow: async () => undefined,
       unsubscribe: () => undefined,
       broadcast: () => undefined,
@@ -118,8 +122,8 @@ test('the first message of a room is not taken for its first before the log was 
     send: (event: string) => heard.push(event),
   };
   await room.join(member as unknown as Member, {});
-  room.received(first, Buffer.from(text));
-  room.resubscribed();
+  subscribed?.received(first, Buffer.from(text));
+  subscribed?.resubscribed();
   await eventually('the message', () => heard.some((each) => each.includes('"offset":1')));
   expect(heard[0]).toBe('gap');
   expect(heard).toHaveLength(2);

@@ -6,7 +6,7 @@ import {
   readPayload,
   writeEmit,
 } from '../../../../../app/server/bridges/python-socketio/payload.ts';
-import { detach } from '../../../../../app/server/rooms/attachments.ts';
+import { detach } from '../../../../../app/server/rooms/body/attachments.ts';
 
 /** What write-only managers of real versions published, and what Python's `pickle` made of what is no data: as base64. */
 const recorded = JSON.parse(readFileSync(join(import.meta.dirname, 'recorded.json'), 'utf8')) as {

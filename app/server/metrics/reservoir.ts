@@ -5,7 +5,7 @@ const most = 100;
  * What was measured since it was last taken: all of it, or 100 that stand for the rest, each chosen with the same chance
  * (Vitter's algorithm R): their percentiles are those of all.
  */
-export class Samples {
+export class Reservoir {
   #values: number[] = [];
   #seen = 0;
 

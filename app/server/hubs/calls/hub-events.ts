@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { connectedRedis } from '../redis/access.ts';
-import type { BackplaneLinks } from '../redis/backplane.ts';
-import { redisName } from '../redis/keys.ts';
-import { attach, detach } from '../rooms/attachments.ts';
-import { assertEventName } from '../rooms/hub-rooms.ts';
-import { deliverTo } from '../rooms/member.ts';
-import type { HubMember } from './member.ts';
+import { connectedRedis } from '../../redis/access.ts';
+import type { BackplaneLinks } from '../../redis/backplane.ts';
+import { redisName } from '../../redis/keys.ts';
+import { attach, detach } from '../../rooms/body/attachments.ts';
+import { assertEventName } from '../../rooms/hub-rooms.ts';
+import { deliverTo } from '../../rooms/member.ts';
+import type { HubMember } from '../member.ts';
 
 export interface HubEventsOptions {
   readonly hub: string;

@@ -1,4 +1,4 @@
-import { wellFormedRule } from '../../protocol/text.ts';
+import { wellFormedRule } from '../../../protocol/text.ts';
 
 /**
  * Levels of arrays and objects in a body. Readers in other languages end at 64 (.NET by default) to 1,000

@@ -1,11 +1,11 @@
-import type { Position } from '../../protocol/hub.ts';
-import type { Identity } from '../auth/identity.ts';
-import type { ServedRooms } from '../rooms/hub-rooms.ts';
-import type { Page } from '../rooms/log/log.ts';
-import type { Frame, FrameFormat } from '../rooms/member.ts';
-import { messageHead, positionIn } from '../rooms/message.ts';
-import { ReplyText, RpcError } from '../rooms/rpc.ts';
-import type { HubMember } from './member.ts';
+import type { Position } from '../../../protocol/hub.ts';
+import type { Identity } from '../../auth/identity.ts';
+import type { ServedRooms } from '../../rooms/hub-rooms.ts';
+import type { Page } from '../../rooms/log/log.ts';
+import type { Frame, FrameFormat } from '../../rooms/member.ts';
+import { messageHead, positionIn } from '../../rooms/message.ts';
+import { ReplyText, RpcError } from '../../rooms/rpc.ts';
+import type { HubMember } from '../member.ts';
 
 export interface FollowOptions {
   readonly room: string;

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { z } from 'zod';
-import { bytesInMemory } from '../cache/open-cache.ts';
-import { assertAvailable, faultIn, type RedisAccess } from '../redis/access.ts';
-import { hashTag, redisName } from '../redis/keys.ts';
-import { RpcError } from '../rooms/rpc.ts';
+import { bytesInMemory } from '../../cache/open-cache.ts';
+import { assertAvailable, faultIn, type RedisAccess } from '../../redis/access.ts';
+import { hashTag, redisName } from '../../redis/keys.ts';
+import { RpcError } from '../../rooms/rpc.ts';
 
 /** What a hub's code keeps for one user: the same for all its connections, on all instances. */
 export interface UserSession {

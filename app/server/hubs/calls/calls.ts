@@ -1,10 +1,10 @@
-import type { Position } from '../../protocol/hub.ts';
-import { followRequest } from '../../protocol/schemas.ts';
-import type { Cache } from '../cache/open-cache.ts';
-import type { RateLimiters } from '../limits/rate-limiters.ts';
-import { assertEventName, type ServedRooms } from '../rooms/hub-rooms.ts';
-import type { Authorize } from '../rooms/membership/authorize.ts';
-import type { MemberRates } from '../rooms/membership/member-rates.ts';
+import type { Position } from '../../../protocol/hub.ts';
+import { followRequest } from '../../../protocol/schemas.ts';
+import type { Cache } from '../../cache/open-cache.ts';
+import type { RateLimiters } from '../../limits/rate-limiter.ts';
+import { assertEventName, type ServedRooms } from '../../rooms/hub-rooms.ts';
+import type { Authorize } from '../../rooms/membership/authorize.ts';
+import type { MemberRates } from '../../rooms/membership/member-rates.ts';
 import {
   createHandler,
   explain,
@@ -13,13 +13,13 @@ import {
   type Parameter,
   parametersOf,
   RpcError,
-} from '../rooms/rpc.ts';
-import { type HubCall, type HubDefinition, stream } from './define.ts';
+} from '../../rooms/rpc.ts';
+import { type HubCall, type HubDefinition, stream } from '../define.ts';
+import type { HubMember } from '../member.ts';
+import { assertWithinLimit } from '../member-rates.ts';
+import type { HubObserver } from '../observer.ts';
 import { followRoom } from './follow.ts';
 import type { HubEvents } from './hub-events.ts';
-import type { HubMember } from './member.ts';
-import { assertWithinLimit } from './member-rates.ts';
-import type { HubObserver } from './observer.ts';
 import type { UserSessions } from './user-sessions.ts';
 
 export interface MethodsOptions {

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { UserSessions, type UserSessionsOptions } from '../../../../app/server/hubs/user-sessions.ts';
-import { linksOver, useRedis } from '../../../support/redis/link.ts';
-import { onRedis } from '../../../support/redis/redis-client.ts';
+import {
+  UserSessions,
+  type UserSessionsOptions,
+} from '../../../../../app/server/hubs/calls/user-sessions.ts';
+import { linksOver, useRedis } from '../../../../support/redis/link.ts';
+import { onRedis } from '../../../../support/redis/redis-client.ts';
 
 const own = useRedis();
 

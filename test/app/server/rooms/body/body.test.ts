@@ -1,7 +1,7 @@
-import { BodyError, bodyInRequest, bodyOf } from '../../../../app/server/rooms/body.ts';
-import { deepestBody } from '../../../../app/server/rooms/json-scan.ts';
-import { firstArgumentIn } from '../../../../app/server/socketio/wire-text.ts';
-import { type Random, seededRandom } from '../../../support/random.ts';
+import { BodyError, bodyInRequest, bodyOf } from '../../../../../app/server/rooms/body/body.ts';
+import { deepestBody } from '../../../../../app/server/rooms/body/json-scan.ts';
+import { firstArgumentIn } from '../../../../../app/server/socketio/wire-text.ts';
+import { type Random, seededRandom } from '../../../../support/random.ts';
 
 /** Bodies as text: what a parser has taken is found in it, as its sender wrote it, or refused by a rule. */
 

@@ -1,10 +1,10 @@
-import type { Position } from '../../../../app/protocol/hub.ts';
-import { followRoom } from '../../../../app/server/hubs/follow.ts';
-import type { HubMember } from '../../../../app/server/hubs/member.ts';
-import { openRooms, type ServedRooms } from '../../../../app/server/rooms/hub-rooms.ts';
-import type { Frame } from '../../../../app/server/rooms/member.ts';
-import { openMemoryStore } from '../../../../app/server/rooms/store/store.ts';
-import { eventually } from '../../../support/wait.ts';
+import type { Position } from '../../../../../app/protocol/hub.ts';
+import { followRoom } from '../../../../../app/server/hubs/calls/follow.ts';
+import type { HubMember } from '../../../../../app/server/hubs/member.ts';
+import { openRooms, type ServedRooms } from '../../../../../app/server/rooms/hub-rooms.ts';
+import type { Frame } from '../../../../../app/server/rooms/member.ts';
+import { openMemoryStore } from '../../../../../app/server/rooms/store/store.ts';
+import { eventually } from '../../../../support/wait.ts';
 
 const frame: Frame = { flush: () => undefined };
 const reader: HubMember = {

@@ -1,5 +1,5 @@
 import { assertAvailable, availableRedis, type RedisAccess } from '../redis/access.ts';
-import { bucketOf, bucketTags } from '../redis/buckets.ts';
+import { bucketTags } from '../redis/buckets.ts';
 import { NamedScript } from '../redis/script.ts';
 import { askBuckets, settleAll, settleInPortions, throwFirst } from '../redis/settled.ts';
 import { openEvent } from '../rooms/broadcast.ts';
@@ -123,9 +123,15 @@ export class BucketSweep {
   async #publish(place: string): Promise<void> {
     const { deployment, ageMs } = this.#options;
     const { hub, room } = partsOf(place);
-    const { due } = bucketPresenceKeys(deployment, bucketOf(hub, room));
-    const { counts, leaving, state, channel } = presenceKeys(deployment, hub, room);
-    const args = { place, ...announcementOf(channel, room), ageMs, mostSubjects: mostAnnounced };
+    const { counts, leaving, state, channel, due } = presenceKeys(deployment, hub, room);
+    const args = {
+      place,
+      channel,
+      openBroadcast: openPresenceEvent(room),
+      newEpoch: makeEpochTag(),
+      ageMs,
+      mostSubjects: mostAnnounced,
+    };
     await scripts.announce.run(this.#redis(due), { counts, leaving, state, due }, args);
   }
 
@@ -144,8 +150,7 @@ export class BucketSweep {
   async #releaseRoom(place: string, owner: string, graceMs: number): Promise<void> {
     const { deployment, ageMs } = this.#options;
     const { hub, room } = partsOf(place);
-    const { counts, leaving, of } = presenceKeys(deployment, hub, room);
-    const { due, compared, placesOf } = bucketPresenceKeys(deployment, bucketOf(hub, room));
+    const { counts, leaving, of, due, compared, placesOf } = presenceKeys(deployment, hub, room);
     const keys = { counts, leaving, ownSubjects: of(owner), ownRooms: placesOf(owner), due, compared };
     const args = { owner, place, graceMs, ageMs, most: mostAtOnce };
     for (let rest = 1; rest > 0; ) {
@@ -172,7 +177,7 @@ export class BucketSweep {
   }
 }
 
-/** What a script needs to notify a room of a change. */
-export function announcementOf(channel: string, room: string) {
-  return { channel, openBroadcast: openEvent('presence', { room }), newEpoch: makeEpochTag() };
+/** A change as a room is notified of it, open for what the script that makes it adds. */
+export function openPresenceEvent(room: string): string {
+  return openEvent('presence', { room });
 }

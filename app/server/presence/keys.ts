@@ -1,8 +1,12 @@
-import { atHome, bucketOf, inBucket, roomPath } from '../redis/buckets.ts';
-import { roomKeys } from '../rooms/keys.ts';
+import { atHome, bucketOfPath, inBucket, roomPath } from '../redis/buckets.ts';
+import { channelIn } from '../rooms/keys.ts';
 
 /** Names in Redis of one room's presence, in the room's bucket. */
-export interface PresenceKeys {
+export interface PresenceKeys extends BucketPresenceKeys {
+  /** The bucket's tag. */
+  readonly bucket: string;
+  /** The room, as the names that its bucket shares name it. */
+  readonly place: string;
   /** Hash: subject -> owners through which it is in the room. */
   readonly counts: string;
   /** Sorted set: subjects by when their leave is published. */
@@ -15,17 +19,25 @@ export interface PresenceKeys {
   readonly channel: string;
 }
 
+/** Those of the room and, so that its bucket is looked for once, those that it shares. */
 export function presenceKeys(deployment: string, hub: string, room: string): PresenceKeys {
   const place = roomPath(hub, room);
+  const bucket = bucketOfPath(place);
+  const inOwnBucket = inBucket(deployment, bucket);
+  const prefix = `${inOwnBucket}:presence:`;
   // The room stands last: whatever characters it has, two rooms never share a name.
-  const name = (...kind: readonly string[]) =>
-    inBucket(deployment, bucketOf(hub, room), 'presence', ...kind, place);
   return {
-    counts: name('counts'),
-    leaving: name('leaving'),
-    state: name('state'),
-    of: (owner) => name('of', owner),
-    channel: roomKeys(deployment, hub, room).channel,
+    bucket,
+    place,
+    counts: `${prefix}counts:${place}`,
+    leaving: `${prefix}leaving:${place}`,
+    state: `${prefix}state:${place}`,
+    of: (owner) => `${prefix}of:${owner}:${place}`,
+    channel: channelIn(inOwnBucket, place),
+    due: `${prefix}due`,
+    since: `${prefix}since`,
+    compared: `${prefix}compared`,
+    placesOf: (owner) => `${prefix}places:${owner}`,
   };
 }
 
@@ -42,12 +54,12 @@ export interface BucketPresenceKeys {
 }
 
 export function bucketPresenceKeys(deployment: string, bucket: string): BucketPresenceKeys {
-  const name = (...parts: readonly string[]) => inBucket(deployment, bucket, 'presence', ...parts);
+  const prefix = `${inBucket(deployment, bucket)}:presence:`;
   return {
-    due: name('due'),
-    since: name('since'),
-    compared: name('compared'),
-    placesOf: (owner) => name('places', owner),
+    due: `${prefix}due`,
+    since: `${prefix}since`,
+    compared: `${prefix}compared`,
+    placesOf: (owner) => `${prefix}places:${owner}`,
   };
 }
 

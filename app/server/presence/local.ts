@@ -15,13 +15,15 @@ export interface LocalRoom {
 /** Who is in which room on this instance: many sockets of a subject are one. */
 export class LocalPresence {
   readonly #rooms = new Map<string, LocalRoom>();
+  /** Those that may have something to register: in a storm all of them would be looked at over and over. */
+  readonly #changed = new Map<string, LocalRoom>();
 
   /** @returns whether it is the subject's first socket there */
   enter(name: string, subject: string): boolean {
     const room = this.#rooms.get(name) ?? this.#open(name);
     const sockets = room.sockets.get(subject) ?? 0;
     room.sockets.set(subject, sockets + 1);
-    if (sockets === 0) this.#changed(room, subject);
+    if (sockets === 0) this.#change(name, room, subject);
     return sockets === 0;
   }
 
@@ -32,7 +34,7 @@ export class LocalPresence {
     if (!room || !sockets) return false;
     if (sockets > 1) room.sockets.set(subject, sockets - 1);
     else room.sockets.delete(subject);
-    if (sockets === 1) this.#changed(room, subject);
+    if (sockets === 1) this.#change(name, room, subject);
     return sockets === 1;
   }
 
@@ -46,9 +48,9 @@ export class LocalPresence {
 
   /** Rooms with something to register; those whose last try failed not before their time. */
   unregistered(now = Number.POSITIVE_INFINITY): [name: string, room: LocalRoom][] {
-    return [...this.#rooms].filter(
-      ([, { unregistered, retryAt }]) => unregistered.size > 0 && retryAt <= now,
-    );
+    for (const [name, { unregistered }] of this.#changed)
+      if (unregistered.size === 0) this.#changed.delete(name);
+    return [...this.#changed].filter(([, { retryAt }]) => retryAt <= now);
   }
 
   /** Rooms that were last verified before that time. */
@@ -66,9 +68,15 @@ export class LocalPresence {
     if (room && room.sockets.size + room.unregistered.size === 0) this.#rooms.delete(name);
   }
 
-  #changed(room: LocalRoom, subject: string): void {
-    room.changes += 1;
+  /** What is registered of this subject may not be what is so. */
+  mark(name: string, room: LocalRoom, subject: string): void {
     room.unregistered.add(subject);
+    this.#changed.set(name, room);
+  }
+
+  #change(name: string, room: LocalRoom, subject: string): void {
+    room.changes += 1;
+    this.mark(name, room, subject);
   }
 
   #open(name: string): LocalRoom {

@@ -1,10 +1,10 @@
 import type { PresencePosition } from '../../protocol/hub.ts';
 import { fenceKey } from '../leases/fence.ts';
 import { assertAvailable, type RedisAccess, type WatchedRedis } from '../redis/access.ts';
-import { bucketOf, roomPath } from '../redis/buckets.ts';
 import { NamedScript } from '../redis/script.ts';
-import { announcementOf, BucketSweep, sinceKeptMs } from './bucket-sweep.ts';
-import { bucketPresenceKeys, presenceKeys } from './keys.ts';
+import { makeEpochTag } from '../rooms/log/position.ts';
+import { BucketSweep, openPresenceEvent, sinceKeptMs } from './bucket-sweep.ts';
+import { type PresenceKeys, presenceKeys } from './keys.ts';
 import {
   type Change,
   type HubPresence,
@@ -91,37 +91,54 @@ class RedisPresence implements HubPresence {
   }
 
   async change(room: string, { owner, joined, left }: Change): Promise<boolean> {
-    const { deployment, hub, graceMs, ageMs, quietMs } = this.#options;
-    const bucket = bucketOf(hub, room);
+    const { deployment, graceMs, ageMs, quietMs } = this.#options;
+    const keys = this.#keys(room);
+    const { counts, leaving, state, due, since, compared, bucket, place, channel } = keys;
     this.#buckets.add(bucket);
-    const keys = {
-      ...this.#keysOf(owner, room),
-      fence: fenceKey(deployment, bucket),
-      since: bucketPresenceKeys(deployment, bucket).since,
-    };
-    const args = {
-      owner,
-      place: roomPath(hub, room),
-      ...announcementOf(this.#keys(room).channel, room),
-      graceMs,
-      ageMs,
-      mostMembers,
-      quietMs,
-      sinceKeptMs,
-      came: joined.length,
-    };
-    const answer = await scripts.change.run(this.#redis(room), keys, args, [...joined, ...left]);
+    const answer = await scripts.change.run(
+      this.#redis(keys),
+      {
+        counts,
+        leaving,
+        state,
+        due,
+        since,
+        compared,
+        ownSubjects: keys.of(owner),
+        ownRooms: keys.placesOf(owner),
+        fence: fenceKey(deployment, bucket),
+      },
+      {
+        owner,
+        place,
+        channel,
+        openBroadcast: openPresenceEvent(room),
+        newEpoch: makeEpochTag(),
+        graceMs,
+        ageMs,
+        mostMembers,
+        quietMs,
+        sinceKeptMs,
+        came: joined.length,
+      },
+      [...joined, ...left],
+    );
     return answer === 1;
   }
 
   async registered(room: string, owner: string): Promise<string[]> {
+    const keys = this.#keys(room);
+    const { counts, leaving, state, due, compared } = keys;
+    const own = { ownSubjects: keys.of(owner), ownRooms: keys.placesOf(owner) };
+    const named = { counts, leaving, state, due, compared, ...own };
     const args = { owner, ageMs: this.#options.ageMs };
-    return (await scripts.registered.run(this.#redis(room), this.#keysOf(owner, room), args)) as string[];
+    return (await scripts.registered.run(this.#redis(keys), named, args)) as string[];
   }
 
   async members(room: string, known?: PresencePosition): Promise<Members> {
     const args = { knownEpoch: known?.epoch ?? '', knownVersion: known?.version ?? -1 };
-    const answer = await scripts.members.run(this.#redis(room), this.#keys(room), args);
+    const keys = this.#keys(room);
+    const answer = await scripts.members.run(this.#redis(keys), keys, args);
     const [epoch, version, isSettling, isKnown, ...members] = answer as MembersReply;
     if (isSettling) throw new UnsettledError();
     return { epoch, version, ...(isKnown ? {} : { members }) };
@@ -136,19 +153,11 @@ class RedisPresence implements HubPresence {
     return sweep.release(owner, graceMs, hubs === 'own' ? { hub, buckets: this.#buckets } : {});
   }
 
-  #redis(room: string) {
-    return assertAvailable(this.#options.links, this.#keys(room).counts);
+  #redis({ counts }: PresenceKeys) {
+    return assertAvailable(this.#options.links, counts);
   }
 
-  /** The keys of a room and of an owner in it. */
-  #keysOf(owner: string, room: string) {
-    const { deployment, hub } = this.#options;
-    const { counts, leaving, state, of } = this.#keys(room);
-    const { due, compared, placesOf } = bucketPresenceKeys(deployment, bucketOf(hub, room));
-    return { counts, leaving, state, due, compared, ownSubjects: of(owner), ownRooms: placesOf(owner) };
-  }
-
-  #keys(room: string) {
+  #keys(room: string): PresenceKeys {
     return presenceKeys(this.#options.deployment, this.#options.hub, room);
   }
 }

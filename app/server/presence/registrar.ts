@@ -54,8 +54,9 @@ export class Registrar {
       const { local } = this.#options;
       await this.#register(local.unregistered(Date.now()));
       this.#timer = undefined;
-      if (local.unregistered(Date.now()).length > 0) this.soon();
-      else if (local.unregistered().length > 0) this.soon(retryMs);
+      const left = local.unregistered();
+      if (left.some(([, { retryAt }]) => retryAt <= Date.now())) this.soon();
+      else if (left.length > 0) this.soon(retryMs);
     }, afterMs);
   }
 
@@ -124,7 +125,7 @@ export class Registrar {
     } finally {
       if (!isWritten) {
         // It may be written without our knowing: saying it twice does no harm.
-        for (const subject of subjects) room.unregistered.add(subject);
+        for (const subject of subjects) local.mark(name, room, subject);
         room.retryAt = Date.now() + retryMs;
       }
     }
@@ -141,11 +142,11 @@ export class Registrar {
   }
 
   async #verify(name: string, room: LocalRoom): Promise<void> {
-    const { shared, leases } = this.#options;
+    const { shared, local, leases } = this.#options;
     const [startedAt, doubts] = [Date.now(), this.#doubts];
     const registered = new Set(await shared.registered(name, leases.owner));
-    for (const subject of registered) if (!room.sockets.has(subject)) room.unregistered.add(subject);
-    for (const subject of room.sockets.keys()) if (!registered.has(subject)) room.unregistered.add(subject);
+    for (const subject of registered) if (!room.sockets.has(subject)) local.mark(name, room, subject);
+    for (const subject of room.sockets.keys()) if (!registered.has(subject)) local.mark(name, room, subject);
     if (doubts === this.#doubts) room.verifiedAt = startedAt;
     if (room.unregistered.size > 0) this.soon();
   }

@@ -41,7 +41,12 @@ export function roomPath(hub: string, room: string): string {
 
 /** A bucket's tag: the same for a hub's room on every instance, and for as long as the deployment lives. */
 export function bucketOf(hub: string, room: string): string {
-  return bucketTags[hashOf(roomPath(hub, room)) % bucketTags.length] as string;
+  return bucketOfPath(roomPath(hub, room));
+}
+
+/** @param path as `roomPath` gives it */
+export function bucketOfPath(path: string): string {
+  return bucketTags[hashOf(path) % bucketTags.length] as string;
 }
 
 /** FNV-1a, which is short and spreads names that differ in their last digit. */

@@ -34,6 +34,51 @@ describeOnEach(
         await nothingIsLost(scenario, [1]);
       });
 
+      test('a primary is killed whose replica is behind: all members of its rooms are notified', async () => {
+        const scenario = await stage.begin();
+        await stage.redis.failOverLossily(1, () => written(scenario, 1));
+        const { audit } = await scenario.end([1]);
+        expect(faultsIn(audit)).toEqual(noFaults);
+        expect(audit.dropped).toBeGreaterThan(0);
+        for (const room of scenario.roomsOf(1)) {
+          const receivers = scenario.scene.audience.receivers.filter((receiver) => receiver.room === room);
+          expect(receivers.map(({ losses }) => losses.length > 0)).toEqual(receivers.map(() => true));
+        }
+        const elsewhere = scenario.scene.audience.receivers.filter(
+          ({ room }) => !scenario.roomsOf(1).includes(room),
+        );
+        expect(elsewhere.flatMap(({ losses }) => losses)).toEqual([]);
+      });
+    });
+
+    if (server.isAtomic)
+      describe('what Valkey 9 can', () => {
+        test('slots that the server moves all at once', async () => {
+          const scenario = await stage.begin();
+          const slots = await stage.redis.slotsOf(scenario.roomsOf(1));
+          await stage.redis.moveAtOnce(1, 3, slots);
+          await nothingIsLost(scenario, [1]);
+        });
+
+        test('the target of a migration dies: it is given up, and nothing is lost', async () => {
+          const scenario = await stage.begin();
+          const slots = await stage.redis.slotsOf(scenario.roomsOf(2));
+          const [source, target] = await Promise.all([stage.redis.primaryOf(2), stage.redis.primaryOf(3)]);
+          target.process.signal('SIGSTOP');
+          const starting = startAtomic(source, target, slots).catch(() => undefined);
+          await scenario.lasts(100);
+          await stage.redis.kill(target);
+          await starting;
+          await eventually('the migration to be given up', async () =>
+            ['failed', 'cancelled', 'success', undefined].includes((await lastMigration(source)).state),
+          );
+          await stage.redis.revive(target);
+          const { audit } = await scenario.end([2, 3]);
+          expect(faultsIn(audit)).toEqual(noFaults);
+        });
+      });
+
+    describeInFull('faults', 'and more', () => {
       test('a slot that is held half-way: publishes with ids and without arrive', async () => {
         const scenario = await stage.begin();
         const [room] = scenario.roomsOf(2) as [string];
@@ -77,22 +122,6 @@ describeOnEach(
         const { here, elsewhere } = scenario.degradedOn(1);
         for (const heard of here) expect([heard[0], heard.at(-1)]).toEqual([true, false]);
         expect(elsewhere.flat()).toEqual([]);
-      });
-
-      test('a primary is killed whose replica is behind: all members of its rooms are notified', async () => {
-        const scenario = await stage.begin();
-        await stage.redis.failOverLossily(1, () => written(scenario, 1));
-        const { audit } = await scenario.end([1]);
-        expect(faultsIn(audit)).toEqual(noFaults);
-        expect(audit.dropped).toBeGreaterThan(0);
-        for (const room of scenario.roomsOf(1)) {
-          const receivers = scenario.scene.audience.receivers.filter((receiver) => receiver.room === room);
-          expect(receivers.map(({ losses }) => losses.length > 0)).toEqual(receivers.map(() => true));
-        }
-        const elsewhere = scenario.scene.audience.receivers.filter(
-          ({ room }) => !scenario.roomsOf(1).includes(room),
-        );
-        expect(elsewhere.flatMap(({ losses }) => losses)).toEqual([]);
       });
 
       test('rooms that went from A to B, where writes were lost, and back to A', async () => {
@@ -161,36 +190,7 @@ describeOnEach(
         await nothingIsLost(scenario, [3]);
         await stage.redis.move(1, 3, slots);
       });
-    });
 
-    if (server.isAtomic)
-      describe('what Valkey 9 can', () => {
-        test('slots that the server moves all at once', async () => {
-          const scenario = await stage.begin();
-          const slots = await stage.redis.slotsOf(scenario.roomsOf(1));
-          await stage.redis.moveAtOnce(1, 3, slots);
-          await nothingIsLost(scenario, [1]);
-        });
-
-        test('the target of a migration dies: it is given up, and nothing is lost', async () => {
-          const scenario = await stage.begin();
-          const slots = await stage.redis.slotsOf(scenario.roomsOf(2));
-          const [source, target] = await Promise.all([stage.redis.primaryOf(2), stage.redis.primaryOf(3)]);
-          target.process.signal('SIGSTOP');
-          const starting = startAtomic(source, target, slots).catch(() => undefined);
-          await scenario.lasts(100);
-          await stage.redis.kill(target);
-          await starting;
-          await eventually('the migration to be given up', async () =>
-            ['failed', 'cancelled', 'success', undefined].includes((await lastMigration(source)).state),
-          );
-          await stage.redis.revive(target);
-          const { audit } = await scenario.end([2, 3]);
-          expect(faultsIn(audit)).toEqual(noFaults);
-        });
-      });
-
-    describeInFull('faults', 'and more', () => {
       test('a slot is half-way when its target dies: the move goes on to its replica', async () => {
         const scenario = await stage.begin();
         const [room] = scenario.roomsOf(2) as [string];

@@ -3,6 +3,7 @@ import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { describeInFull } from '../../support/full-runs.ts';
 import { type Json, newApp } from '../aws/synthesis.ts';
 import { createStack, openFindings, reportsOf, synthesize, type VariantName, variants } from './templates.ts';
 
@@ -54,19 +55,21 @@ describe('cdk-nag', () => {
 });
 
 // It takes seconds, so the variant with the most parts stands for all, and a misspelt property proves that it looks.
-test('the CDK’s validator finds a property that CloudFormation does not know, and nothing else', () => {
-  // As in bin/cdk.ts.
-  setFlagsFromString('--liftoff-only');
-  delete process.env.CDK_VALIDATION;
-  try {
-    const stack = createStack(variants['own domain']);
-    new CfnResource(stack, 'Misspelt', {
-      type: 'AWS::ECS::Cluster',
-      properties: { ClusterNam: 'misspelt' },
-    });
-    expect(() => Template.fromStack(stack)).toThrow('ClusterNam');
-    expect(openFindings(reportsOf(stack)).map(({ ruleName }) => ruleName)).toEqual(['F3002']);
-  } finally {
-    process.env.CDK_VALIDATION = 'false';
-  }
+describeInFull('stack', 'the validator of the CDK', () => {
+  test('the CDK’s validator finds a property that CloudFormation does not know, and nothing else', () => {
+    // As in bin/cdk.ts.
+    setFlagsFromString('--liftoff-only');
+    delete process.env.CDK_VALIDATION;
+    try {
+      const stack = createStack(variants['own domain']);
+      new CfnResource(stack, 'Misspelt', {
+        type: 'AWS::ECS::Cluster',
+        properties: { ClusterNam: 'misspelt' },
+      });
+      expect(() => Template.fromStack(stack)).toThrow('ClusterNam');
+      expect(openFindings(reportsOf(stack)).map(({ ruleName }) => ruleName)).toEqual(['F3002']);
+    } finally {
+      process.env.CDK_VALIDATION = 'false';
+    }
+  });
 });

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { connectedRedis, type WatchedRedis } from '../../../app/server/redis/access.ts';
 import { type Backplane, openBackplane } from '../../../app/server/redis/backplane.ts';
 import { slotOf } from '../../../app/server/redis/buckets.ts';
+import { describeInFull } from '../full-runs.ts';
 import { eventually } from '../wait.ts';
 import { silent, useRedis } from './link.ts';
 import { primaryOf, startPrimaries } from './primaries.ts';
@@ -20,11 +21,20 @@ export interface RedisOfKind {
   listen(channel: string, heard: (text: string) => void): Promise<() => void>;
 }
 
+type KindOfRedis = readonly [kind: string, use: () => RedisOfKind];
+
 /** The kinds of Redis that suites run on. A cluster refuses what uses keys or channels of several slots. */
-export const redisKinds: readonly [kind: string, use: () => RedisOfKind][] = [
+export const redisKinds: readonly [KindOfRedis, ...KindOfRedis[]] = [
   ['one node', useNode],
   ['a cluster of three', () => useCluster(3)],
 ];
+
+/** A suite on each kind of Redis: `npm test` tries it on one node. */
+export function describeOnEachRedis(title: string, suite: (redis: RedisOfKind) => void): void {
+  const [[node, useOne], ...others] = redisKinds;
+  describe(`${title}, in ${node}`, () => suite(useOne()));
+  for (const [kind, use] of others) describeInFull('faults', `${title}, in ${kind}`, () => suite(use()));
+}
 
 function useNode(): RedisOfKind {
   const own = useRedis();

@@ -11,11 +11,17 @@ local function milliseconds()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- A pattern that may begin anywhere would be tried at each character.
+local function valueIn(text, name)
+  local _, last = string.find(text, name, 1, true)
+  return last and string.match(text, '^%x+', last + 1)
+end
+
 -- A promoted or restored server has an id of its own, and may lack writes that were acknowledged. It is
 -- read here and never passed in: a client may send a script again to a server that it has not met before.
 local function replicationId()
-  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-    or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return valueIn(redis.call('INFO', 'replication'), 'master_replid:')
+    or valueIn(redis.call('INFO', 'server'), 'run_id:')
 end
 
 -- Where a stream itself stands: a counter beside it alone is not to be trusted.

@@ -6,7 +6,7 @@ import { Asker, counted } from '../../../support/clients/asker.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
-import { redisKinds } from '../../../support/redis/redis-kinds.ts';
+import { describeOnEachRedis } from '../../../support/redis/redis-kinds.ts';
 import {
   type AnswersInstance,
   type AnswersInstanceOptions,
@@ -72,8 +72,7 @@ const untilAborted = (requests: readonly ModelRequest[]) => () =>
     signal.addEventListener('abort', () => reject(signal.reason));
   });
 
-describe.each(redisKinds)('answers over Redis, %s', (_kind, use) => {
-  const own = use();
+describeOnEachRedis('answers over Redis', (own) => {
   suite(() => ({ redis: own.url }));
 
   test('asked on two instances with one id, it is one answer, which either cancels', async () => {

@@ -18,7 +18,7 @@ import { freePort } from '../../../../lib/local/processes/ports.ts';
 import { silent } from '../../../support/redis/link.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
-import { redisKinds } from '../../../support/redis/redis-kinds.ts';
+import { describeOnEachRedis } from '../../../support/redis/redis-kinds.ts';
 import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
 import { eventually } from '../../../support/wait.ts';
 
@@ -146,8 +146,7 @@ test('alone: members see who comes, and who is gone for longer than the grace', 
   await untilAllSee([ann], ['ann']);
 });
 
-describe.each(redisKinds)('over instances, in %s', (_kind, use) => {
-  const own = use();
+describeOnEachRedis('over instances', (own) => {
   beforeEach(() => {
     deployment = `d${deploymentCount++}`;
   });

@@ -14,7 +14,7 @@ import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
 import { bucketOf, bucketTags } from '../../../../app/server/redis/buckets.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { linksOver, linkTo, silent, useRedis } from '../../../support/redis/link.ts';
-import { redisKinds } from '../../../support/redis/redis-kinds.ts';
+import { describeOnEachRedis } from '../../../support/redis/redis-kinds.ts';
 import { eventually } from '../../../support/wait.ts';
 
 /** What only Redis can do to presence. */
@@ -22,8 +22,7 @@ import { eventually } from '../../../support/wait.ts';
 const quietMs = 600;
 let count = 0;
 
-describe.each(redisKinds)('presence in %s', (_kind, use) => {
-  const own = use();
+describeOnEachRedis('presence', (own) => {
   let deployment = '';
   let presence: HubPresence;
 

@@ -15,19 +15,23 @@ local channel, epochTag, beforePosition, afterPosition, maxLength, maxBytes, max
   idWindowMs, mayBeNew, wantsReplicationId, latestMs = unpack(ARGV)
 maxBytes, maxAgeMs = tonumber(maxBytes), tonumber(maxAgeMs)
 
--- Bounds are enforced every so many appends: trimming at each would cost a tenth of an append.
+-- Bounds are enforced every so many appends: looking at each would cost a sixth of an append.
 local TRIM_EVERY = 16
 
 -- The entry just appended is always kept, so the loop ends.
 local function trim(oldestTime, bytesBefore)
+  -- Mostly the oldest may stay, and to read more than that one would cost as much as two appends.
+  local count = 1
   while true do
-    local entries = redis.call('XRANGE', log, '-', '+', 'COUNT', 32)
-    for _, entry in ipairs(entries) do
+    local entries = redis.call('XRANGE', log, '-', '+', 'COUNT', count)
+    count = 32
+    for i, entry in ipairs(entries) do
       local fields = entry[2]
       -- What no script of ours wrote has neither time nor size, and goes.
       local time, size = tonumber(fields[4]), tonumber(fields[6])
       if time and size and time >= oldestTime and size > bytesBefore then
-        return redis.call('XTRIM', log, 'MINID', entry[1])
+        if i > 1 then redis.call('XTRIM', log, 'MINID', entry[1]) end
+        return
       end
     end
     local last = tonumber(string.match(entries[#entries][1], '^%d+'))
@@ -56,10 +60,11 @@ elseif known[2] ~= replid then
 end
 
 local offset = head + 1
+local offsetText = whole(offset)
 if id then
   local latest = tonumber(latestMs)
   if latest and now > latest and redis.call('EXISTS', id) == 0 then return { '', 0, 4, wanted } end
-  local first = redis.call('SET', id, epoch .. ':' .. whole(offset), 'NX', 'GET', 'PX', idWindowMs)
+  local first = redis.call('SET', id, epoch .. ':' .. offsetText, 'NX', 'GET', 'PX', idWindowMs)
   if first then
     local firstEpoch, firstOffset = string.match(first, '^(.*):(%d+)$')
     return { firstEpoch, tonumber(firstOffset), 1, wanted }
@@ -67,9 +72,9 @@ if id then
 end
 
 local function add()
-  local message = beforePosition .. '"epoch":"' .. epoch .. '","offset":' .. whole(offset) .. ',' .. previous .. afterPosition
+  local message = beforePosition .. '"epoch":"' .. epoch .. '","offset":' .. offsetText .. ',' .. previous .. afterPosition
   local size = bytes + #message
-  local added = redis.pcall('XADD', log, 'MAXLEN', '~', maxLength, whole(offset) .. '-0',
+  local added = redis.pcall('XADD', log, 'MAXLEN', '~', maxLength, offsetText .. '-0',
     'message', message, 'time', whole(now), 'bytes', whole(size))
   return added, message, size
 end
@@ -84,16 +89,17 @@ local added, message, size = add()
 if type(added) == 'table' and added.err then
   if not string.find(added.err, 'equal or smaller', 1, true) then return refuse(added) end
   offset = endOfStream(log) + 1
+  offsetText = whole(offset)
   added, message, size = add()
   if type(added) == 'table' and added.err then return refuse(added) end
-  if id then redis.call('SET', id, epoch .. ':' .. whole(offset), 'PX', idWindowMs) end
+  if id then redis.call('SET', id, epoch .. ':' .. offsetText, 'PX', idWindowMs) end
 end
 
 if changed then
   redis.call('HSET', meta, 'epoch', epoch, 'replid', replid, 'epochs', epochs)
   if isCut then redis.call('HSET', meta, 'cut', 1) end
 end
-redis.call('HSET', meta, 'head', whole(offset), 'bytes', whole(size))
+redis.call('HSET', meta, 'head', offsetText, 'bytes', whole(size))
 
 if offset % TRIM_EVERY == 0 or #message > maxBytes / TRIM_EVERY then
   trim(now - maxAgeMs, size - maxBytes)
@@ -107,5 +113,5 @@ if changed or offset == 1 or not aged or now - aged > maxAgeMs / 4 then
   redis.call('HSET', meta, 'aged', whole(now))
 end
 
-redis.call('SPUBLISH', channel, epoch .. ':' .. whole(offset) .. ':' .. message)
+redis.call('SPUBLISH', channel, epoch .. ':' .. offsetText .. ':' .. message)
 return { epoch, offset, isNew and 2 or 0, wanted }

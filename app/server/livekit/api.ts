@@ -8,7 +8,7 @@ import {
 } from 'livekit-server-sdk';
 import { LRUCache } from 'lru-cache';
 import type { CallParticipant } from '../../protocol/calls.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
 import { type CallHolder, holderOf, subjectOfParticipant } from './token.ts';
 
@@ -20,7 +20,7 @@ export interface ListedCall {
 }
 
 /** What the service asks of LiveKit's API. */
-export interface LivekitApi {
+export interface LiveKitApi {
   /** Who is in the call, agents that answer too; nobody where there is no call. @throws HttpError 503 */
   participants(room: string): Promise<CallParticipant[]>;
   /** Calls the agent into the room, unless one is there that answers, or on its way. @throws HttpError 503 */
@@ -51,7 +51,7 @@ const assignmentMs = 10_000;
 const knownForMs = 5_000;
 
 /** @param waitMs how long a call for the agent counts whose agent is not there yet. @default 10,000 */
-export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): LivekitApi {
+export function openLiveKitApi(access: LiveKitAccess, waitMs = assignmentMs): LiveKitApi {
   const { apiUrl, apiKey, apiSecret } = access;
   // Its retries are for LiveKit Cloud, and ask the same address again.
   const options = { requestTimeout: answerSeconds, failover: false };
@@ -216,7 +216,7 @@ const method = 'realtime-stack.probe';
  * Does the process of this participant live? LiveKit passes a remote call on to it, and every client library answers
  * one that it does not offer. What can't be found out counts as a yes.
  */
-async function isAnswering(access: LivekitAccess, room: string, identity: string): Promise<boolean> {
+async function isAnswering(access: LiveKitAccess, room: string, identity: string): Promise<boolean> {
   const token = new AccessToken(access.apiKey, access.apiSecret, { ttl: '60s' });
   token.addGrant({ roomAdmin: true, room });
   const url = new URL('/twirp/livekit.RoomService/PerformRpc', access.apiUrl);

@@ -84,9 +84,21 @@ export class Room<M extends Member> implements RoomSubscriber {
     this.#context.broker.unsubscribe(this.name);
   }
 
+  isServed({ epoch, offset }: Position): boolean {
+    const cursor = this.#cursor;
+    return cursor?.epoch === epoch && offset <= cursor.offset;
+  }
+
+  appended(position: Position, text: Buffer): void {
+    const cursor = this.#cursor;
+    if (!cursor || this.#catchingUp || !continues(cursor, position)) return;
+    countFrame(this.#context.counters, text);
+    this.#deliver({ position, text });
+  }
+
   received(position: Position, text: Buffer): void {
     const cursor = this.#cursor;
-    if (cursor?.epoch === position.epoch && position.offset <= cursor.offset) return;
+    if (this.isServed(position)) return;
     countFrame(this.#context.counters, text);
     const message = { position, text };
     if (cursor && !this.#catchingUp && continues(cursor, position)) {

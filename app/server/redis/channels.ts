@@ -78,6 +78,15 @@ export class Channels {
     return channels.every((channel) => this.#isSubscribed(channel));
   }
 
+  /** Does something that concerns a channel: what it throws goes to `onFault`. */
+  attempt(channel: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.onFault?.(channel, error as Error);
+    }
+  }
+
   /** Takes a new connection for subscriptions, and subscribes on it what is its shard's. */
   take(connection: Redis): void {
     connection.on('smessageBuffer', (channel: Buffer, payload: Buffer) => this.#received(channel, payload));
@@ -177,11 +186,7 @@ export class Channels {
 
   #received(channel: Buffer, payload: Buffer): void {
     const name = channel.toString();
-    try {
-      this.#listeners.get(name)?.received(payload);
-    } catch (error) {
-      this.#options.onFault?.(name, error as Error);
-    }
+    this.attempt(name, () => this.#listeners.get(name)?.received(payload));
   }
 }
 

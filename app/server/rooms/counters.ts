@@ -33,7 +33,7 @@ export interface RoomCounters {
   gaps: number;
   /** Connections that were ended since their clients did not read. */
   slowConsumers: number;
-  /** Messages from the broker. */
+  /** Messages that came here, from the broker or since they were appended here. */
   frames: number;
   /** Notified of one in `delaySampleEvery` messages. @param milliseconds from its publish, by two instances' clocks */
   delayed: (milliseconds: number) => void;

@@ -84,9 +84,21 @@ export class RoomCursor implements RoomSubscriber {
     this.#context.broker.unsubscribe(this.#room);
   }
 
-  received(position: Position, text: Buffer): void {
+  isServed({ epoch, offset }: Position): boolean {
     const cursor = this.#position;
-    if (cursor?.epoch === position.epoch && position.offset <= cursor.offset) return;
+    return cursor?.epoch === epoch && offset <= cursor.offset;
+  }
+
+  appended(position: Position, text: Buffer): void {
+    const cursor = this.#position;
+    if (!cursor || this.#catchingUp || !continues(cursor, position)) return;
+    countFrame(this.#context.counters, text);
+    this.#deliver({ position, text });
+  }
+
+  received(position: Position, text: Buffer): void {
+    if (this.isServed(position)) return;
+    const cursor = this.#position;
     countFrame(this.#context.counters, text);
     const message = { position, text };
     if (cursor && !this.#catchingUp && continues(cursor, position)) {

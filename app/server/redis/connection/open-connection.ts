@@ -71,6 +71,7 @@ export async function openConnection(
   });
   try {
     await redis.connect();
+    handOnAtOnce(redis.stream);
     for (const remark of await inspect(redis)) log.warn({ link: name }, remark);
     redis.redirect = redirect;
     return redis;
@@ -78,6 +79,14 @@ export async function openConnection(
     redis.disconnect();
     throw await explainConnectFailure(cause ?? (error as Error), setting, endpoint);
   }
+}
+
+/**
+ * Node.js hands what it reads on at once to who listens by `on`. ioredis listens by `prependListener`, so that each read
+ * would go into a buffer and come out of it in another tick.
+ */
+function handOnAtOnce(stream: Redis['stream']): void {
+  stream.on('data', () => undefined);
 }
 
 /**

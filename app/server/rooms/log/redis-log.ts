@@ -10,7 +10,7 @@ import {
 import { NamedScript } from '../../redis/script.ts';
 import { encodeBroadcast } from '../broadcast.ts';
 import { type RoomKeys, roomKeys } from '../keys.ts';
-import { messageHead } from '../message.ts';
+import { messageHead, messagePosition } from '../message.ts';
 import { type AppendArgs, appendParameters } from './conditional-append.ts';
 import {
   type Appended,
@@ -30,7 +30,7 @@ import {
   UncertainError,
   UnreadableError,
 } from './log.ts';
-import { makeEpochTag } from './position.ts';
+import { makeEpochTag, type Position } from './position.ts';
 import type { ReplicaAcks } from './replica-acks.ts';
 import type { Retention } from './retention.ts';
 
@@ -42,6 +42,8 @@ export interface RedisLogOptions {
   readonly deployment: string;
   readonly hub: string;
   readonly retention: Retention;
+  /** Called with each message that was appended here, once; not of `appendIf`. @default nobody is notified */
+  readonly onAppend?: (room: string, position: Position, message: string) => void;
   /** Of the shard that has a channel: asked after each append, before it is acknowledged. @default nothing more is awaited */
   readonly acksOf?: (channel: string) => ReplicaAcks | undefined;
 }
@@ -92,7 +94,14 @@ export class RedisLog implements SharedRoomLog {
     const args = this.#argumentsOf(room, keys, rest, newRoom, this.#appendBefore(age, keys.channel));
     const named = id === undefined ? undefined : keys.id(subject, id);
     const run = (redis: Redis) => append.run(redis, { meta, log, id: named }, args);
-    return this.#write(keys.channel, run, newRoom) as Promise<Appended>;
+    const appended = (await this.#write(keys.channel, run, newRoom)) as Appended;
+    if (!appended.repeated) this.#notifyOfAppend(room, appended, rest);
+    return appended;
+  }
+
+  #notifyOfAppend(room: string, { epoch, offset }: Position, rest: string): void {
+    const position = { epoch, offset };
+    this.#options.onAppend?.(room, position, `${messageHead(room)}${messagePosition(position)}${rest}`);
   }
 
   async appendIf(

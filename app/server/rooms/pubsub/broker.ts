@@ -5,6 +5,13 @@ import type { Position } from '../log/position.ts';
 export interface RoomSubscriber {
   /** @param text of the message, as JSON in UTF-8; it is the subscriber's to keep */
   received(position: Position, text: Buffer): void;
+  /**
+   * A message that was appended on this instance, before the subscription brings it: to be served if nothing lies between,
+   * and to be left for that otherwise.
+   */
+  appended(position: Position, text: Buffer): void;
+  /** What stands there was served already. */
+  isServed(position: Position): boolean;
   receivedBroadcast(broadcast: Broadcast): void;
   /** The subscription was interrupted and stands again: the log has what was missed. */
   resubscribed(): void;

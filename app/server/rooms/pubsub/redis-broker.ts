@@ -4,6 +4,7 @@ import type { ChannelListener, Channels } from '../../redis/channels.ts';
 import { type Broadcast, encodeBroadcast, isBroadcast, parseBroadcast } from '../broadcast.ts';
 import { roomKeys } from '../keys.ts';
 import { UnreadableError } from '../log/log.ts';
+import type { Position } from '../log/position.ts';
 import { messageHead, messagePosition } from '../message.ts';
 import type { RoomBroker, RoomSubscriber } from './broker.ts';
 
@@ -15,14 +16,16 @@ export interface RedisBrokerOptions {
   readonly publish: (channel: string, payload: string) => Promise<unknown>;
 }
 
-/** Bytes: an epoch, an offset and their colons are shorter. One slice costs less than two searches and two slices. */
-const longestHead = 64;
+/** Bytes: an epoch, an offset and their colons are shorter; and both as a message has them. */
+const [longestHead, longestPosition] = [64, 96];
 const closeBrace = 0x7d;
 
 /** What `append.lua` publishes, `epoch:offset:` and the message's text; and broadcasts. */
 export class RedisBroker implements RoomBroker {
   readonly #options: RedisBrokerOptions;
   readonly #subscribers = new Map<string, RoomSubscriber>();
+  /** Rooms that this instance has broadcast to, by what was appended here first behind that: it may not be heard yet. */
+  readonly #unheard = new Map<string, Position | undefined>();
 
   constructor(options: RedisBrokerOptions) {
     this.#options = options;
@@ -30,9 +33,11 @@ export class RedisBroker implements RoomBroker {
 
   async subscribe(room: string, subscriber: RoomSubscriber): Promise<void> {
     const channel = this.#channelOf(room);
-    await this.#options.channels.subscribe(channel, listenFor(room, subscriber)).catch((error: Error) => {
-      throw new UnreadableError('Redis does not answer', { cause: faultIn(error) });
-    });
+    try {
+      await this.#options.channels.subscribe(channel, listenFor(room, subscriber));
+    } catch (error) {
+      throw new UnreadableError('Redis does not answer', { cause: faultIn(error as Error) });
+    }
     this.#subscribers.set(room, subscriber);
   }
 
@@ -43,13 +48,39 @@ export class RedisBroker implements RoomBroker {
 
   unsubscribe(room: string): void {
     this.#subscribers.delete(room);
+    this.#unheard.delete(room);
     this.#options.channels.unsubscribe(this.#channelOf(room));
   }
 
   broadcast(room: string, broadcast: Broadcast): void {
+    if (this.#subscribers.has(room)) this.#unheard.set(room, undefined);
     this.#options
       .publish(this.#channelOf(room), encodeBroadcast(broadcast))
       .catch(() => this.#subscribers.get(room)?.receivedBroadcast(broadcast));
+  }
+
+  /**
+   * Hands on what was appended here. In the next tick: then it leaves behind the acknowledgement, and in the same write for
+   * its sender.
+   */
+  appended(room: string, position: Position, message: string): void {
+    const subscriber = this.#subscribers.get(room);
+    if (!subscriber || this.#isBehindBroadcast(room, position, subscriber)) return;
+    const serve = () => subscriber.appended(position, Buffer.from(message));
+    process.nextTick(() => this.#options.channels.attempt(this.#channelOf(room), serve));
+  }
+
+  /**
+   * What this instance broadcasts and then publishes arrives in that order, such as the end of a membership and what is not
+   * for that member any more. The subscription keeps it: once that has brought the first message behind the broadcast,
+   * it has brought the broadcast.
+   */
+  #isBehindBroadcast(room: string, position: Position, subscriber: RoomSubscriber): boolean {
+    if (!this.#unheard.has(room)) return false;
+    const first = this.#unheard.get(room) ?? position;
+    if (first.epoch !== position.epoch || subscriber.isServed(first)) return !this.#unheard.delete(room);
+    this.#unheard.set(room, first);
+    return true;
   }
 
   #channelOf(room: string): string {
@@ -58,7 +89,7 @@ export class RedisBroker implements RoomBroker {
 }
 
 function listenFor(room: string, subscriber: RoomSubscriber): ChannelListener {
-  const start = Buffer.from(messageHead(room));
+  const start = Buffer.from(messageHead(room)).toString('latin1');
   return {
     resubscribed: () => subscriber.resubscribed(),
     received: (payload) => {
@@ -69,28 +100,27 @@ function listenFor(room: string, subscriber: RoomSubscriber): ChannelListener {
 }
 
 /**
- * @param start what each message of the room begins with
+ * @param start what each message of the room begins with, its bytes as characters
  * @throws Error for what no script of ours has published: clients would take it for the end of their connection, or for
  * a message that the log has at another place
  */
-function receive(payload: Buffer, start: Buffer, subscriber: RoomSubscriber): void {
-  const head = payload.toString('latin1', 0, longestHead);
+function receive(payload: Buffer, start: string, subscriber: RoomSubscriber): void {
+  const head = payload.toString('latin1', 0, longestHead + start.length + longestPosition);
   const first = head.indexOf(':');
   const second = head.indexOf(':', first + 1);
-  const offset = Number(head.slice(first + 1, second));
-  const text = payload.subarray(second + 1);
-  const position = { epoch: head.slice(0, first), offset };
-  const said = messagePosition(position);
+  const position = { epoch: head.slice(0, first), offset: Number(head.slice(first + 1, second)) };
+  if (subscriber.isServed(position)) return;
+  const { offset } = position;
   const isMessage =
     first > 0 &&
     second > 0 &&
     Number.isSafeInteger(offset) &&
     offset > 0 &&
-    text.at(-1) === closeBrace &&
-    text.subarray(0, start.length).equals(start) &&
-    text.toString('latin1', start.length, start.length + said.length) === said &&
-    isUtf8(text);
+    payload.at(-1) === closeBrace &&
+    head.startsWith(start, second + 1) &&
+    head.startsWith(messagePosition(position), second + 1 + start.length) &&
+    isUtf8(payload);
   if (!isMessage) throw new Error('a payload that is no message of a room');
   // A copy: the payload is a part of what was read at once, all of which would be kept with it.
-  subscriber.received(position, Buffer.from(text));
+  subscriber.received(position, Buffer.from(payload.subarray(second + 1)));
 }

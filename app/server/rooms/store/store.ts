@@ -41,21 +41,23 @@ export interface RedisStoreOptions {
 export function openRedisStore({ links, deployment, retention }: RedisStoreOptions): SharedRoomStore {
   const acksOf = replicaAcksOf(links);
   return {
-    open: ({ hub, acks }) => ({
-      log: new RedisLog({
-        links,
-        deployment,
-        hub,
-        retention: { ...defaultRetention, ...retention },
-        ...(acks === 'replica' ? { acksOf } : {}),
-      }),
-      broker: new RedisBroker({
+    open: ({ hub, acks }) => {
+      const broker = new RedisBroker({
         channels: links.channels,
         deployment,
         hub,
         publish: async (channel, payload) => assertAvailable(links, channel).spublish(channel, payload),
-      }),
-    }),
+      });
+      const log = new RedisLog({
+        links,
+        deployment,
+        hub,
+        retention: { ...defaultRetention, ...retention },
+        onAppend: (room, position, message) => broker.appended(room, position, message),
+        ...(acks === 'replica' ? { acksOf } : {}),
+      });
+      return { log, broker };
+    },
   };
 }
 

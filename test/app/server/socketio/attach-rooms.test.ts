@@ -477,6 +477,8 @@ test('a subscription that is made anew while a room opens: what came in between 
             };
             return broker.subscribe(room, {
               received,
+              appended: (...message) => subscriber.appended(...message),
+              isServed: (position) => subscriber.isServed(position),
               resubscribed,
               receivedBroadcast: (broadcast) => subscriber.receivedBroadcast(broadcast),
             });

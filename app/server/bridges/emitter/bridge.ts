@@ -18,7 +18,7 @@ export interface EmitterBridgeOptions {
 
 export const emitterBridgeName = 'emitter';
 
-/** Hears what Socket.IO's Redis emitters say to servers with the classic Redis adapter. Nothing is told to them. */
+/** Hears what Socket.IO's Redis emitters say to servers with the classic Redis adapter. Nothing is sent to them. */
 export class EmitterBridge {
   readonly #hubs: EmitterBridgeOptions['hubs'];
   readonly #channels: ForeignChannels;

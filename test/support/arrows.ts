@@ -75,13 +75,13 @@ export class FolderMap {
     );
   }
 
-  /** Places that import each other, directly or through others. */
+  /** Places that import each other, directly or through others. A folder's own files lie above and below its folders. */
   cyclic(arrows: readonly Arrow[]): string[] {
     const next = (place: string) => [
       ...new Set(
         this.#from(place, arrows)
           .map(({ to }) => this.placeOf(to))
-          .filter((target) => target !== place),
+          .filter((target) => !isWithin(target, place) && !isWithin(place, target)),
       ),
     ];
     const reachable = (place: string, seen = new Set<string>()): Set<string> => {
@@ -95,6 +95,8 @@ export class FolderMap {
     return arrows.filter(({ from, isPackage }) => !isPackage && this.placeOf(from) === place);
   }
 }
+
+const isWithin = (place: string, folder: string) => place === folder || place.startsWith(`${folder}/`);
 
 const fits = (place: string, pattern: string) =>
   pattern.endsWith('/*') ? place.startsWith(pattern.slice(0, -1)) : place === pattern;

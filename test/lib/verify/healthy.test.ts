@@ -172,7 +172,7 @@ async function passesWithoutStickiness(dead: 'skip' | 'answer 502'): Promise<voi
 
 test('Ctrl-C in the middle of a change puts the topology back', async () => {
   const interrupted = new AbortController();
-  const running = runVerify(['--only', 'joining-instance', '--timeout', '5'], {
+  const running = runVerify(['--only', 'joining-instance', '--timeout', '60'], {
     stateFolder: folder.path,
     signal: interrupted.signal,
   });

@@ -19,10 +19,10 @@ export const paths = {
   session: '/api/session',
   /** `:hub` and `:room` are URL-encoded. */
   messages: '/api/hubs/:hub/rooms/:room/messages',
-  livekitToken: '/api/livekit/token',
-  livekitAgent: '/api/livekit/agent',
-  livekitParticipants: '/api/livekit/participants',
-  livekitWebhook: '/api/livekit/webhook',
+  liveKitToken: '/api/livekit/token',
+  liveKitAgent: '/api/livekit/agent',
+  liveKitParticipants: '/api/livekit/participants',
+  liveKitWebhook: '/api/livekit/webhook',
   metrics: '/metrics',
   /** Which rooms and users this instance holds. */
   instance: '/instance',

@@ -45,11 +45,11 @@ const rules: readonly ServiceRule[] = [
       roomMetaSeconds <= roomLogSeconds &&
       `${names.roomMetaSeconds} must be above ${names.roomLogSeconds} (${roomLogSeconds}), got: ${roomMetaSeconds}; a room whose epochs expire before its messages would pass for a new one`,
   ),
-  rule(['livekitUrl', 'livekitApiUrl', 'livekitApiKey', 'livekitApiSecret'], (values) => {
-    const together = ['livekitUrl', 'livekitApiKey', 'livekitApiSecret'] as const;
+  rule(['liveKitUrl', 'liveKitApiUrl', 'liveKitApiKey', 'liveKitApiSecret'], (values) => {
+    const together = ['liveKitUrl', 'liveKitApiKey', 'liveKitApiSecret'] as const;
     const listed = (keys: readonly (keyof typeof names)[]) => keys.map((key) => names[key]).join(', ');
     const absent = together.filter((key) => values[key] === undefined);
-    const isSome = absent.length < together.length || values.livekitApiUrl !== undefined;
+    const isSome = absent.length < together.length || values.liveKitApiUrl !== undefined;
     return (
       absent.length > 0 &&
       isSome &&
@@ -57,10 +57,10 @@ const rules: readonly ServiceRule[] = [
     );
   }),
   rule(
-    ['livekitPreviousApiKey', 'livekitPreviousApiSecret'],
-    ({ livekitPreviousApiKey: key, livekitPreviousApiSecret: secret }) =>
+    ['liveKitPreviousApiKey', 'liveKitPreviousApiSecret'],
+    ({ liveKitPreviousApiKey: key, liveKitPreviousApiSecret: secret }) =>
       (key === undefined) !== (secret === undefined) &&
-      `${names.livekitPreviousApiKey} and ${names.livekitPreviousApiSecret} must both be set, or neither`,
+      `${names.liveKitPreviousApiKey} and ${names.liveKitPreviousApiSecret} must both be set, or neither`,
   ),
 ];
 
@@ -86,7 +86,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv) {
     serviceTokens: values.serviceToken,
     roomLog: roomLogOf(values),
     model: { provider: values.modelProvider, id: values.modelId },
-    livekit: livekitOf(values),
+    liveKit: liveKitOf(values),
     /** What is set and read by nobody, for the log: sentences. */
     misspelt: misspelt(serviceVariables, variables),
   };
@@ -161,7 +161,7 @@ function roomLogOf(values: ServiceValues): Omit<Retention, 'idWindowMs'> {
 }
 
 /** Where LiveKit is, and the key that tokens are signed with. */
-export interface LivekitAccess {
+export interface LiveKitAccess {
   /** What browsers open, `wss://…`. */
   readonly url: string;
   /** What the service asks, `http://…`. */
@@ -173,14 +173,14 @@ export interface LivekitAccess {
 }
 
 /** Undefined: there are no calls. */
-function livekitOf(values: ServiceValues): LivekitAccess | undefined {
-  const { livekitUrl: url, livekitApiKey: apiKey, livekitApiSecret: apiSecret } = values;
+function liveKitOf(values: ServiceValues): LiveKitAccess | undefined {
+  const { liveKitUrl: url, liveKitApiKey: apiKey, liveKitApiSecret: apiSecret } = values;
   if (url === undefined || apiKey === undefined || apiSecret === undefined) return undefined;
-  const { livekitPreviousApiKey: previousKey, livekitPreviousApiSecret: previousSecret } = values;
+  const { liveKitPreviousApiKey: previousKey, liveKitPreviousApiSecret: previousSecret } = values;
   const hasPrevious = previousKey !== undefined && previousSecret !== undefined;
   return {
     url,
-    apiUrl: values.livekitApiUrl ?? url.replace(/^ws/i, 'http'),
+    apiUrl: values.liveKitApiUrl ?? url.replace(/^ws/i, 'http'),
     apiKey,
     apiSecret,
     ...(hasPrevious && { previous: { apiKey: previousKey, apiSecret: previousSecret } }),

@@ -311,35 +311,35 @@ export const serviceVariables = {
     read: someText,
     about: 'a Bedrock model, or inference profile',
   },
-  livekitUrl: {
+  liveKitUrl: {
     name: 'LIVEKIT_URL',
     read: urlOf('ws', 'wss'),
     about: 'where browsers find LiveKit; without it the page says that there is no media server',
   },
-  livekitApiUrl: {
+  liveKitApiUrl: {
     name: 'LIVEKIT_API_URL',
     read: urlOf('http', 'https'),
     about: "where the service finds LiveKit's API; else at the same place",
   },
-  livekitApiKey: {
+  liveKitApiKey: {
     name: 'LIVEKIT_API_KEY',
     read: name(64),
     about: 'key that calls are signed with',
     isSecret: true,
   },
-  livekitApiSecret: {
+  liveKitApiSecret: {
     name: 'LIVEKIT_API_SECRET',
     read: secret,
     about: 'its secret, of 32 characters or more',
     isSecret: true,
   },
-  livekitPreviousApiKey: {
+  liveKitPreviousApiKey: {
     name: 'LIVEKIT_PREVIOUS_API_KEY',
     read: name(64),
     about: "the key before, while LiveKit's nodes are replaced and may still sign their reports with it",
     isSecret: true,
   },
-  livekitPreviousApiSecret: {
+  liveKitPreviousApiSecret: {
     name: 'LIVEKIT_PREVIOUS_API_SECRET',
     read: secret,
     about: 'its secret',

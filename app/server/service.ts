@@ -17,7 +17,7 @@ import { openAllHubs } from './hubs/shipped/all.ts';
 import { InstanceRegistry } from './instances/instance-registry.ts';
 import { shareDuty } from './leases/duty.ts';
 import { type Limits, openLimits } from './limits/limits.ts';
-import { serveLivekit } from './livekit/serve.ts';
+import { serveLiveKit } from './livekit/serve.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { Observability } from './observability.ts';
 import { testPresencePermissions } from './presence/self-test.ts';
@@ -153,9 +153,9 @@ interface Shared {
 }
 
 /** Where the page connects beside its own origin: to LiveKit, by WebSocket and HTTP. */
-function addressesOf({ livekit }: Environment): string[] {
-  if (!livekit) return [];
-  const { protocol, host } = new URL(livekit.url);
+function addressesOf({ liveKit }: Environment): string[] {
+  if (!liveKit) return [];
+  const { protocol, host } = new URL(liveKit.url);
   return [`${protocol}//${host}`, `${protocol === 'wss:' ? 'https' : 'http'}://${host}`];
 }
 
@@ -171,9 +171,9 @@ async function serveApi(http: FastifyInstance, environment: Environment, shared:
     limit: (address) => limits.session(address),
     admit: (identity) => denials.revocations.admit(identity),
   });
-  await serveLivekit(http, {
+  await serveLiveKit(http, {
     ...origins,
-    access: environment.livekit,
+    access: environment.liveKit,
     authenticate,
     hubs: rooms,
     denials,

@@ -64,7 +64,7 @@ interface Programs {
 }
 
 function findPrograms({ liveKitNodes }: LocalOptions, environment: NodeJS.ProcessEnv): Programs {
-  const isElsewhere = Boolean(environment[names.livekitUrl]);
+  const isElsewhere = Boolean(environment[names.liveKitUrl]);
   return {
     redis: findRedis(environment),
     liveKit: liveKitNodes === 0 || isElsewhere ? undefined : findLiveKit(environment),

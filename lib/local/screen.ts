@@ -75,8 +75,8 @@ function redisNotes({ options, redis, environment }: NotesFacts): string[] {
 
 function liveKitNotes({ options, liveKit, environment }: NotesFacts): string[] {
   if (options.liveKitNodes === 0) return [];
-  if (environment[names.livekitUrl]) {
-    return [`${names.livekitUrl} is set: calls go there, and no LiveKit node runs here.`];
+  if (environment[names.liveKitUrl]) {
+    return [`${names.liveKitUrl} is set: calls go there, and no LiveKit node runs here.`];
   }
   if (liveKit) return [];
   return [

@@ -81,7 +81,7 @@ async function liveState(file: string): Promise<TopologyState | undefined> {
     return undefined;
   }
   // Another process may have the same id by now.
-  return (await answers(state)) ? state : undefined;
+  return (await responds(state)) ? state : undefined;
 }
 
 function readState(file: string): TopologyState | undefined {
@@ -102,7 +102,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-async function answers({ control }: TopologyState): Promise<boolean> {
+async function responds({ control }: TopologyState): Promise<boolean> {
   try {
     const response = await fetch(`${control.url}/state`, {
       headers: { authorization: `Bearer ${control.token}` },

@@ -84,7 +84,7 @@ export class Topology {
     this.#entry = options.entry ?? defaultEntry;
     const { print, drainSeconds = defaultDrainSeconds, environment, liveKit } = options;
     this.#balancer = new LoadBalancer({
-      ownRoutes: (request, response) => this.#pageRoutes.answer(request, response),
+      ownRoutes: (request, response) => this.#pageRoutes.serve(request, response),
       rules: liveKit ? [liveKitRule] : [],
       sticky: options.roundRobin !== true,
       dead: options.dead,
@@ -117,12 +117,12 @@ export class Topology {
     this.#operations = this.#createOperations(drainSeconds * 1_000 + afterDrainMs);
     const shared = operationRoutes(this.#operations);
     this.#control = new ControlServer([
-      { method: 'GET', path: /^\/state$/, answer: () => this.#description.status() },
+      { method: 'GET', path: /^\/state$/, run: () => this.#description.status() },
       removalRoute(this.#operations),
       ...shared,
     ]);
     this.#pageRoutes = new PageRoutes(
-      [{ method: 'GET', path: /^\/state$/, answer: () => this.#description.publicStatus() }, ...shared],
+      [{ method: 'GET', path: /^\/state$/, run: () => this.#description.publicStatus() }, ...shared],
       () => this.#port,
     );
     this.#description = new TopologyDescription({

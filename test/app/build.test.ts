@@ -77,9 +77,9 @@ describe('the built service away from its packages', () => {
         [names.authJwksUrl]: 'http://127.0.0.1:9/keys',
         [names.modelProvider]: 'bedrock',
         [names.modelId]: 'a-model',
-        [names.livekitUrl]: 'ws://127.0.0.1:9',
-        [names.livekitApiKey]: 'key',
-        [names.livekitApiSecret]: 'a secret of thirty-two characters',
+        [names.liveKitUrl]: 'ws://127.0.0.1:9',
+        [names.liveKitApiKey]: 'key',
+        [names.liveKitApiSecret]: 'a secret of thirty-two characters',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

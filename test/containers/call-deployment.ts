@@ -83,7 +83,7 @@ export class CallDeployment {
 
   /** Joins the call of the room `lobby` with a token of the service. */
   async join(withAgent: boolean): Promise<Participant> {
-    const response = await fetch(this.deployment.url + paths.livekitToken, {
+    const response = await fetch(this.deployment.url + paths.liveKitToken, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.userToken()}`, 'content-type': 'application/json' },
       body: JSON.stringify({ room: 'lobby', agent: withAgent }),

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { AuthenticationError } from '../auth/errors.ts';
 import { hashOfToken, type Identity } from '../auth/identity.ts';
 import type { DenyList } from './deny-list.ts';
@@ -105,7 +105,7 @@ async function endConnections(
   for (const client of revoked) {
     end(client);
     if (performance.now() < until) continue;
-    await nextTurn();
+    await setImmediate();
     until = performance.now() + sliceMs;
   }
 }

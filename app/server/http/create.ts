@@ -8,7 +8,7 @@ import staticFiles from '@fastify/static';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { isSecure, trustProxy } from '../net/client-address.ts';
-import { answerClientError, answerErrors } from './errors.ts';
+import { respondToClientError, respondToErrors } from './errors.ts';
 
 /** Bytes of a request's JSON; the same as of a Socket.IO packet. */
 export const largestBody = 100_000;
@@ -39,11 +39,11 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     // The load balancer must be the one that closes an idle connection: else it sends into a closed one, a 502.
     keepAliveTimeout: (idleTimeoutSeconds + 5) * 1_000,
     forceCloseConnections: true,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: respondToClientError,
     routerOptions: { maxParamLength: longestParameter },
     http: { maxHeaderSize: 16_384, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
   }) as unknown as FastifyInstance;
-  answerErrors(http);
+  respondToErrors(http);
   await secureHeaders(http, { trustedProxyHops, ...(connectTo ? { connectTo } : {}) });
   return http;
 }
@@ -95,7 +95,7 @@ async function secureHeaders(http: FastifyInstance, options: HeaderOptions): Pro
 }
 
 /** Requests that are under way when the server closes are answered within this time, in milliseconds, or not at all. */
-const longestAnswerMs = 5_000;
+const longestResponseMs = 5_000;
 
 /**
  * Ends the connections of a server that closes. Node ends those that are idle at that moment, and would wait for the
@@ -105,7 +105,7 @@ const longestAnswerMs = 5_000;
  */
 export function endConnections(server: Server): () => void {
   const idle = setInterval(() => server.closeIdleConnections(), 100);
-  const all = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
+  const all = setTimeout(() => server.closeAllConnections(), longestResponseMs);
   return () => {
     clearInterval(idle);
     clearTimeout(all);

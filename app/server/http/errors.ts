@@ -27,7 +27,7 @@ const codes: Readonly<Record<number, string>> = {
 };
 
 /** Every fault is JSON without a stack; what is the service's own stands in the log alone. */
-export function answerErrors(http: FastifyInstance): void {
+export function respondToErrors(http: FastifyInstance): void {
   const routes: { readonly pattern: RegExp; readonly method: string }[] = [];
   http.addHook('onRoute', ({ url, method }) => {
     if (url.includes('*')) return;
@@ -67,7 +67,7 @@ const clientErrors: Readonly<Record<string, readonly [status: string, code: stri
 };
 
 /** What is no HTTP at all, or too much of it, is answered before any route: Fastify's `clientErrorHandler`. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function respondToClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

@@ -8,7 +8,7 @@ import {
 } from 'livekit-server-sdk';
 import { LRUCache } from 'lru-cache';
 import type { CallParticipant } from '../../protocol/calls.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
 import { type CallHolder, holderOf, subjectOfParticipant } from './token.ts';
 
@@ -20,7 +20,7 @@ export interface ListedCall {
 }
 
 /** What the service asks of LiveKit's API. */
-export interface LivekitApi {
+export interface LiveKitApi {
   /** Who is in the call, agents that answer too; nobody where there is no call. @throws HttpError 503 */
   participants(room: string): Promise<CallParticipant[]>;
   /** Calls the agent into the room, unless one is there that answers, or on its way. @throws HttpError 503 */
@@ -39,7 +39,7 @@ export interface LivekitApi {
 }
 
 /** A node answers in milliseconds, and asks another one where the room is there. */
-const answerSeconds = 5;
+const responseSeconds = 5;
 
 /**
  * Milliseconds that a worker has to take a job. LiveKit asks workers once: where none had room, the agent never comes,
@@ -51,14 +51,14 @@ const assignmentMs = 10_000;
 const knownForMs = 5_000;
 
 /** @param waitMs how long a call for the agent counts whose agent is not there yet. @default 10,000 */
-export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): LivekitApi {
+export function openLiveKitApi(access: LiveKitAccess, waitMs = assignmentMs): LiveKitApi {
   const { apiUrl, apiKey, apiSecret } = access;
   // Its retries are for LiveKit Cloud, and ask the same address again.
-  const options = { requestTimeout: answerSeconds, failover: false };
+  const options = { requestTimeout: responseSeconds, failover: false };
   const rooms = new RoomServiceClient(apiUrl, apiKey, apiSecret, options);
   const dispatches = new AgentDispatchClient(apiUrl, apiKey, apiSecret, options);
   const hosted = new LRUCache<string, Promise<boolean>>({ max: 1_000, ttl: knownForMs });
-  const answering = new LRUCache<string, Promise<boolean>>({ max: 1_000, ttl: knownForMs });
+  const responding = new LRUCache<string, Promise<boolean>>({ max: 1_000, ttl: knownForMs });
 
   const list = async (names?: string[]) => {
     const found = await ask(() => rooms.listRooms(names));
@@ -80,14 +80,14 @@ export function openLivekitApi(access: LivekitAccess, waitMs = assignmentMs): Li
   const isDeadAgent = async (room: string, participant: ParticipantInfo) => {
     if (!isAgent(participant)) return false;
     const { identity, sid } = participant;
-    return !(await askedLately(answering, sid, () => isAnswering(access, room, identity)));
+    return !(await askedLately(responding, sid, () => isResponding(access, room, identity)));
   };
 
   /** Ends what is left of an agent that died. @returns is it there, or on its way? */
   const isAlive = async (room: string, dispatch: AgentDispatch, present: ReadonlySet<string>) => {
     const found = identitiesIn(dispatch).find((identity) => present.has(identity));
     if (found === undefined) return isOnItsWay(dispatch, waitMs);
-    if (await isAnswering(access, room, found)) return true;
+    if (await isResponding(access, room, found)) return true;
     await removeOne(room, found);
     return false;
   };
@@ -208,7 +208,7 @@ function isAbsence(error: unknown): boolean {
 }
 
 /** Milliseconds. A living process answers in some; LiveKit itself takes 21 s to see that one has died. */
-const answerMs = 2_000;
+const responseMs = 2_000;
 /** Nobody offers it: that it is refused is the answer. */
 const method = 'realtime-stack.probe';
 
@@ -216,7 +216,7 @@ const method = 'realtime-stack.probe';
  * Does the process of this participant live? LiveKit passes a remote call on to it, and every client library answers
  * one that it does not offer. What can't be found out counts as a yes.
  */
-async function isAnswering(access: LivekitAccess, room: string, identity: string): Promise<boolean> {
+async function isResponding(access: LiveKitAccess, room: string, identity: string): Promise<boolean> {
   const token = new AccessToken(access.apiKey, access.apiSecret, { ttl: '60s' });
   token.addGrant({ roomAdmin: true, room });
   const url = new URL('/twirp/livekit.RoomService/PerformRpc', access.apiUrl);
@@ -225,14 +225,14 @@ async function isAnswering(access: LivekitAccess, room: string, identity: string
     destination_identity: identity,
     method,
     payload: '',
-    response_timeout_ms: answerMs,
+    response_timeout_ms: responseMs,
   };
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: { authorization: `Bearer ${await token.toJwt()}`, 'content-type': 'application/json' },
       body: JSON.stringify(request),
-      signal: AbortSignal.timeout(2 * answerMs),
+      signal: AbortSignal.timeout(2 * responseMs),
     });
     const { code, msg = '' } = (await response.json()) as { code?: string; msg?: string };
     const isGone =

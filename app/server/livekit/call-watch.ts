@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Denials } from '../deny-list/open-denials.ts';
-import type { ListedCall, LivekitApi } from './api.ts';
+import type { ListedCall, LiveKitApi } from './api.ts';
 import { callHub } from './caller.ts';
 import type { CallHolder } from './token.ts';
 
 export interface CallWatchOptions {
-  readonly api: Pick<LivekitApi, 'calls' | 'isHosted' | 'revive' | 'remove'>;
+  readonly api: Pick<LiveKitApi, 'calls' | 'isHosted' | 'revive' | 'remove'>;
   readonly denials: Pick<Denials, 'bans' | 'revocations'>;
   /** Is it this instance that looks at all calls now? One does, for all. */
   readonly isOnDuty: () => Promise<boolean>;

@@ -3,17 +3,17 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { agentName, paths } from '../../names.ts';
 import { joinRequest } from '../../protocol/schemas.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 import { checked } from '../http/errors.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
-import { openLivekitApi } from './api.ts';
+import { openLiveKitApi } from './api.ts';
 import { CallWatch, type CallWatchOptions } from './call-watch.ts';
 import { type CallerOptions, callerOf, callHub, checkRoom } from './caller.ts';
 import { callToken } from './token.ts';
 import { serveWebhook } from './webhook.ts';
 
 export interface CallsOptions extends CallerOptions {
-  readonly access: LivekitAccess;
+  readonly access: LiveKitAccess;
   readonly hubs: ReadonlyMap<string, Pick<HubRooms, 'publish'>>;
   readonly log: Pick<Logger, 'warn' | 'info'>;
   /** How calls are looked after. */
@@ -37,21 +37,21 @@ const unkept = {
 /** The routes of a service that has LiveKit. */
 export async function serveCalls(http: FastifyInstance, options: CallsOptions): Promise<void> {
   const { access, hubs, denials, log } = options;
-  const api = openLivekitApi(access);
-  http.post(paths.livekitToken, unkept, async (incoming) => {
+  const api = openLiveKitApi(access);
+  http.post(paths.liveKitToken, unkept, async (incoming) => {
     const identity = await callerOf(incoming, options);
     const given = checked(tokenRequest, incoming.body ?? {});
     checkRoom(identity, given.room, options);
     return callToken(access, { room: given.room, identity, ...(given.agent ? { agent: agentName } : {}) });
   });
-  http.post(paths.livekitAgent, unkept, async (incoming, reply) => {
+  http.post(paths.liveKitAgent, unkept, async (incoming, reply) => {
     const identity = await callerOf(incoming, options);
     const given = checked(roomRequest, incoming.body ?? {});
     checkRoom(identity, given.room, options);
     await api.callAgent(given.room, agentName);
     return reply.code(204).send();
   });
-  http.get(paths.livekitParticipants, unkept, async (incoming) => {
+  http.get(paths.liveKitParticipants, unkept, async (incoming) => {
     const identity = await callerOf(incoming, options);
     const given = checked(roomRequest, incoming.query);
     checkRoom(identity, given.room, options);

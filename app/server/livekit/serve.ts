@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { paths } from '../../names.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
 import type { OriginRules } from '../http/origin.ts';
 import { allowCors } from '../http/origin.ts';
 import type { CallsOptions } from './calls.ts';
 
-export interface LivekitOptions extends OriginRules, Omit<CallsOptions, 'access'> {
+export interface LiveKitOptions extends OriginRules, Omit<CallsOptions, 'access'> {
   /** Undefined: every route answers that there are no calls here. */
-  readonly access: LivekitAccess | undefined;
+  readonly access: LiveKitAccess | undefined;
 }
 
 /**
@@ -17,9 +17,9 @@ export interface LivekitOptions extends OriginRules, Omit<CallsOptions, 'access'
  * agent into it, `GET /api/livekit/participants?room=…` tells who is in it. LiveKit tells of calls by
  * `POST /api/livekit/webhook`.
  */
-export async function serveLivekit(http: FastifyInstance, options: LivekitOptions): Promise<void> {
+export async function serveLiveKit(http: FastifyInstance, options: LiveKitOptions): Promise<void> {
   const { access } = options;
-  for (const path of [paths.livekitToken, paths.livekitAgent, paths.livekitParticipants]) {
+  for (const path of [paths.liveKitToken, paths.liveKitAgent, paths.liveKitParticipants]) {
     allowCors(http, path, options);
   }
   if (!access) return serveAbsence(http);
@@ -37,6 +37,6 @@ function serveAbsence(http: FastifyInstance): void {
       'there are no calls here: the service has no LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET',
     );
   };
-  for (const path of [paths.livekitToken, paths.livekitAgent, paths.livekitWebhook]) http.post(path, refuse);
-  http.get(paths.livekitParticipants, refuse);
+  for (const path of [paths.liveKitToken, paths.liveKitAgent, paths.liveKitWebhook]) http.post(path, refuse);
+  http.get(paths.liveKitParticipants, refuse);
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration } from 'livekit-server-sdk';
 import { type CallToken, subjectAttribute, tokenAttribute } from '../../protocol/calls.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 
 /** A token stands in LiveKit's URL, and so in access logs: it is for joining now. */
 const longestSeconds = 600;
@@ -15,7 +15,7 @@ export interface TokenRequest {
 }
 
 /** Lets one participant into one room: to speak, to hear, to send data. It ends no later than the caller's own token. */
-export async function callToken(access: LivekitAccess, request: TokenRequest): Promise<CallToken> {
+export async function callToken(access: LiveKitAccess, request: TokenRequest): Promise<CallToken> {
   const { room, identity: caller, agent } = request;
   const identity = `${caller.subject}~${randomBytes(6).toString('base64url')}`;
   const seconds = Math.floor(Math.min(longestSeconds, secondsLeft(caller)));

@@ -5,7 +5,7 @@ import { paths } from '../../names.ts';
 import { type CallEvent, callSender } from '../../protocol/calls.ts';
 import { joinRequest } from '../../protocol/schemas.ts';
 import { isName, longestId } from '../../protocol/text.ts';
-import type { LivekitAccess } from '../environment.ts';
+import type { LiveKitAccess } from '../environment.ts';
 import { HttpError } from '../http/errors.ts';
 import type { HubRooms } from '../rooms/hub-rooms.ts';
 import { RefusedError, UncertainError } from '../rooms/log/log.ts';
@@ -14,7 +14,7 @@ import type { CallWatch } from './call-watch.ts';
 import { holderOf, subjectOfParticipant } from './token.ts';
 
 export interface WebhookOptions {
-  readonly access: LivekitAccess;
+  readonly access: LiveKitAccess;
   /** Rooms of the hub that hears of calls. */
   readonly rooms: Pick<HubRooms, 'publish'>;
   readonly watch: Pick<CallWatch, 'isDenied' | 'check'>;
@@ -43,7 +43,7 @@ export async function serveWebhook(http: FastifyInstance, options: WebhookOption
     scope.removeAllContentTypeParsers();
     const types = [contentType, 'application/json'];
     scope.addContentTypeParser(types, { parseAs: 'string' }, (_request, body, done) => done(null, body));
-    scope.post(paths.livekitWebhook, async (request, reply) => {
+    scope.post(paths.liveKitWebhook, async (request, reply) => {
       const event = await verified(receivers, request.body, request.headers.authorization);
       await announce(event, options);
       return reply.code(204).send();

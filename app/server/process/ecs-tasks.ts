@@ -21,7 +21,7 @@ interface OwnTask {
   readonly cluster: string;
 }
 
-const answerMs = 3_000;
+const responseMs = 3_000;
 
 const metadata = z.object({ TaskARN: z.string().min(1), Cluster: z.string().min(1) });
 
@@ -30,7 +30,7 @@ const metadata = z.object({ TaskARN: z.string().min(1), Cluster: z.string().min(
  * skip DEACTIVATING (aws/containers-roadmap#2012).
  */
 async function readOwnTask(metadataUri: string): Promise<OwnTask> {
-  const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(answerMs) });
+  const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(responseMs) });
   if (!response.ok) throw new Error(`the task metadata endpoint answered ${response.status}`);
   const { TaskARN: arn, Cluster: cluster } = metadata.parse(await response.json());
   return { arn, cluster };
@@ -43,11 +43,12 @@ export async function openEcsReader(metadataUri: string): Promise<TaskReader> {
   const client = new ECSClient({ maxAttempts: 1 });
   return {
     read: async () => {
-      const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [arn] }), {
-        abortSignal: AbortSignal.timeout(answerMs),
+      const response = await client.send(new DescribeTasksCommand({ cluster, tasks: [arn] }), {
+        abortSignal: AbortSignal.timeout(responseMs),
       });
-      const [task] = answer.tasks ?? [];
-      if (!task) throw new Error(`ECS does not know ${arn}: ${answer.failures?.[0]?.reason ?? 'no reason'}`);
+      const [task] = response.tasks ?? [];
+      if (!task)
+        throw new Error(`ECS does not know ${arn}: ${response.failures?.[0]?.reason ?? 'no reason'}`);
       return { lastStatus: task.lastStatus ?? '', desiredStatus: task.desiredStatus ?? '' };
     },
     close: () => client.destroy(),

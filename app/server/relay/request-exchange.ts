@@ -23,7 +23,7 @@ export class RequestExchange implements Exchange {
   readonly #agent: Agent;
   readonly #ending: Ending;
   #upstream: ClientRequest | undefined;
-  #answered = false;
+  #replied = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, agent: Agent, ending: Ending) {
     this.#ending = ending;
@@ -45,15 +45,15 @@ export class RequestExchange implements Exchange {
   async send(address: Address, body: Buffer, envelope: string): Promise<boolean> {
     const upstream = openUpstream(this.#request, address, this.#headers(body, envelope), this.#agent);
     this.#upstream = upstream;
-    // From its answer on, an error can come at any time.
-    upstream.on('error', () => this.#answered && this.#cut());
+    // From its reply on, an error can come at any time.
+    upstream.on('error', () => this.#replied && this.#cut());
     upstream.setTimeout(idleTimeoutMs, () => upstream.destroy(new Error('nothing moved')));
     upstream.end(body);
     try {
-      const [answer] = (await once(upstream, 'response')) as [IncomingMessage];
-      if (answer.statusCode === misdirectedStatus) return this.#discard(answer);
-      this.#answered = true;
-      this.#answer(answer);
+      const [reply] = (await once(upstream, 'response')) as [IncomingMessage];
+      if (reply.statusCode === misdirectedStatus) return this.#discard(reply);
+      this.#replied = true;
+      this.#passBack(reply);
       return true;
     } catch (error) {
       if (this.isOver) return true;
@@ -83,19 +83,19 @@ export class RequestExchange implements Exchange {
     return [...passed, exchangeHeader, this.#ending.exchange, envelopeHeader, envelope];
   }
 
-  #discard(answer: IncomingMessage): false {
-    answer.resume();
+  #discard(reply: IncomingMessage): false {
+    reply.resume();
     return false;
   }
 
-  #answer(answer: IncomingMessage): void {
+  #passBack(reply: IncomingMessage): void {
     const response = this.#response;
     response.sendDate = false;
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, passedOn(answer.rawHeaders));
+    response.writeHead(reply.statusCode ?? 502, reply.statusMessage, passedOn(reply.rawHeaders));
     // An event stream's first bytes can be long in coming, and its client waits for the headers.
     response.flushHeaders();
-    answer.on('error', () => response.destroy());
-    answer.pipe(response);
+    reply.on('error', () => response.destroy());
+    reply.pipe(response);
   }
 }
 
@@ -104,7 +104,7 @@ export async function readBody(request: IncomingMessage, largest: number): Promi
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    // Else the connection would be gone, and with it the answer.
+    // Else the connection would be gone, and with it the reply.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       length += chunk.length;
       if (length > largest) return undefined;

@@ -10,14 +10,14 @@ import { HttpTransports } from './requests/http-transports.ts';
 import { negotiate } from './requests/negotiate.ts';
 import { Newcomers, type NewcomersOptions } from './requests/newcomers.ts';
 import {
-  answer,
-  answerJson,
   type ErrorReply,
   foreignOrigin,
   gone,
   leaving,
   refuse,
   refuseUpgrade,
+  respond,
+  respondJson,
 } from './requests/replies.ts';
 import { type HubRequest, readRequest } from './requests/request.ts';
 import { type Upgrade, WebSockets } from './requests/web-sockets.ts';
@@ -107,9 +107,9 @@ export class SignalRServer implements Iterable<SignalRConnection> {
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const asked = readRequest(request, this.#options.hubs);
     if (!asked) return false;
-    this.#answer(asked, response).catch((error) => {
+    this.#respond(asked, response).catch((error) => {
       this.#options.onFault(error, undefined);
-      if (!response.headersSent) answer(response, 500);
+      if (!response.headersSent) respond(response, 500);
       else response.destroy();
     });
     return true;
@@ -139,7 +139,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     this.#webSockets.close();
   }
 
-  async #answer(asked: HubRequest, response: ServerResponse): Promise<void> {
+  async #respond(asked: HubRequest, response: ServerResponse): Promise<void> {
     const { request, query, path, isNegotiation } = asked;
     const claims = isNegotiation
       ? undefined
@@ -154,7 +154,7 @@ export class SignalRServer implements Iterable<SignalRConnection> {
     for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
     if (request.method === 'OPTIONS') return void response.writeHead(204, corsHeaders).end();
     if (isNegotiation) return this.#negotiate(asked, response);
-    if (!query.get('id')) return answer(response, 400, 'Connection ID required');
+    if (!query.get('id')) return respond(response, 400, 'Connection ID required');
     if (!claims || other !== undefined) return gone(request, response);
     await this.#http.serve(asked, claims, response);
   }
@@ -165,14 +165,14 @@ export class SignalRServer implements Iterable<SignalRConnection> {
 
   async #negotiate(asked: HubRequest, response: ServerResponse): Promise<void> {
     const { request } = asked;
-    if (request.method !== 'POST') return answer(response, 405);
+    if (request.method !== 'POST') return respond(response, 405);
     const refusal = this.#newcomers.refuse(request);
     if (refusal) return refuse(response, refusal);
     const identity = await this.#newcomers.authenticate(asked, 'negotiation');
     if ('status' in identity) return refuse(response, identity);
     const { keys, instance } = this.#options;
     const holder = this.#newcomers.areTaken ? instance : (this.#options.elsewhere?.() ?? instance);
-    answerJson(response, await negotiate(asked, identity.known, { keys, instance: holder }));
+    respondJson(response, await negotiate(asked, identity.known, { keys, instance: holder }));
   }
 
   /** @returns why not; undefined when the socket is taken care of */

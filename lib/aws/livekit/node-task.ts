@@ -174,7 +174,7 @@ function renderConfig(props: NodeTaskProps, redis: RedisAccess | undefined): str
       },
     }),
     webhook: {
-      urls: [`${addressWithin(edge).url}${paths.livekitWebhook}`, ...webhookUrls],
+      urls: [`${addressWithin(edge).url}${paths.liveKitWebhook}`, ...webhookUrls],
       apiKey: apiKey.current.name,
     },
     room: rooms,

@@ -235,10 +235,10 @@ export class RealtimeService extends Construct implements TaskCount {
         [names.authSecret]: ecs.Secret.fromSecretsManager(this.authSecret),
         [names.serviceToken]: ecs.Secret.fromSecretsManager(this.serviceToken),
         ...(props.liveKit && {
-          [names.livekitApiKey]: props.liveKit.current.apiKey,
-          [names.livekitApiSecret]: props.liveKit.current.apiSecret,
-          [names.livekitPreviousApiKey]: props.liveKit.previous.apiKey,
-          [names.livekitPreviousApiSecret]: props.liveKit.previous.apiSecret,
+          [names.liveKitApiKey]: props.liveKit.current.apiKey,
+          [names.liveKitApiSecret]: props.liveKit.current.apiSecret,
+          [names.liveKitPreviousApiKey]: props.liveKit.previous.apiKey,
+          [names.liveKitPreviousApiSecret]: props.liveKit.previous.apiSecret,
         }),
       },
     });

@@ -25,12 +25,12 @@ export async function readDeployed(
   name: string,
   cloudFormation: CloudFormationClient,
 ): Promise<Deployed | undefined> {
-  const answer = await ask(
+  const response = await ask(
     'cloudformation:DescribeStacks',
     cloudFormation.send(new DescribeStacksCommand({ StackName: name })),
     /does not exist/,
   );
-  const [stack] = answer?.Stacks ?? [];
+  const [stack] = response?.Stacks ?? [];
   if (!stack) return undefined;
   const resources: { type: string; id: string }[] = [];
   let token: string | undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operations } from './operations.ts';
 import { type RedisOutage, redisOutages } from './redis-fault-injection.ts';
 import { isSampleHub, type SampleHub } from './sample-jobs.ts';
-import { answerRoute, ControlError, type ControlRoute, respond } from './server.ts';
+import { ControlError, type ControlRoute, respond, runRoute } from './server.ts';
 
 const longestDeregistrationDelayMs = 3_600_000;
 const longestRoom = 128;
@@ -12,48 +12,48 @@ const mostSlots = 16_384;
 /** The operations that the page may call, and whoever has the token. */
 export function operationRoutes(operations: Operations): ControlRoute[] {
   return [
-    { method: 'POST', path: /^\/instances$/, answer: () => operations.addInstance() },
+    { method: 'POST', path: /^\/instances$/, run: () => operations.addInstance() },
     {
       method: 'POST',
       path: /^\/instances\/([^/]+)\/drain$/,
-      answer: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
+      run: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
     },
     {
       method: 'POST',
       path: /^\/instances\/([^/]+)\/kill$/,
-      answer: ([id = '']) => operations.killInstance(id),
+      run: ([id = '']) => operations.killInstance(id),
     },
     {
       method: 'POST',
       path: /^\/livekit\/([^/]+)\/kill$/,
-      answer: ([id = '']) => operations.killLiveKit(id),
+      run: ([id = '']) => operations.killLiveKit(id),
     },
     {
       method: 'POST',
       path: /^\/livekit\/([^/]+)\/restart$/,
-      answer: ([id = '']) => operations.restartLiveKit(id),
+      run: ([id = '']) => operations.restartLiveKit(id),
     },
-    { method: 'POST', path: /^\/restart$/, answer: () => operations.restart() },
+    { method: 'POST', path: /^\/restart$/, run: () => operations.restart() },
     {
       method: 'POST',
       path: /^\/redis\/stop$/,
-      answer: (_groups, query) => operations.stopRedis(outageOf(query)),
+      run: (_groups, query) => operations.stopRedis(outageOf(query)),
     },
-    { method: 'POST', path: /^\/redis\/start$/, answer: () => operations.startRedis() },
+    { method: 'POST', path: /^\/redis\/start$/, run: () => operations.startRedis() },
     {
       method: 'POST',
       path: /^\/shards\/(\d{1,2})\/kill$/,
-      answer: ([shard]) => operations.shards.killPrimary(Number(shard)),
+      run: ([shard]) => operations.shards.killPrimary(Number(shard)),
     },
     {
       method: 'POST',
       path: /^\/shards\/(\d{1,2})\/failover$/,
-      answer: ([shard]) => operations.shards.failOver(Number(shard)),
+      run: ([shard]) => operations.shards.failOver(Number(shard)),
     },
     {
       method: 'POST',
       path: /^\/shards\/(\d{1,2})\/move$/,
-      answer: ([shard], query) =>
+      run: ([shard], query) =>
         operations.shards.moveSlots({
           from: Number(shard),
           to: numberOf(query, 'to', 99),
@@ -63,7 +63,7 @@ export function operationRoutes(operations: Operations): ControlRoute[] {
     {
       method: 'POST',
       path: /^\/jobs\/([^/]+)$/,
-      answer: ([hub = ''], query) => operations.runJob(hubOf(hub), roomOf(query)),
+      run: ([hub = ''], query) => operations.runJob(hubOf(hub), roomOf(query)),
     },
   ];
 }
@@ -73,7 +73,7 @@ export function removalRoute(operations: Operations): ControlRoute {
   return {
     method: 'DELETE',
     path: /^\/instances\/([^/]+)$/,
-    answer: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
+    run: ([id = ''], query) => operations.removeInstance(id, delayOf(query)),
   };
 }
 
@@ -134,17 +134,17 @@ export class PageRoutes {
   }
 
   /** @returns whether the request was for one of these routes */
-  answer(request: IncomingMessage, response: ServerResponse): boolean {
+  serve(request: IncomingMessage, response: ServerResponse): boolean {
     if (!request.url?.startsWith(`${prefix}/`)) return false;
     request.resume();
-    respond(response, this.#answer(request));
+    respond(response, this.#handle(request));
     return true;
   }
 
-  async #answer(request: IncomingMessage): Promise<unknown> {
+  async #handle(request: IncomingMessage): Promise<unknown> {
     this.#authorize(request);
     const url = new URL(request.url?.slice(prefix.length) ?? '/', 'http://control');
-    return answerRoute(this.#routes, request.method, url);
+    return runRoute(this.#routes, request.method, url);
   }
 
   /** @throws ControlError when the request is not from this machine's own page */

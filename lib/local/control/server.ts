@@ -11,7 +11,7 @@ export class ControlServer {
 
   constructor(routes: readonly ControlRoute[]) {
     this.#routes = routes;
-    this.#server = createServer((request, response) => respond(response, this.#answer(request)));
+    this.#server = createServer((request, response) => respond(response, this.#handle(request)));
     // A rolling restart of many instances takes minutes.
     this.#server.requestTimeout = 0;
   }
@@ -28,12 +28,12 @@ export class ControlServer {
     this.#server.closeAllConnections();
   }
 
-  async #answer(request: IncomingMessage): Promise<unknown> {
+  async #handle(request: IncomingMessage): Promise<unknown> {
     request.resume();
     if (!this.#authorized(request.headers.authorization)) {
       throw new ControlError(401, 'the token is missing or not the one in the topology’s state file');
     }
-    return answerRoute(this.#routes, request.method, new URL(request.url ?? '/', 'http://control'));
+    return runRoute(this.#routes, request.method, new URL(request.url ?? '/', 'http://control'));
   }
 
   #authorized(header = ''): boolean {
@@ -55,20 +55,20 @@ export class ControlError extends Error {
 
 export interface ControlRoute {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** Matches the whole path; its groups are the arguments of `answer`. */
+  /** Matches the whole path; its groups are the arguments of `run`. */
   readonly path: RegExp;
-  readonly answer: (groups: readonly string[], query: URLSearchParams) => unknown;
+  readonly run: (groups: readonly string[], query: URLSearchParams) => unknown;
 }
 
 /** @throws ControlError when there is no such route, or the request can't be met */
-export async function answerRoute(
+export async function runRoute(
   routes: readonly ControlRoute[],
   method: string | undefined,
   url: URL,
 ): Promise<unknown> {
-  for (const { method: each, path, answer } of routes) {
+  for (const { method: each, path, run } of routes) {
     const match = path.exec(url.pathname);
-    if (match && each === method) return answer(match.slice(1).map(decoded), url.searchParams);
+    if (match && each === method) return run(match.slice(1).map(decoded), url.searchParams);
   }
   throw new ControlError(404, `no such route: ${method} ${url.pathname}`);
 }
@@ -81,9 +81,9 @@ function decoded(part: string): string {
   }
 }
 
-/** Sends the answer, or the error, as JSON. */
-export function respond(response: ServerResponse, answer: Promise<unknown>): void {
-  answer
+/** Sends the outcome, or the error, as JSON. */
+export function respond(response: ServerResponse, outcome: Promise<unknown>): void {
+  outcome
     .then((body) => ({ status: 200, body: body ?? {} }))
     .catch((error: Error) => ({
       status: error instanceof ControlError ? error.status : 500,

@@ -29,10 +29,10 @@ export class LiveKit {
   variables(): Record<string, string> {
     const port = this.#options.port();
     return {
-      [names.livekitUrl]: `ws://127.0.0.1:${port}`,
-      [names.livekitApiUrl]: `http://127.0.0.1:${port}`,
-      [names.livekitApiKey]: this.#key.key,
-      [names.livekitApiSecret]: this.#key.secret,
+      [names.liveKitUrl]: `ws://127.0.0.1:${port}`,
+      [names.liveKitApiUrl]: `http://127.0.0.1:${port}`,
+      [names.liveKitApiKey]: this.#key.key,
+      [names.liveKitApiSecret]: this.#key.secret,
     };
   }
 
@@ -63,7 +63,7 @@ export class LiveKit {
 /** The key that the service signs tokens with: the environment's, or a random one at each start. */
 function apiKeyFrom(environment: NodeJS.ProcessEnv): ApiKey {
   return {
-    key: environment[names.livekitApiKey] || 'local',
-    secret: environment[names.livekitApiSecret] || randomBytes(32).toString('hex'),
+    key: environment[names.liveKitApiKey] || 'local',
+    secret: environment[names.liveKitApiSecret] || randomBytes(32).toString('hex'),
   };
 }

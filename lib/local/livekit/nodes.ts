@@ -99,7 +99,7 @@ export class LiveKitNodes {
       address: { kind: 'loopback' },
       ports,
       ...(redis ? { redis } : {}),
-      webhook: { urls: [`http://127.0.0.1:${balancerPort()}${paths.livekitWebhook}`], apiKey: key.key },
+      webhook: { urls: [`http://127.0.0.1:${balancerPort()}${paths.liveKitWebhook}`], apiKey: key.key },
     });
     // It inherits nothing, since LiveKit reads a variable for each of its settings.
     const env = {

@@ -58,11 +58,11 @@ export function voiceAgent({ environment, url, key, watchdog }: VoiceAgentOption
 
 /** Resolves once the agent is registered at LiveKit. */
 export async function agentReady(agent: ManagedProcess, signal: AbortSignal): Promise<void> {
-  while (!(await answers(agent.port))) await delay(checkMs, undefined, { signal });
+  while (!(await responds(agent.port))) await delay(checkMs, undefined, { signal });
   agent.markReady();
 }
 
-async function answers(port: number | undefined): Promise<boolean> {
+async function responds(port: number | undefined): Promise<boolean> {
   if (port === undefined) return false;
   try {
     const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(1_000) });

@@ -33,7 +33,7 @@ export class RequestExchange implements Exchange {
       if (!this.#response.writableEnded) this.#response.destroy();
       return;
     }
-    answerWith(status, this.#request, this.#response);
+    respondWith(status, this.#request, this.#response);
   }
 
   idle(): void {
@@ -89,7 +89,7 @@ export class UpgradeExchange implements Exchange {
       return;
     }
     this.#answered = true;
-    answerUpgradeWith(status, this.#client);
+    respondToUpgradeWith(status, this.#client);
   }
 
   idle(): void {
@@ -109,7 +109,7 @@ export class UpgradeExchange implements Exchange {
 }
 
 /** Answers a request in a target's place. */
-export function answerWith(status: ErrorStatus, request: IncomingMessage, response: ServerResponse): void {
+export function respondWith(status: ErrorStatus, request: IncomingMessage, response: ServerResponse): void {
   const body = errorPage(status);
   response.writeHead(status, {
     'content-type': 'text/html',
@@ -123,7 +123,7 @@ export function answerWith(status: ErrorStatus, request: IncomingMessage, respon
 }
 
 /** Answers a request for an upgrade in a target's place. */
-export function answerUpgradeWith(status: ErrorStatus, client: Socket): void {
+export function respondToUpgradeWith(status: ErrorStatus, client: Socket): void {
   client.on('error', () => client.destroy());
   if (client.writable) client.write(rawErrorResponse(status));
   client.destroySoon();

@@ -83,17 +83,17 @@ export class Forwarder {
     });
   }
 
-  #receive(answer: IncomingMessage, exchange: Exchange | undefined): void {
+  #receive(reply: IncomingMessage, exchange: Exchange | undefined): void {
     // These two describe the connection to the target; the client's has headers of its own.
-    delete answer.headers.connection;
-    delete answer.headers['keep-alive'];
-    if (exchange) this.#stick(answer, exchange);
+    delete reply.headers.connection;
+    delete reply.headers['keep-alive'];
+    if (exchange) this.#stick(reply, exchange);
   }
 
-  #stick(answer: IncomingMessage, exchange: Exchange): void {
+  #stick(reply: IncomingMessage, exchange: Exchange): void {
     if (!exchange.target.sticky) return;
     const cookies = this.#stickiness.cookies(exchange.target.key);
-    answer.headers['set-cookie'] = [...(answer.headers['set-cookie'] ?? []), ...cookies];
+    reply.headers['set-cookie'] = [...(reply.headers['set-cookie'] ?? []), ...cookies];
   }
 }
 

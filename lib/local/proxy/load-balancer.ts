@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { answerUpgradeWith, answerWith } from './exchange.ts';
+import { respondToUpgradeWith, respondWith } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import type { HealthCheckOptions } from './health-checks.ts';
 import { type ForwardRule, forwardRules, type Rule } from './rules.ts';
@@ -162,13 +162,13 @@ export class LoadBalancer {
     if (this.#ownRoutes?.(request, response)) return;
     const target = this.#targetFor(request);
     if (target) this.#forwarder.request(target, request, response);
-    else answerWith(503, request, response);
+    else respondWith(503, request, response);
   }
 
   #onUpgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
     const target = this.#targetFor(request);
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') answerUpgradeWith(400, client);
-    else if (!target) answerUpgradeWith(503, client);
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') respondToUpgradeWith(400, client);
+    else if (!target) respondToUpgradeWith(503, client);
     else {
       this.#forwarder.upgrade(target, request, client, head);
       // Both Node's server and the library remove an upgraded socket's timeout.

@@ -99,7 +99,7 @@ export async function isWithoutCalls({ url }: { readonly url: string }): Promise
 }
 
 function askForCall(url: string, token: string | undefined, room: string): Promise<HttpResponse> {
-  return sendWithinLimits(paths.livekitToken, url, {
+  return sendWithinLimits(paths.liveKitToken, url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -113,6 +113,6 @@ function rejected({ status, body }: HttpResponse) {
   return {
     found: `the service gives no token for a call: ${status} ${body.slice(0, 200)}`,
     cause: 'the user may not join the room, or asked too often, or the service is not well',
-    fix: `look at what it says, and in the service's log for ${paths.livekitToken}`,
+    fix: `look at what it says, and in the service's log for ${paths.liveKitToken}`,
   };
 }

@@ -111,12 +111,12 @@ async function compareAddress(
   );
   if (!parameter) throw new NotProvedError(`the stack has no parameter of ${group.ReplicationGroupId}`);
   const { GetParameterCommand } = await import('@aws-sdk/client-ssm');
-  const answer = await clients.ssm
+  const response = await clients.ssm
     .send(new GetParameterCommand({ Name: parameter.physicalId }))
     .catch((error: unknown) => {
       throw explainRejection(error, `the parameter ${parameter.physicalId}`);
     });
-  const said = answer.Parameter?.Value ?? '';
+  const said = response.Parameter?.Value ?? '';
   const expected = `rediss://${Address}:${Port}`;
   if (said === expected) return `${parameter.physicalId} is ${expected}`;
   const url = URL.canParse(said) ? new URL(said) : undefined;
@@ -255,12 +255,12 @@ async function readCaches(stack: DeployedStack, clients: AwsClients): Promise<De
 /** @throws CheckFailure if it can't be read */
 async function readReplicationGroup(id: string, { elastiCache }: AwsClients): Promise<ReplicationGroup> {
   const { DescribeReplicationGroupsCommand } = await import('@aws-sdk/client-elasticache');
-  const answer = await elastiCache
+  const response = await elastiCache
     .send(new DescribeReplicationGroupsCommand({ ReplicationGroupId: id }))
     .catch((error: unknown) => {
       throw explainRejection(error, `the replication group ${id}`);
     });
-  const [group] = answer.ReplicationGroups ?? [];
+  const [group] = response.ReplicationGroups ?? [];
   if (group) return group;
   throw new CheckFailure({
     found: `no replication group ${id}`,

@@ -11,7 +11,7 @@ let controlUrl: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'realtime-state-'));
-  control = new ControlServer([{ method: 'GET', path: /^\/state$/, answer: () => ({}) }]);
+  control = new ControlServer([{ method: 'GET', path: /^\/state$/, run: () => ({}) }]);
   controlUrl = await control.listen();
 });
 

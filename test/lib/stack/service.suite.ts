@@ -108,13 +108,13 @@ test('with LiveKit it gets the address of calls and the key that the nodes have'
   const secretOf = (container: Json) =>
     container.Secrets.find(({ Name }: Json) => Name === 'LIVEKIT_API_SECRET').ValueFrom;
   expect(secretOf(service)).toEqual(secretOf(node));
-  const { livekit } = readEnvironment({
+  const { liveKit } = readEnvironment({
     ...variablesOf(service),
     ...secrets,
     LIVEKIT_API_KEY: 'realtime',
     LIVEKIT_API_SECRET: 'c'.repeat(64),
   });
-  expect(livekit).toMatchObject({
+  expect(liveKit).toMatchObject({
     url: 'wss://realtime.example.com',
     apiUrl: expect.stringMatching(/^http:\/\/EdgeInternalPrivateLoadBalancer/),
   });

@@ -1,5 +1,5 @@
 import { agentName } from '../../../app/names.ts';
-import { openLivekitApi } from '../../../app/server/livekit/api.ts';
+import { openLiveKitApi } from '../../../app/server/livekit/api.ts';
 import { callToken } from '../../../app/server/livekit/token.ts';
 import { eventually } from '../../support/wait.ts';
 import { describeWithAgent, longestWaitMs, startAgent, type TestAgent } from '../support/agent.ts';
@@ -13,7 +13,7 @@ describeWithAgent('the voice agent', () => {
   let agent: TestAgent;
   beforeAll(async () => {
     node = await startLiveKit({ room: { departureTimeoutSeconds: 1 } });
-    await openLivekitApi(access()).callAgent('early', agentName);
+    await openLiveKitApi(access()).callAgent('early', agentName);
     agent = await startAgent(node.url);
   });
   afterAll(async () => {
@@ -43,8 +43,8 @@ describeWithAgent('the voice agent', () => {
 
   test('is called again into a call that nobody could take, and comes once however often', async () => {
     const caller = await call('early', false);
-    await openLivekitApi(access(), 0).callAgent('early', agentName);
-    const api = openLivekitApi(access());
+    await openLiveKitApi(access(), 0).callAgent('early', agentName);
+    const api = openLiveKitApi(access());
     await api.callAgent('early', agentName);
     await caller.speak();
     await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
@@ -57,7 +57,7 @@ describeWithAgent('the voice agent', () => {
     const caller = await call('together', false);
     await caller.speak();
     // Each as on an instance of its own.
-    const apis = Array.from({ length: 4 }, () => openLivekitApi(access()));
+    const apis = Array.from({ length: 4 }, () => openLiveKitApi(access()));
     await Promise.all(apis.map((api) => api.callAgent('together', agentName)));
     await eventually('an echo', () => caller.audio.audible >= 20, longestWaitMs);
     const agents = async () =>
@@ -77,7 +77,7 @@ describeWithAgent('the voice agent', () => {
     await agent.stop();
     agent = await startAgent(node.url);
     const heard = caller.audio.audible;
-    const api = openLivekitApi(access());
+    const api = openLiveKitApi(access());
     await api.callAgent('killed', agentName);
     await eventually('an echo of another one', () => caller.audio.audible >= heard + 20, longestWaitMs);
     // One that answers is not called twice.

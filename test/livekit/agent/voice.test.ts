@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { agentName } from '../../../app/names.ts';
-import { openLivekitApi } from '../../../app/server/livekit/api.ts';
+import { openLiveKitApi } from '../../../app/server/livekit/api.ts';
 import { agentEnvironment as names } from '../../../livekit/agent/names.ts';
 import { eventually } from '../../support/wait.ts';
 import { describeWithAgent, longestWaitMs, startAgent, type TestAgent } from '../support/agent.ts';
@@ -130,7 +130,7 @@ describeWithAgent('the voice agent with models', () => {
     const other = await joinVoiceCall(node, 'shared', true);
     await call.leave();
     await eventually('the agent to leave', () => other.agent() === undefined, longestWaitMs);
-    await openLivekitApi(accessOf(node), 0).callAgent('shared', agentName);
+    await openLiveKitApi(accessOf(node), 0).callAgent('shared', agentName);
     await other.hearsAgent();
     await other.leave();
   });

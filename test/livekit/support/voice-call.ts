@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ParticipantKind, type RemoteParticipant } from '@livekit/rtc-node';
 import { agentName } from '../../../app/names.ts';
-import type { LivekitAccess } from '../../../app/server/environment.ts';
+import type { LiveKitAccess } from '../../../app/server/environment.ts';
 import { callToken } from '../../../app/server/livekit/token.ts';
 import { failedModelAttribute } from '../../../livekit/agent/names.ts';
 import { eventually } from '../../support/wait.ts';
@@ -26,7 +26,7 @@ export interface VoiceCall extends Participant {
   ask(): Promise<void>;
 }
 
-export function accessOf({ url, wsUrl }: TestNode): LivekitAccess {
+export function accessOf({ url, wsUrl }: TestNode): LiveKitAccess {
   return { url: wsUrl, apiUrl: url, apiKey: apiKey.key, apiSecret: apiKey.secret };
 }
 

@@ -5,7 +5,7 @@ import type { LastFault } from '../../metrics/backplane-metrics.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { ShardState } from '../../redis/backplane.ts';
 import { EnvironmentError } from '../../variables.ts';
-import { answerErrors, checked } from '../errors.ts';
+import { checked, respondToErrors } from '../errors.ts';
 import type { Readiness } from '../health.ts';
 import { requireServiceToken } from '../service-token.ts';
 import { type InspectedHub, inspect, inspectionQuery } from './inspection.ts';
@@ -42,7 +42,7 @@ export async function openAdmin(options: AdminOptions): Promise<AdminListener> {
     requestTimeout: 10_000,
     bodyLimit: 1_024,
   }) as unknown as FastifyInstance;
-  answerErrors(http);
+  respondToErrors(http);
   const { metrics, serviceTokens } = options;
   http.get(paths.metrics, async (_request, reply) =>
     reply

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../member.ts';
 import type { Room } from '../room.ts';
 import type { Rooms } from '../rooms.ts';
@@ -55,7 +55,7 @@ export class MembershipEnforcement<M extends Member> {
       asked.push(this.#reviewOne(room, member));
       if (asked.length >= atOnce) await Promise.all(asked.splice(0));
       if (performance.now() < until) continue;
-      await nextTurn();
+      await setImmediate();
       until = performance.now() + sliceMs;
     }
     await Promise.all(asked);

@@ -31,13 +31,13 @@ export class MemberOperations {
     }
     queue.asked += 1;
     const limited = () => runLimited(queue, act);
-    const turn = queue.last.get(room)?.then(limited, limited) ?? limited();
-    queue.last.set(room, turn);
+    const operation = queue.last.get(room)?.then(limited, limited) ?? limited();
+    queue.last.set(room, operation);
     try {
-      return await turn;
+      return await operation;
     } finally {
       queue.asked -= 1;
-      if (queue.last.get(room) === turn) queue.last.delete(room);
+      if (queue.last.get(room) === operation) queue.last.delete(room);
       if (queue.asked === 0) this.#queues.delete(member);
     }
   }

@@ -134,7 +134,7 @@ export class ServedConnection implements SignalRConnection {
   }
 
   /** The client asks that something be sent, whatever it is: a client that does not read may not go on so. */
-  answeredByTransport(): void {
+  transportReplied(): void {
     if (!this.#isOver) this.#mayWrite();
   }
 

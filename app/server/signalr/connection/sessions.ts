@@ -134,7 +134,7 @@ export class Sessions implements Iterable<ServedConnection> {
   /** A ping or pong of a WebSocket, which its library answers. */
   controlFrame(connection: ServedConnection): void {
     this.#levels.count(connection, 0);
-    connection.answeredByTransport();
+    connection.transportReplied();
   }
 
   /** Ends all connections at once. */

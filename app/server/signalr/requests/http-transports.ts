@@ -8,7 +8,7 @@ import { isHandshake } from '../protocol/handshake.ts';
 import { type LongPollingTimes, LongPollingTransport, longPollingTimes } from '../transports/long-polling.ts';
 import { ServerSentEventsTransport } from '../transports/server-sent-events.ts';
 import type { Newcomers } from './newcomers.ts';
-import { answer, type ErrorReply, gone, refuse, refuseLargeBody, unknownConnection } from './replies.ts';
+import { type ErrorReply, gone, refuse, refuseLargeBody, respond, unknownConnection } from './replies.ts';
 import { type HubRequest, tokenOf, wantsEventStream } from './request.ts';
 
 export interface HttpTransportsOptions {
@@ -57,7 +57,7 @@ export class HttpTransports {
     const refusal = this.#refusalOf(request, newcomer);
     if (refusal) return refuse(response, refusal);
     const { connection } = this.#openPolling(newcomer);
-    answer(response, 200);
+    respond(response, 200);
     sessions.received(connection, body);
   }
 
@@ -98,22 +98,22 @@ export class HttpTransports {
     switch (request.method) {
       case 'GET':
         if (transport instanceof LongPollingTransport) return transport.poll(request, response);
-        return answer(response, wantsEventStream(request) && transport.name === 'sse' ? 409 : 400);
+        return respond(response, wantsEventStream(request) && transport.name === 'sse' ? 409 : 400);
       case 'POST': {
-        if (transport.name === 'websocket') return answer(response, 405);
+        if (transport.name === 'websocket') return respond(response, 405);
         const body = await readBody(request, this.#options.largestBody);
         if (!body) return refuseLargeBody(response);
         // The client waits for this answer before it sends more, whatever its messages bring about.
-        answer(response, 200);
+        respond(response, 200);
         return this.#options.sessions.received(connection, body);
       }
       case 'DELETE':
-        if (!(transport instanceof LongPollingTransport)) return answer(response, 400);
-        answer(response, 202);
+        if (!(transport instanceof LongPollingTransport)) return respond(response, 400);
+        respond(response, 202);
         connection.transportClosed();
         return transport.destroy();
       default:
-        answer(response, 405);
+        respond(response, 405);
     }
   }
 }

@@ -16,12 +16,12 @@ export const leaving: ErrorReply = {
   retryAfterSeconds: 1,
 };
 
-export function answer(response: ServerResponse, status: number, text = ''): void {
+export function respond(response: ServerResponse, status: number, text = ''): void {
   response.writeHead(status, headersOf('text/plain', text));
   response.end(text);
 }
 
-export function answerJson(response: ServerResponse, value: object): void {
+export function respondJson(response: ServerResponse, value: object): void {
   const text = JSON.stringify(value);
   response.writeHead(200, headersOf('application/json', text));
   response.end(text);
@@ -29,7 +29,7 @@ export function answerJson(response: ServerResponse, value: object): void {
 
 export function refuse(response: ServerResponse, { status, message, retryAfterSeconds }: ErrorReply): void {
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
-  answer(response, status, message);
+  respond(response, status, message);
 }
 
 /** What was not read of the body would be taken for the next request. */

@@ -15,7 +15,7 @@ export const longPollingTimes: LongPollingTimes = { pollMs: 25_000, absentMs: 15
 
 interface Poll {
   readonly response: ServerResponse;
-  /** This client's library reads one record of an answer and drops the others. */
+  /** This client's library reads one record of a response and drops the others. */
   readonly takesOne: boolean;
 }
 
@@ -54,7 +54,7 @@ export class LongPollingTransport implements Transport {
   send(record: Buffer): void {
     if (this.#isEnding) return;
     this.#queue.push({ record, sent: this.#outgoing.add(record.length) });
-    this.#answerSoon();
+    this.#respondSoon();
   }
 
   writable(): Promise<void> {
@@ -66,7 +66,7 @@ export class LongPollingTransport implements Transport {
     this.#endPoll(204);
     if (!this.#wasPolled) {
       this.#wasPolled = true;
-      answer(response, Buffer.alloc(0));
+      respond(response, Buffer.alloc(0));
       return void this.#wait();
     }
     const poll = { response, takesOne: request.headers.accept === 'Text' };
@@ -80,12 +80,12 @@ export class LongPollingTransport implements Transport {
     this.#timer = setTimeout(() => this.#pollAgain(), this.#times.pollMs);
     // The next poll goes another way.
     onEntryLeaving(request, () => this.#poll === poll && this.#pollAgain());
-    this.#answerSoon();
+    this.#respondSoon();
   }
 
   end(): void {
     this.#isEnding = true;
-    this.#answerSoon();
+    this.#respondSoon();
   }
 
   destroy(): void {
@@ -96,23 +96,23 @@ export class LongPollingTransport implements Transport {
     this.#endPoll(204);
   }
 
-  /** What is sent in one turn goes by one answer. */
-  #answerSoon(): void {
+  /** What is sent in one turn goes by one response. */
+  #respondSoon(): void {
     if (this.#isAnswering) return;
     this.#isAnswering = true;
     setImmediate(() => {
       this.#isAnswering = false;
-      this.#answer();
+      this.#respond();
     });
   }
 
-  #answer(): void {
+  #respond(): void {
     const poll = this.#poll;
     if (!poll) return;
     if (this.#queue.length > 0) {
       this.#poll = undefined;
       const records = this.#queue.splice(0, poll.takesOne ? 1 : this.#queue.length);
-      answer(poll.response, Buffer.concat(records.map(({ record }) => record)));
+      respond(poll.response, Buffer.concat(records.map(({ record }) => record)));
       for (const { sent } of records) sent();
       this.#wait();
     } else if (this.#isEnding) {
@@ -130,7 +130,7 @@ export class LongPollingTransport implements Transport {
     const poll = this.#poll;
     this.#poll = undefined;
     if (!poll) return;
-    if (status === 200) answer(poll.response, Buffer.alloc(0));
+    if (status === 200) respond(poll.response, Buffer.alloc(0));
     else poll.response.writeHead(204).end();
   }
 
@@ -141,7 +141,7 @@ export class LongPollingTransport implements Transport {
   }
 }
 
-function answer(response: ServerResponse, body: Buffer): void {
+function respond(response: ServerResponse, body: Buffer): void {
   response.writeHead(200, {
     'content-type': 'application/octet-stream',
     'content-length': body.length,

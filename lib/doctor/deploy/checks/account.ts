@@ -24,17 +24,17 @@ export const bootstrap: Check = {
   permissions: { 'ssm:GetParameter': 'arn:aws:ssm:*:*:parameter/cdk-bootstrap/*' },
   async run(plan) {
     const { parameter, leastVersion } = plan.bootstrap;
-    const answer = await ask(
+    const response = await ask(
       'ssm:GetParameter',
       plan.aws.ssm.send(new GetParameterCommand({ Name: parameter })),
       /^ParameterNotFound/,
     );
     const needed = `version ${leastVersion} or newer, by the SSM parameter ${parameter}`;
-    if (!answer) return failed({ found: 'no bootstrap', needed, fix: bootstrapCommand(plan) });
-    const version = Number(answer.Parameter?.Value);
+    if (!response) return failed({ found: 'no bootstrap', needed, fix: bootstrapCommand(plan) });
+    const version = Number(response.Parameter?.Value);
     if (!(version >= leastVersion))
       return failed({
-        found: `version ${answer.Parameter?.Value}`,
+        found: `version ${response.Parameter?.Value}`,
         needed,
         fix: `${bootstrapCommand(plan)}, which upgrades it`,
       });

@@ -79,7 +79,7 @@ export const records: Check = {
       return passed(`the stack has its records: ${names.join(', ')}`);
     const taken: string[] = [];
     for (const name of names) {
-      const answer = await ask(
+      const response = await ask(
         'route53:ListResourceRecordSets',
         aws.route53.send(
           new ListResourceRecordSetsCommand({
@@ -90,8 +90,8 @@ export const records: Check = {
         ),
         /^(NoSuchHostedZone|InvalidInput)/,
       );
-      if (!answer) throw new NotCheckedError('there is no such hosted zone');
-      for (const { Name, Type = '' } of answer.ResourceRecordSets ?? [])
+      if (!response) throw new NotCheckedError('there is no such hosted zone');
+      for (const { Name, Type = '' } of response.ResourceRecordSets ?? [])
         if (Name === `${name}.` && ['A', 'AAAA', 'CNAME'].includes(Type)) taken.push(`${name} (${Type})`);
     }
     if (taken.length === 0) return passed(`no record stands in the way of ${names.join(', ')}`);
@@ -166,13 +166,13 @@ export const certificate: Check = {
     const needed = `a certificate of this account, issued, for ${names.join(' and ')}`;
     if (arn.split(':')[4] !== account)
       return failed({ found: `${arn} is in the account ${arn.split(':')[4]}`, needed, fix: request });
-    const answer = await ask(
+    const response = await ask(
       'acm:DescribeCertificate',
       aws.certificates(region).send(new DescribeCertificateCommand({ CertificateArn: arn })),
       /^ResourceNotFound/,
     );
-    if (!answer?.Certificate) return failed({ found: `${arn} does not exist`, needed, fix: request });
-    return judgeCertificate(answer.Certificate, names, needed, request);
+    if (!response?.Certificate) return failed({ found: `${arn} does not exist`, needed, fix: request });
+    return judgeCertificate(response.Certificate, names, needed, request);
   },
 };
 

@@ -50,16 +50,16 @@ async function profileAccess(plan: Plan, id: string, regions: readonly string[])
 async function modelAccess({ aws }: Plan, id: string, regions: readonly string[]): Promise<Finding> {
   const faults: string[] = [];
   for (const region of regions) {
-    const answer = await ask(
+    const response = await ask(
       'bedrock:GetFoundationModelAvailability',
       aws.bedrock(region).send(new GetFoundationModelAvailabilityCommand({ modelId: id })),
       unknown,
     );
     const states = {
-      'not offered there': !answer || answer.regionAvailability === 'NOT_AVAILABLE',
-      'its terms are not accepted': answer?.agreementAvailability?.status === 'NOT_AVAILABLE',
-      'the account has no access': answer?.entitlementAvailability === 'NOT_AVAILABLE',
-      'a policy forbids it': answer?.authorizationStatus === 'NOT_AUTHORIZED',
+      'not offered there': !response || response.regionAvailability === 'NOT_AVAILABLE',
+      'its terms are not accepted': response?.agreementAvailability?.status === 'NOT_AVAILABLE',
+      'the account has no access': response?.entitlementAvailability === 'NOT_AVAILABLE',
+      'a policy forbids it': response?.authorizationStatus === 'NOT_AUTHORIZED',
     };
     const [fault] = Object.entries(states).find(([, holds]) => holds) ?? [];
     if (fault) faults.push(`${region}: ${fault}`);

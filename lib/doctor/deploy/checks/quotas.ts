@@ -284,12 +284,12 @@ export const hosts: Check = {
       throw new NotCheckedError(
         `${instanceType} is of a family with a quota of its own: look in the console under Service Quotas, Amazon EC2, “Running On-Demand … instances”`,
       );
-    const answer = await ask(
+    const response = await ask(
       'ec2:DescribeInstanceTypes',
       plan.aws.ec2.send(new DescribeInstanceTypesCommand({ InstanceTypes: [instanceType as never] })),
       /^InvalidInstanceType/,
     );
-    const vCpus = answer?.InstanceTypes?.[0]?.VCpuInfo?.DefaultVCpus;
+    const vCpus = response?.InstanceTypes?.[0]?.VCpuInfo?.DefaultVCpus;
     if (vCpus === undefined)
       return failed({
         found: `${plan.config.region} has no instances of type ${instanceType}`,

@@ -143,34 +143,36 @@ async function sendAll(client: Client, room: string, onMessage: (id: string) => 
 
 /** Sends a plain request for a WebSocket, and explains its response. Undefined if it got through. */
 async function explainUpgrade({ url, control }: Target): Promise<Fault | undefined> {
-  const answer = await tryUpgrade(url);
-  if (typeof answer !== 'string' && answer.status === 101) return undefined;
-  const said = describe(answer);
+  const response = await tryUpgrade(url);
+  if (typeof response !== 'string' && response.status === 101) return undefined;
+  const said = describe(response);
   const alone = await aloneUpgrades(control);
   const found = `a plain upgrade gets ${said}${alone === undefined ? '' : `; past the proxy ${alone}`}`;
   if (alone?.startsWith('every instance') === false) return { found, ...ofInstances };
-  return { found, ...causeOf(answer) };
+  return { found, ...causeOf(response) };
 }
 
 async function tryUpgrade(url: string): Promise<HttpResponse | string> {
   return requestUpgrade(url).catch((error: Error) => error.message);
 }
 
-function describe(answer: HttpResponse | string): string {
-  if (typeof answer === 'string') return `no response (${answer})`;
-  return `HTTP/${answer.httpVersion} ${answer.status} ${answer.body.slice(0, 80)}`.trim();
+function describe(response: HttpResponse | string): string {
+  if (typeof response === 'string') return `no response (${response})`;
+  return `HTTP/${response.httpVersion} ${response.status} ${response.body.slice(0, 80)}`.trim();
 }
 
 /** Undefined if the instances can't be reached directly. */
 async function aloneUpgrades(control: Target['control']): Promise<string | undefined> {
   const instances = (await control?.instances())?.filter(({ url }) => url !== undefined) ?? [];
   if (instances.length === 0) return undefined;
-  const answers = await Promise.all(
-    instances.map(async ({ id, url = '' }) => ({ id, answer: await tryUpgrade(url) })),
+  const responses = await Promise.all(
+    instances.map(async ({ id, url = '' }) => ({ id, response: await tryUpgrade(url) })),
   );
-  const rejected = answers.filter(({ answer }) => typeof answer === 'string' || answer.status !== 101);
+  const rejected = responses.filter(
+    ({ response }) => typeof response === 'string' || response.status !== 101,
+  );
   if (rejected.length === 0) return 'every instance upgrades';
-  return rejected.map(({ id, answer }) => `${id} answers ${describe(answer)}`).join(', ');
+  return rejected.map(({ id, response }) => `${id} answers ${describe(response)}`).join(', ');
 }
 
 const passOn = 'the proxy does not pass the WebSocket upgrade on';
@@ -182,14 +184,14 @@ const ofInstances = {
   fix: "look whether the service was started with `transports: ['polling']`, and in its log",
 };
 
-function causeOf(answer: HttpResponse | string): Omit<Fault, 'found'> {
-  if (typeof answer === 'string') {
+function causeOf(response: HttpResponse | string): Omit<Fault, 'found'> {
+  if (typeof response === 'string') {
     return {
       cause: `${passOn}: it ends the connection instead, or lets it hang`,
       fix: 'look in its log at this moment for a limit on WebSockets, and for HTTP/2 alone between it and the instances',
     };
   }
-  const { status, httpVersion, body } = answer;
+  const { status, httpVersion, body } = response;
   if (httpVersion === '1.0')
     return { cause: `${passOn}: it speaks HTTP/1.0, which knows no upgrade`, fix: forward };
   if (status === 400 && /Bad request|Transport unknown/i.test(body)) {

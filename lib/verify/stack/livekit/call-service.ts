@@ -45,12 +45,12 @@ export async function readCallService(
   const cluster = stack.find('AWS::ECS::Cluster')?.physicalId;
   if (!arn || !cluster) return undefined;
   const { DescribeServicesCommand } = await import('@aws-sdk/client-ecs');
-  const answer = await ecs
+  const response = await ecs
     .send(new DescribeServicesCommand({ cluster, services: [arn] }))
     .catch((error: unknown) => {
       throw explainRejection(error, `the service ${arn}`);
     });
-  const service = answer.services?.find(({ status }) => status === 'ACTIVE');
+  const service = response.services?.find(({ status }) => status === 'ACTIVE');
   if (!service) throw new CheckFailure(goneOf(name, arn));
   const logGroup = idOf('AWS::Logs::LogGroup', `${construct}Logs`);
   return {

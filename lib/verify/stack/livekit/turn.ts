@@ -6,19 +6,19 @@ import { CheckFailure, NotProvedError } from '../../check.ts';
 import { duration } from '../../wording.ts';
 import type { StackCheck } from '../deployed-stack.ts';
 
-const answerMs = 5_000;
+const responseMs = 5_000;
 
 export const liveKitTurn: StackCheck = {
   name: 'livekit-turn',
   title: 'TURN answers over TLS on port 443, for networks that let nothing else out',
   async run({ outputs: { TurnName: host } }) {
     if (!host) throw new NotProvedError('the stack has no TURN');
-    return { proved: `${host} answered over TLS in ${duration(await timeToAnswer({ host }))}` };
+    return { proved: `${host} answered over TLS in ${duration(await timeToRespond({ host }))}` };
   },
 };
 
 /** @throws CheckFailure that says what to do */
-export async function timeToAnswer(server: TurnServer, timeoutMs = answerMs): Promise<number> {
+export async function timeToRespond(server: TurnServer, timeoutMs = responseMs): Promise<number> {
   const askedAt = performance.now();
   try {
     await askTurn(server, timeoutMs);
@@ -86,7 +86,7 @@ export async function askTurn({ host, port = 443, ca }: TurnServer, timeoutMs: n
     await once(socket, 'secureConnect');
     const question = bindingQuestion();
     socket.write(question);
-    checkAnswer(await firstBytes(socket, headerBytes), question);
+    checkResponse(await firstBytes(socket, headerBytes), question);
   } finally {
     socket.destroy();
   }
@@ -106,13 +106,13 @@ async function firstBytes(socket: TLSSocket, count: number): Promise<Buffer> {
     bytes = Buffer.concat([bytes, part]);
     if (bytes.length >= count) return bytes;
   }
-  throw failure('ECONNRESET', 'the connection was closed without an answer');
+  throw failure('ECONNRESET', 'the connection was closed without a response');
 }
 
-function checkAnswer(answer: Buffer, question: Buffer): void {
-  const isOurs = answer.subarray(4, headerBytes).equals(question.subarray(4, headerBytes));
-  if (answer.readUInt16BE(0) === bindingSuccess && isOurs) return;
-  throw failure('EPROTO', `the answer is none of STUN's: ${answer.subarray(0, 8).toString('hex')}…`);
+function checkResponse(response: Buffer, question: Buffer): void {
+  const isOurs = response.subarray(4, headerBytes).equals(question.subarray(4, headerBytes));
+  if (response.readUInt16BE(0) === bindingSuccess && isOurs) return;
+  throw failure('EPROTO', `the response is none of STUN's: ${response.subarray(0, 8).toString('hex')}…`);
 }
 
 function failure(code: string, message: string): Error {

@@ -32,7 +32,7 @@ async function provider() {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
     token: (key = keys.privateKey) => tokenBy(key),
     asked: () => asked,
-    answerWith: (other: RequestListener) => {
+    respondWith: (other: RequestListener) => {
       answer = other;
     },
   };
@@ -111,10 +111,10 @@ function verifierOf(url: string, times: Partial<KeyTimes> = { fresh: 0, cooldown
 }
 
 test('a provider that signs with a new key is asked for it, and the old key is gone with the next fetch', async () => {
-  const { url, token, answerWith } = await provider();
+  const { url, token, respondWith } = await provider();
   const { verify } = verifierOf(url);
   await verify(token());
-  answerWith(publish(keySet(others.publicKey, 'k2')));
+  respondWith(publish(keySet(others.publicKey, 'k2')));
   expect(await verify(tokenBy(others.privateKey, { kid: 'k2' }))).toMatchObject({ subject: 'ada' });
   await expect(verify(tokenBy(keys.privateKey))).rejects.toMatchObject({ code: 'invalid' });
 });
@@ -138,10 +138,10 @@ test.each<[string, RequestListener, RegExp]>([
     /more than 262144 bytes/,
   ],
 ])('while the provider %s, its last keys serve, and the log says why', async (_case, answer, reason) => {
-  const { url, token, asked, answerWith } = await provider();
+  const { url, token, asked, respondWith } = await provider();
   const { verify, warnings } = verifierOf(url, { fresh: 0, cooldown: 0, retry: 0, timeout: 1_000 });
   await verify(token());
-  answerWith(answer);
+  respondWith(answer);
   expect(await verify(token())).toMatchObject({ subject: 'ada' });
   await eventually('the log to say why', () => warnings.length > 0);
   expect(warnings.join()).toMatch(reason);
@@ -154,10 +154,10 @@ test.each<[string, RequestListener, RegExp]>([
 });
 
 test('unknown keys make it ask no more often than it may, also while the provider is away', async () => {
-  const { url, asked, answerWith } = await provider();
+  const { url, asked, respondWith } = await provider();
   const { verify } = verifierOf(url, { cooldown: 60_000, retry: 60_000 });
   const forged = () => verify(tokenBy(others.privateKey, { kid: 'k9' }));
-  answerWith((_request, response) => void response.writeHead(500).end());
+  respondWith((_request, response) => void response.writeHead(500).end());
   for (let n = 0; n < 3; n += 1) await expect(forged()).rejects.toMatchObject({ code: 'unavailable' });
   expect(asked()).toBe(1);
   const other = await provider();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { type LivekitApi, openLivekitApi } from '../../../../app/server/livekit/api.ts';
+import { type LiveKitApi, openLiveKitApi } from '../../../../app/server/livekit/api.ts';
 
 /** What LiveKit's API does where a node or an agent has died, by the wire: Twirp's JSON. */
 
@@ -16,7 +16,7 @@ const noNode = { status: 503, body: { code: 'unavailable', msg: 'no response fro
 const living = { status: 400, body: { code: 'failed_precondition', msg: '1400: Method not supported' } };
 
 let server: Server;
-let api: LivekitApi;
+let api: LiveKitApi;
 let answers: Record<string, Answer>;
 let asked: string[];
 /** Bodies of these questions. */
@@ -49,7 +49,7 @@ beforeEach(async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const access = { url: `ws://${host}`, apiUrl: `http://${host}`, apiKey: 'key', apiSecret: 'x'.repeat(40) };
-  api = openLivekitApi(access, 0);
+  api = openLiveKitApi(access, 0);
 });
 afterEach(() => {
   server.closeAllConnections();

@@ -5,9 +5,9 @@ import { type Denials, openDenials } from '../../../../app/server/deny-list/open
 import { createHttp } from '../../../../app/server/http/create.ts';
 import { shareDuty } from '../../../../app/server/leases/duty.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
-import { openLivekitApi } from '../../../../app/server/livekit/api.ts';
+import { openLiveKitApi } from '../../../../app/server/livekit/api.ts';
 import { CallWatch } from '../../../../app/server/livekit/call-watch.ts';
-import { serveLivekit } from '../../../../app/server/livekit/serve.ts';
+import { serveLiveKit } from '../../../../app/server/livekit/serve.ts';
 import { callToken } from '../../../../app/server/livekit/token.ts';
 import { type Backplane, openBackplane } from '../../../../app/server/redis/backplane.ts';
 import {
@@ -82,7 +82,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     const denials = openDenials({ links, deployment, servesAlone: false, log: silent, hubs: () => [] });
     const limits = openLimits({ deployment });
     const http = await createHttp({ log: silent, trustedProxyHops: 0, idleTimeoutSeconds: 60 });
-    await serveLivekit(http, {
+    await serveLiveKit(http, {
       access,
       authenticate: undefined,
       hubs: new Map([['chat', { publish: (room: string, body: unknown) => hear(room, body as CallEvent) }]]),
@@ -133,7 +133,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
   }
   const isIn = ({ room }: Participant) => room.isConnected;
   const present = async (room: string) =>
-    (await openLivekitApi(accessAt(new URL(node.url).host)).participants(room)).map(({ subject }) => subject);
+    (await openLiveKitApi(accessAt(new URL(node.url).host)).participants(room)).map(({ subject }) => subject);
   const ban = (subject: string, room: string) => ({ hub: 'chat', room, subject });
 
   test('who is banned from a room leaves its call, can not come back to it, and may be elsewhere', async () => {
@@ -201,7 +201,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     await eventually('the end to be told', () => callsIn('doomed').includes('ended'), 60_000);
     // Its second node has started nothing that anyone would hear of.
     expect(callsIn('doomed')).toEqual(['started', 'joined', 'ended']);
-    const api = openLivekitApi(accessAt(new URL(node.url).host));
+    const api = openLiveKitApi(accessAt(new URL(node.url).host));
     await eventually('it to be forgotten', async () =>
       (await api.calls()).every(({ room }) => room !== 'doomed'),
     );
@@ -214,7 +214,7 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     await ida.leave().catch(() => undefined);
     node = await startLiveKit(settings);
     // A page that asks again and again, from before they are back.
-    const api = openLivekitApi(accessAt(new URL(node.url).host));
+    const api = openLiveKitApi(accessAt(new URL(node.url).host));
     expect(await api.participants('moved')).toEqual([]);
     const back = await join(await tokenFor('moved', 'ida'));
     const third = await join(await tokenFor('moved', 'kim'));

@@ -1,6 +1,6 @@
 import { readEnvironment } from '../../../../app/server/environment.ts';
 
-const livekit = {
+const liveKit = {
   LIVEKIT_URL: 'wss://livekit.example.com',
   LIVEKIT_API_KEY: 'key',
   LIVEKIT_API_SECRET: 'the secret of LiveKit, of forty characters',
@@ -8,20 +8,20 @@ const livekit = {
 const read = (variables: NodeJS.ProcessEnv) => readEnvironment({ AUTH: 'none', ...variables });
 
 test('absent: there are no calls', () => {
-  expect(read({}).livekit).toBeUndefined();
+  expect(read({}).liveKit).toBeUndefined();
 });
 
 test('the API is where browsers go, unless it is named', () => {
-  expect(read(livekit).livekit).toMatchObject({
-    url: livekit.LIVEKIT_URL,
+  expect(read(liveKit).liveKit).toMatchObject({
+    url: liveKit.LIVEKIT_URL,
     apiUrl: 'https://livekit.example.com',
   });
   const apiUrl = 'http://livekit.internal:7880';
-  expect(read({ ...livekit, LIVEKIT_API_URL: apiUrl }).livekit).toMatchObject({ apiUrl });
+  expect(read({ ...liveKit, LIVEKIT_API_URL: apiUrl }).liveKit).toMatchObject({ apiUrl });
 });
 
 test('half of it is an error that says what is missing', () => {
-  expect(() => read({ LIVEKIT_URL: livekit.LIVEKIT_URL })).toThrow(
+  expect(() => read({ LIVEKIT_URL: liveKit.LIVEKIT_URL })).toThrow(
     'LIVEKIT_API_KEY, LIVEKIT_API_SECRET must be set where LiveKit is',
   );
   expect(() => read({ LIVEKIT_API_URL: 'http://x' })).toThrow(
@@ -30,7 +30,7 @@ test('half of it is an error that says what is missing', () => {
 });
 
 test('all faults at once, and the secret is not told', () => {
-  const faulty = () => read({ ...livekit, LIVEKIT_URL: 'https://livekit', LIVEKIT_API_SECRET: 'hunter2' });
+  const faulty = () => read({ ...liveKit, LIVEKIT_URL: 'https://livekit', LIVEKIT_API_SECRET: 'hunter2' });
   expect(faulty).toThrow('LIVEKIT_URL must be a URL of ws:// or wss://, got: https://livekit');
   expect(faulty).toThrow('LIVEKIT_API_SECRET must have 32 characters or more, got: 7 characters');
   expect(faulty).not.toThrow('hunter2');
@@ -38,14 +38,14 @@ test('all faults at once, and the secret is not told', () => {
 
 test('the key before is optional, and complete', () => {
   const previous = { LIVEKIT_PREVIOUS_API_KEY: 'key-0', LIVEKIT_PREVIOUS_API_SECRET: 'p'.repeat(40) };
-  expect(read(livekit).livekit).not.toHaveProperty('previous');
-  expect(read({ ...livekit, ...previous }).livekit).toMatchObject({
+  expect(read(liveKit).liveKit).not.toHaveProperty('previous');
+  expect(read({ ...liveKit, ...previous }).liveKit).toMatchObject({
     previous: { apiKey: 'key-0', apiSecret: 'p'.repeat(40) },
   });
-  expect(() => read({ ...livekit, LIVEKIT_PREVIOUS_API_KEY: 'key-0' })).toThrow(
+  expect(() => read({ ...liveKit, LIVEKIT_PREVIOUS_API_KEY: 'key-0' })).toThrow(
     'LIVEKIT_PREVIOUS_API_KEY and LIVEKIT_PREVIOUS_API_SECRET must both be set, or neither',
   );
-  const short = () => read({ ...livekit, ...previous, LIVEKIT_PREVIOUS_API_SECRET: 'hunter2' });
+  const short = () => read({ ...liveKit, ...previous, LIVEKIT_PREVIOUS_API_SECRET: 'hunter2' });
   expect(short).toThrow('got: 7 characters');
   expect(short).not.toThrow('hunter2');
 });

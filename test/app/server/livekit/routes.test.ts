@@ -4,7 +4,7 @@ import { signToken, type TokenClaims } from '../../../../app/server/auth/hmac.ts
 import { openDenials } from '../../../../app/server/deny-list/open-denials.ts';
 import { createHttp } from '../../../../app/server/http/create.ts';
 import { openLimits } from '../../../../app/server/limits/limits.ts';
-import { serveLivekit } from '../../../../app/server/livekit/serve.ts';
+import { serveLiveKit } from '../../../../app/server/livekit/serve.ts';
 import { RefusedError } from '../../../../app/server/rooms/log/log.ts';
 import { silent } from '../../../support/redis/link.ts';
 
@@ -45,7 +45,7 @@ const limits = openLimits({
 async function open(configured: boolean, none = false): Promise<Http> {
   const http = await createHttp({ log: silent, trustedProxyHops: 0, idleTimeoutSeconds: 60 });
   const auth = { secrets: none ? [] : [secret], jwksUrl: undefined, issuer: undefined, audience: undefined };
-  await serveLivekit(http, {
+  await serveLiveKit(http, {
     access: configured ? access : undefined,
     authenticate: createAuthenticator({ ...auth, guests: false, none }),
     hubs: new Map([['chat', rooms]]),

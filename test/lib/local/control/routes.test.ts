@@ -13,12 +13,12 @@ beforeEach(async () => {
   done = 0;
   const routes = new PageRoutes(
     [
-      { method: 'GET', path: /^\/state$/, answer: () => ({ processes: [] }) },
-      { method: 'POST', path: /^\/instances\/([^/]+)\/kill$/, answer: ([id]) => ({ id, done: ++done }) },
+      { method: 'GET', path: /^\/state$/, run: () => ({ processes: [] }) },
+      { method: 'POST', path: /^\/instances\/([^/]+)\/kill$/, run: ([id]) => ({ id, done: ++done }) },
     ],
     () => port,
   );
-  balancer = new LoadBalancer({ ownRoutes: (request, response) => routes.answer(request, response) });
+  balancer = new LoadBalancer({ ownRoutes: (request, response) => routes.serve(request, response) });
   port = await balancer.listen(0);
   target = await startTarget('app-1');
   balancer.register(target);

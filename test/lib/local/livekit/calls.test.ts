@@ -132,7 +132,7 @@ async function callOf(port: number, count: number, request: CallRequest = {}): P
     guests.map(async (guest) => {
       const call = await post<{ url: string; token: string }>(
         port,
-        paths.livekitToken,
+        paths.liveKitToken,
         { room, ...request },
         guest.token,
       );
@@ -142,7 +142,7 @@ async function callOf(port: number, count: number, request: CallRequest = {}): P
   );
   await eventually('the service to know of all', async () => {
     const { body } = await ask(port, {
-      path: `${paths.livekitParticipants}?room=${room}`,
+      path: `${paths.liveKitParticipants}?room=${room}`,
       headers: { authorization: `Bearer ${guests[0]?.token}` },
     });
     return JSON.parse(body).participants?.length >= count;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { CheckFailure } from '../../../../lib/verify/check.ts';
-import { timeToAnswer } from '../../../../lib/verify/stack/livekit/turn.ts';
+import { timeToRespond } from '../../../../lib/verify/stack/livekit/turn.ts';
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures', name), 'utf8');
 const [ca, key] = [fixture('localhost.cert.pem'), fixture('localhost.key.pem')];
@@ -40,18 +40,18 @@ test('a server that answers, be it in pieces', async () => {
     socket.write(success(question).subarray(0, 7));
     setImmediate(() => socket.write(success(question).subarray(7)));
   });
-  expect(await timeToAnswer({ host: 'localhost', port, ca })).toBeGreaterThan(0);
+  expect(await timeToRespond({ host: 'localhost', port, ca })).toBeGreaterThan(0);
 });
 
 test('a name that leads nowhere', async () => {
-  expect(await faultOf(timeToAnswer({ host: 'turn.invalid' }))).toMatch(
+  expect(await faultOf(timeToRespond({ host: 'turn.invalid' }))).toMatch(
     /ENOTFOUND|EAI_AGAIN.* \| .*DNS record/,
   );
 });
 
 test('a certificate of nobody’s', async () => {
   const port = await listen((socket, question) => socket.write(success(question)));
-  expect(await faultOf(timeToAnswer({ host: 'localhost', port }))).toContain(
+  expect(await faultOf(timeToRespond({ host: 'localhost', port }))).toContain(
     '| the certificate does not cover',
   );
 });
@@ -59,28 +59,28 @@ test('a certificate of nobody’s', async () => {
 test('nobody listens', async () => {
   const port = await listen(() => undefined);
   server?.close();
-  expect(await faultOf(timeToAnswer({ host: 'localhost', port, ca }))).toContain(
+  expect(await faultOf(timeToRespond({ host: 'localhost', port, ca }))).toContain(
     '| the network load balancer is not there',
   );
 });
 
 test('a load balancer without a node: the connection is closed', async () => {
   const port = await listen((socket) => socket.end());
-  expect(await faultOf(timeToAnswer({ host: 'localhost', port, ca }))).toContain(
+  expect(await faultOf(timeToRespond({ host: 'localhost', port, ca }))).toContain(
     '| behind the load balancer no node',
   );
 });
 
 test('something else answers', async () => {
   const port = await listen((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
-  expect(await faultOf(timeToAnswer({ host: 'localhost', port, ca }))).toContain(
+  expect(await faultOf(timeToRespond({ host: 'localhost', port, ca }))).toContain(
     'none of STUN’s'.replace('’', "'"),
   );
 });
 
 test('silence', async () => {
   const port = await listen(() => undefined);
-  expect(await faultOf(timeToAnswer({ host: 'localhost', port, ca }, 200))).toContain(
+  expect(await faultOf(timeToRespond({ host: 'localhost', port, ca }, 200))).toContain(
     'localhost does not answer over TLS: nothing came',
   );
 });

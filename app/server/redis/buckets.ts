@@ -36,12 +36,18 @@ export function slotOf(name: string): number {
 
 /** `hub/room`: two rooms never share it. A namespace may have a slash in its name. */
 export function roomPath(hub: string, room: string): string {
-  return `${hub.replace(/[%/]/g, encodeURIComponent)}/${room}`;
+  const isPlain = !hub.includes('/') && !hub.includes('%');
+  return `${isPlain ? hub : hub.replace(/[%/]/g, encodeURIComponent)}/${room}`;
 }
 
 /** A bucket's tag: the same for a hub's room on every instance, and for as long as the deployment lives. */
 export function bucketOf(hub: string, room: string): string {
-  return bucketTags[hashOf(roomPath(hub, room)) % bucketTags.length] as string;
+  return bucketOfPath(roomPath(hub, room));
+}
+
+/** The same of a room whose path is known. */
+export function bucketOfPath(path: string): string {
+  return bucketTags[hashOf(path) % bucketTags.length] as string;
 }
 
 /** FNV-1a, which is short and spreads names that differ in their last digit. */

@@ -1,4 +1,4 @@
-import { bucketOf, inBucket, roomPath } from '../redis/buckets.ts';
+import { bucketOfPath, inBucket, roomPath } from '../redis/buckets.ts';
 
 /** Names in Redis of one room's log: they are in the room's bucket, and two rooms never share a name. */
 export interface RoomKeys {
@@ -11,15 +11,14 @@ export interface RoomKeys {
 }
 
 export function roomKeys(deployment: string, hub: string, room: string): RoomKeys {
-  const bucket = bucketOf(hub, room);
   const path = roomPath(hub, room);
+  const bucket = inBucket(deployment, bucketOfPath(path));
   // The room comes last, whatever characters it has: what stands before it says where it begins.
-  const name = (...parts: readonly string[]) => inBucket(deployment, bucket, ...parts);
   return {
-    channel: name('room', path),
-    meta: name('meta', path),
-    log: name('log', path),
-    dataSince: name('since'),
-    id: (subject, id) => name('id', `${subject.length}`, subject, `${id.length}`, id, path),
+    channel: `${bucket}:room:${path}`,
+    meta: `${bucket}:meta:${path}`,
+    log: `${bucket}:log:${path}`,
+    dataSince: `${bucket}:since`,
+    id: (subject, id) => `${bucket}:id:${subject.length}:${subject}:${id.length}:${id}:${path}`,
   };
 }

@@ -5,7 +5,14 @@ import { follows, isEmpty, isNewcomer, isSame, wasEmptyBy } from './log/epochs.t
 import { type Page, type ReadRequest, type RoomLog, UnreadableError } from './log/log.ts';
 import type { Position } from './log/position.ts';
 import { deliverTo, type Member } from './member.ts';
-import { continuing, type LoggedMessage, messageHead, positionIn, RecentMessages } from './message.ts';
+import {
+  continuing,
+  type LoggedMessage,
+  messageHead,
+  positionIn,
+  type RecentMessage,
+  RecentMessages,
+} from './message.ts';
 import type { RoomBroker, RoomSubscriber } from './pubsub/broker.ts';
 
 export interface RoomContext<M extends Member> {
@@ -105,7 +112,7 @@ export class Room<M extends Member> implements RoomSubscriber {
       this.#deliver(message);
       return;
     }
-    this.#hold(message);
+    this.#hold({ position, text: Buffer.from(text) });
     this.#readAgain();
   }
 
@@ -176,7 +183,7 @@ export class Room<M extends Member> implements RoomSubscriber {
   }
 
   /** What came after a position, up to the cursor; undefined where that is more than is kept. */
-  #messagesBehind(since: Position, cursor: Position): readonly LoggedMessage[] | undefined {
+  #messagesBehind(since: Position, cursor: Position): readonly RecentMessage[] | undefined {
     if (isEmpty(cursor.epoch)) return wasEmptyBy(cursor, since) ? [] : undefined;
     if (this.#beganAt && wasEmptyBy(this.#beganAt, since)) {
       return this.#recent.between({ epoch: cursor.epoch, offset: since.offset }, cursor);
@@ -246,7 +253,7 @@ export class Room<M extends Member> implements RoomSubscriber {
   #deliver(received: LoggedMessage): void {
     const message = this.#continued(received);
     this.#cursor = message.position;
-    this.#recent.push(message);
+    this.#recent.push({ position: message.position, text: message.text.toString() });
     if (this.members.size === 0) return;
     this.#context.counters.deliveries += this.members.size;
     deliverTo(this.members, (format) => format.message(message.text));
@@ -312,8 +319,8 @@ function isAhead(cursor: Position | undefined, head: Position): boolean {
   return cursor?.epoch === head.epoch && cursor.offset > head.offset;
 }
 
-function textsOf(messages: readonly LoggedMessage[]): string[] {
-  return messages.map(({ text }) => text.toString());
+function textsOf(messages: readonly RecentMessage[]): string[] {
+  return messages.map(({ text }) => text);
 }
 
 /** Waits for `promise`, so long at most. @throws what `late` makes when the time is up, and what `promise` rejects with */

@@ -111,7 +111,8 @@ export class RoomMethods<M extends Member> {
       const text = given
         ? bodyInRequest(given.text, given.start, limits.bodyBytes)
         : bodyOf(body, limits.bodyBytes);
-      if (!(await authorize(member, 'publish', room))) {
+      const grant = authorize(member, 'publish', room);
+      if (!(grant instanceof Promise ? await grant : grant)) {
         return refuse('forbidden', 'you may not publish in this room');
       }
       const outgoing = { room, id, age, subject: member.subject, text, newRoom: rates?.newRoom(member) };

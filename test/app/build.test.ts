@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environmentNames as names } from '../../app/names.ts';
 import { freePort } from '../../lib/local/processes/ports.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { eventually } from '../support/wait.ts';
 
 const app = join(import.meta.dirname, '../../app');
@@ -207,65 +208,72 @@ describe('a build that fails leaves the last one in place', () => {
     expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
   });
 
-  test('by its types says so too', () => {
-    writeFileSync(hub, `${source}// TYPE_ERROR\n`);
-    const { status, stderr } = build();
-    expect(status).toBe(1);
-    expect(stderr).toContain('error TS2322');
-  });
-
-  test('with its page too, which would not go with the last service', () => {
-    writeFileSync(join(copy, 'page/version'), '2');
-    writeFileSync(hub, `${source}const = 3;\n`);
-    expect(build('server', 'page').status).toBe(1);
-  });
-
   test('as a server alone too, and names the package that it misses', () => {
     writeFileSync(hub, `import 'no-such-package';\n${source}`);
     const { status, stderr } = build('server');
     expect(status).toBe(1);
     expect(stderr).toContain('server/hubs/shipped/chat.ts:1:8: Could not resolve "no-such-package"');
   });
+
+  describeInFull('tools', 'whatever is wrong', () => {
+    test('by its types says so too', () => {
+      writeFileSync(hub, `${source}// TYPE_ERROR\n`);
+      const { status, stderr } = build();
+      expect(status).toBe(1);
+      expect(stderr).toContain('error TS2322');
+    });
+
+    test('with its page too, which would not go with the last service', () => {
+      writeFileSync(join(copy, 'page/version'), '2');
+      writeFileSync(hub, `${source}const = 3;\n`);
+      expect(build('server', 'page').status).toBe(1);
+    });
+  });
 });
 
-test('a package above the service is none of its own: its image would lack it', () => {
-  const copy = join(folder, 'copy');
-  mkdirSync(join(folder, 'node_modules/above'), { recursive: true });
-  writeFileSync(join(folder, 'node_modules/above/index.js'), 'export default 1;');
-  const hub = join(copy, 'server/hubs/shipped/chat.ts');
-  writeFileSync(hub, `import above from 'above';\nconsole.log(above);\n${readFileSync(hub, 'utf8')}`);
-  const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
-    encoding: 'utf8',
+describeInFull('tools', 'a mistake of a hub’s author', () => {
+  test('a package above the service is none of its own: its image would lack it', () => {
+    const copy = join(folder, 'copy');
+    mkdirSync(join(folder, 'node_modules/above'), { recursive: true });
+    writeFileSync(join(folder, 'node_modules/above/index.js'), 'export default 1;');
+    const hub = join(copy, 'server/hubs/shipped/chat.ts');
+    writeFileSync(hub, `import above from 'above';\nconsole.log(above);\n${readFileSync(hub, 'utf8')}`);
+    const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('server/hubs/shipped/chat.ts: "above" is no dependency of the service');
   });
-  expect(status).toBe(1);
-  expect(stderr).toContain('server/hubs/shipped/chat.ts: "above" is no dependency of the service');
-});
 
-test('a module that throws while it is loaded is named by its source and line', () => {
-  const copy = join(folder, 'copy');
-  const hub = join(copy, 'server/hubs/shipped/chat.ts');
-  const source = readFileSync(join(app, 'server/hubs/shipped/chat.ts'), 'utf8');
-  writeFileSync(hub, `${source}throw new Error('at load');\n`);
-  spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server']);
-  const { status, stderr } = spawnSync(process.execPath, [join(copy, 'dist/server/main.js')], {
-    encoding: 'utf8',
+  test('a module that throws while it is loaded is named by its source and line', () => {
+    const copy = join(folder, 'copy');
+    const hub = join(copy, 'server/hubs/shipped/chat.ts');
+    const source = readFileSync(join(app, 'server/hubs/shipped/chat.ts'), 'utf8');
+    writeFileSync(hub, `${source}throw new Error('at load');\n`);
+    spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server']);
+    const { status, stderr } = spawnSync(process.execPath, [join(copy, 'dist/server/main.js')], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^Error: at load\n/);
+    expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
   });
-  expect(status).toBe(1);
-  expect(stderr).toMatch(/^Error: at load\n/);
-  expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
-});
 
-test('a package that is CommonJS is not imported lazily by itself: none of its names would be there', () => {
-  const copy = join(folder, 'copy');
-  const hub = join(copy, 'server/hubs/shipped/chat.ts');
-  writeFileSync(hub, `const { ECSClient } = await import('@aws-sdk/client-ecs');\nconsole.log(ECSClient);\n`);
-  const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
-    encoding: 'utf8',
+  test('a package that is CommonJS is not imported lazily by itself: none of its names would be there', () => {
+    const copy = join(folder, 'copy');
+    const hub = join(copy, 'server/hubs/shipped/chat.ts');
+    writeFileSync(
+      hub,
+      `const { ECSClient } = await import('@aws-sdk/client-ecs');\nconsole.log(ECSClient);\n`,
+    );
+    const { status, stderr } = spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server'], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      'server/hubs/shipped/chat.ts: import("@aws-sdk/client-ecs") gets none of its exports',
+    );
   });
-  expect(status).toBe(1);
-  expect(stderr).toContain(
-    'server/hubs/shipped/chat.ts: import("@aws-sdk/client-ecs") gets none of its exports',
-  );
 });
 
 test('a page that is open finds the files of the build before', () => {

@@ -358,6 +358,48 @@ describeWithAwsCli('the AWS CLI', () => {
   // Each takes the CLI a second of a processor.
   describeInFull('tools', 'and', () => {
     test.each(others)('takes `%s`', assertTaken);
+
+    // What it makes up for this service breaks its own rules.
+    test('gets from Secrets Manager the text alone', async () => {
+      const asked: unknown[] = [];
+      const secrets = createServer(async (request, response) => {
+        let text = '';
+        for await (const part of request) text += part;
+        asked.push({ target: request.headers['x-amz-target'], ...JSON.parse(text) });
+        response.setHeader('content-type', 'application/x-amz-json-1.1');
+        response.end(
+          JSON.stringify(text.includes('SecretId') ? { SecretString: 'kept' } : { RandomPassword: 'made' }),
+        );
+      });
+      secrets.listen(0, '127.0.0.1');
+      await once(secrets, 'listening');
+      const { port } = secrets.address() as AddressInfo;
+      const outputs: string[] = [];
+      for (const command of ofService('secretsmanager')) {
+        const here = `${command.replace(/^aws/, aws)} --region us-east-1 --endpoint-url http://127.0.0.1:${port}`;
+        const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+        outputs.push((await shell(here, credentials)).stdout.trim());
+      }
+      secrets.close();
+      expect(outputs).toEqual(expect.arrayContaining(['made', 'kept']));
+      expect(asked).toContainEqual(
+        expect.objectContaining({
+          target: 'secretsmanager.GetRandomPassword',
+          PasswordLength: 64,
+          ExcludePunctuation: true,
+        }),
+      );
+      expect(asked).toContainEqual(
+        expect.objectContaining({ target: 'secretsmanager.CreateSecret', Name: 'backend/redis' }),
+      );
+    });
+
+    test('would refuse a parameter that AWS does not know', async () => {
+      const wrong = 'elasticache modify-replication-group --replication-group-id a --transit-encryption b';
+      await expect(
+        shell(`${aws} ${wrong} --region us-east-1 --generate-cli-skeleton output`),
+      ).rejects.toThrow();
+    });
   });
 
   async function assertTaken(command: string): Promise<void> {
@@ -366,46 +408,4 @@ describeWithAwsCli('the AWS CLI', () => {
     // What `--query` asks for is in the answer.
     if (command.includes('--query')) expect(stdout.trim()).not.toMatch(/^(null|None|\[\])?$/);
   }
-
-  // What it makes up for this service breaks its own rules.
-  test('gets from Secrets Manager the text alone', async () => {
-    const asked: unknown[] = [];
-    const secrets = createServer(async (request, response) => {
-      let text = '';
-      for await (const part of request) text += part;
-      asked.push({ target: request.headers['x-amz-target'], ...JSON.parse(text) });
-      response.setHeader('content-type', 'application/x-amz-json-1.1');
-      response.end(
-        JSON.stringify(text.includes('SecretId') ? { SecretString: 'kept' } : { RandomPassword: 'made' }),
-      );
-    });
-    secrets.listen(0, '127.0.0.1');
-    await once(secrets, 'listening');
-    const { port } = secrets.address() as AddressInfo;
-    const outputs: string[] = [];
-    for (const command of ofService('secretsmanager')) {
-      const here = `${command.replace(/^aws/, aws)} --region us-east-1 --endpoint-url http://127.0.0.1:${port}`;
-      const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-      outputs.push((await shell(here, credentials)).stdout.trim());
-    }
-    secrets.close();
-    expect(outputs).toEqual(expect.arrayContaining(['made', 'kept']));
-    expect(asked).toContainEqual(
-      expect.objectContaining({
-        target: 'secretsmanager.GetRandomPassword',
-        PasswordLength: 64,
-        ExcludePunctuation: true,
-      }),
-    );
-    expect(asked).toContainEqual(
-      expect.objectContaining({ target: 'secretsmanager.CreateSecret', Name: 'backend/redis' }),
-    );
-  });
-
-  test('would refuse a parameter that AWS does not know', async () => {
-    const wrong = 'elasticache modify-replication-group --replication-group-id a --transit-encryption b';
-    await expect(
-      shell(`${aws} ${wrong} --region us-east-1 --generate-cli-skeleton output`),
-    ).rejects.toThrow();
-  });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { environmentNames } from '../../app/names.ts';
 import { Asker, counted } from '../support/clients/asker.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { TcpForwarder } from '../support/network/tcp-forwarder.ts';
 import { startRedis, type TestRedis } from '../support/redis/redis.ts';
 import { startInstance, type TestInstance } from '../support/servers/service.ts';
@@ -60,67 +61,71 @@ const whole = (text: string, final = 'done') => ({
   losses: [],
 });
 
-test('a client that moves to another instance in the middle sees every token once', async () => {
-  const targets = [at(0)];
-  const front = await TcpForwarder.open(() => targets.map(portOf));
-  const asker = await join(`http://127.0.0.1:${front.port}`, 'moving');
-  const turn = await asker.ask('count to 80');
-  for (const next of [at(1), at(2)]) {
-    const seen = asker.tokensOf(turn).length;
-    await eventually('more tokens', () => asker.tokensOf(turn).length > seen + 3);
-    targets.splice(0, 1, next);
-    front.cut();
-  }
-  await ended([asker], turn);
-  expect(exact(asker, turn)).toEqual(whole(counted(80)));
-  await eventually('it to be elsewhere', () => asker.hub.instance === 'c');
-  await front.close();
-});
+describeInFull('faults', 'answers on several instances', () => {
+  test('a client that moves to another instance in the middle sees every token once', async () => {
+    const targets = [at(0)];
+    const front = await TcpForwarder.open(() => targets.map(portOf));
+    const asker = await join(`http://127.0.0.1:${front.port}`, 'moving');
+    const turn = await asker.ask('count to 80');
+    for (const next of [at(1), at(2)]) {
+      const seen = asker.tokensOf(turn).length;
+      await eventually('more tokens', () => asker.tokensOf(turn).length > seen + 3);
+      targets.splice(0, 1, next);
+      front.cut();
+    }
+    await ended([asker], turn);
+    expect(exact(asker, turn)).toEqual(whole(counted(80)));
+    await eventually('it to be elsewhere', () => asker.hub.instance === 'c');
+    await front.close();
+  });
 
-test('asked on two instances with one id it is one answer; who did not make it cancels it', async () => {
-  const [one, two] = await Promise.all([0, 1].map((index) => join(at(index).url, 'twice', 'the same user')));
-  const [turn, same] = await Promise.all(
-    [one, two].map((asker) => (asker as Asker).ask('count to 5000', 'x')),
-  );
-  expect(same).toBe(turn);
-  const other = await join(at(2).url, 'twice', 'the same user');
-  const all = [one, two, other] as Asker[];
-  await begun(other, turn as string);
-  await other.cancel(turn as string);
-  await ended(all, turn as string);
-  const tokens = one?.saidIn(turn as string) ?? '';
-  for (const asker of [one, two] as Asker[]) {
-    expect(exact(asker, turn as string)).toEqual(whole(tokens, 'cancelled'));
-    expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
-  }
-  expect(counted(5000).startsWith(tokens)).toBe(true);
-  // The model has stopped as well: nothing follows the end.
-  const heard = other.bodies.length;
-  await delay(500);
-  expect([other.bodies.length, other.finalsOf(turn as string).length]).toEqual([heard, 1]);
-});
+  test('asked on two instances with one id it is one answer; who did not make it cancels it', async () => {
+    const [one, two] = await Promise.all(
+      [0, 1].map((index) => join(at(index).url, 'twice', 'the same user')),
+    );
+    const [turn, same] = await Promise.all(
+      [one, two].map((asker) => (asker as Asker).ask('count to 5000', 'x')),
+    );
+    expect(same).toBe(turn);
+    const other = await join(at(2).url, 'twice', 'the same user');
+    const all = [one, two, other] as Asker[];
+    await begun(other, turn as string);
+    await other.cancel(turn as string);
+    await ended(all, turn as string);
+    const tokens = one?.saidIn(turn as string) ?? '';
+    for (const asker of [one, two] as Asker[]) {
+      expect(exact(asker, turn as string)).toEqual(whole(tokens, 'cancelled'));
+      expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
+    }
+    expect(counted(5000).startsWith(tokens)).toBe(true);
+    // The model has stopped as well: nothing follows the end.
+    const heard = other.bodies.length;
+    await delay(500);
+    expect([other.bodies.length, other.finalsOf(turn as string).length]).toEqual([heard, 1]);
+  });
 
-/** What is asked on two instances while Redis stalls, by one user with one id, is answered once when it is back. */
-test('Redis stalls for 8 s: no answer is interrupted, and none says anything twice', async () => {
-  const all = await Promise.all([0, 1, 2].map((index) => join(at(index).url, `stall ${index}`)));
-  const repeating = await Promise.all([0, 1].map((index) => join(at(index).url, 'stalled', 'one user')));
-  const turns = await Promise.all(all.map((asker) => asker.ask('count to 100')));
-  await Promise.all(all.map((asker, index) => begun(asker, turns[index] as string)));
-  redis.process.kill('SIGSTOP');
-  const asked = Promise.all(repeating.map((asker) => asker.ask('count to 20', 'x')));
-  await delay(8_000);
-  redis.process.kill('SIGCONT');
-  await Promise.all(all.map((asker, index) => ended([asker], turns[index] as string)));
-  for (const [index, asker] of all.entries()) {
-    expect(exact(asker, turns[index] as string)).toEqual(whole(counted(100)));
-  }
-  const [turn, same] = (await asked) as [string, string];
-  expect(same).toBe(turn);
-  await ended(repeating, turn);
-  for (const asker of repeating) {
-    expect(exact(asker, turn)).toEqual(whole(counted(20)));
-    expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
-  }
+  /** What is asked on two instances while Redis stalls, by one user with one id, is answered once when it is back. */
+  test('Redis stalls for 8 s: no answer is interrupted, and none says anything twice', async () => {
+    const all = await Promise.all([0, 1, 2].map((index) => join(at(index).url, `stall ${index}`)));
+    const repeating = await Promise.all([0, 1].map((index) => join(at(index).url, 'stalled', 'one user')));
+    const turns = await Promise.all(all.map((asker) => asker.ask('count to 100')));
+    await Promise.all(all.map((asker, index) => begun(asker, turns[index] as string)));
+    redis.process.kill('SIGSTOP');
+    const asked = Promise.all(repeating.map((asker) => asker.ask('count to 20', 'x')));
+    await delay(8_000);
+    redis.process.kill('SIGCONT');
+    await Promise.all(all.map((asker, index) => ended([asker], turns[index] as string)));
+    for (const [index, asker] of all.entries()) {
+      expect(exact(asker, turns[index] as string)).toEqual(whole(counted(100)));
+    }
+    const [turn, same] = (await asked) as [string, string];
+    expect(same).toBe(turn);
+    await ended(repeating, turn);
+    for (const asker of repeating) {
+      expect(exact(asker, turn)).toEqual(whole(counted(20)));
+      expect(asker.bodies.filter((body) => 'prompt' in body)).toHaveLength(1);
+    }
+  });
 });
 
 test('SIGKILL: what the instance was answering ends once for everyone, the rest goes on', async () => {

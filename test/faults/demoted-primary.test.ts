@@ -1,5 +1,6 @@
 import { nothingLost, Scene } from '../support/clients/scene.ts';
 import { Traffic } from '../support/clients/traffic.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { RedisPair } from '../support/redis/redis-pair.ts';
 import { members, scaled } from '../support/scale.ts';
 import { stoppedAfterwards } from '../support/stopping.ts';
@@ -7,23 +8,25 @@ import { stoppedAfterwards } from '../support/stopping.ts';
 const keep = stoppedAfterwards();
 const instances = scaled(2, 3);
 
-/**
- * Under load the replica becomes the primary and the primary its replica, which keeps every connection to the instances
- * open. They find that they talk to a replica, and move. All publishes are acknowledged and once in the log; every
- * client, plain ones too, has each once and in order, and nobody is notified of a loss.
- */
-test('a demoted primary that keeps its connections: nothing is lost, repeated or out of order', async () => {
-  const pair = await keep(RedisPair.start());
-  const scene = await keep(Scene.open({ redis: pair.setting, instances }));
-  const { cluster, audience, states } = scene;
-  await scene.addPlain(cluster.instances);
-  const traffic = await keep(Traffic.start(audience));
-  await traffic.reaches(30);
-  await pair.holdWrites();
-  await pair.promote();
-  await pair.demoteFormer();
-  const all = (await traffic.end()) + scene.rooms.length;
-  expect(await scene.finish(pair.primary.port)).toEqual(nothingLost(all, all * members, all * instances));
-  for (const { ends } of (await scene.histories(pair.primary.port)).values()) expect(ends.size).toBe(2);
-  expect(new Set(states.flat())).not.toContain('reconnecting');
+describeInFull('faults', 'failovers whose former primary lives', () => {
+  /**
+   * Under load the replica becomes the primary and the primary its replica, which keeps every connection to the instances
+   * open. They find that they talk to a replica, and move. All publishes are acknowledged and once in the log; every
+   * client, plain ones too, has each once and in order, and nobody is notified of a loss.
+   */
+  test('a demoted primary that keeps its connections: nothing is lost, repeated or out of order', async () => {
+    const pair = await keep(RedisPair.start());
+    const scene = await keep(Scene.open({ redis: pair.setting, instances }));
+    const { cluster, audience, states } = scene;
+    await scene.addPlain(cluster.instances);
+    const traffic = await keep(Traffic.start(audience));
+    await traffic.reaches(30);
+    await pair.holdWrites();
+    await pair.promote();
+    await pair.demoteFormer();
+    const all = (await traffic.end()) + scene.rooms.length;
+    expect(await scene.finish(pair.primary.port)).toEqual(nothingLost(all, all * members, all * instances));
+    for (const { ends } of (await scene.histories(pair.primary.port)).values()) expect(ends.size).toBe(2);
+    expect(new Set(states.flat())).not.toContain('reconnecting');
+  });
 });

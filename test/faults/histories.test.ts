@@ -10,7 +10,7 @@ import { describePlan, type Plan, planOf } from './histories/plan.ts';
  * a change is judged by what it does and not by chance.
  */
 const isShort = process.env.HISTORIES === undefined;
-const count = Number(process.env.HISTORIES ?? scaled(4, 24));
+const count = Number(process.env.HISTORIES ?? scaled(2, 24));
 const first = Number(process.env.SEED ?? (isShort ? 1 : Math.floor(Math.random() * 1e9)));
 const atOnce = Number(process.env.AT_ONCE ?? 8);
 const longestMs = 240_000;

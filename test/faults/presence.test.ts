@@ -5,6 +5,7 @@ import { openHub } from '../../app/client/hub.ts';
 import type { PresenceDifference } from '../../app/client/presence.ts';
 import { environmentNames } from '../../app/names.ts';
 import type { PresenceChange, PresenceReply } from '../../app/protocol/hub.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { scaled } from '../support/scale.ts';
 import { Cluster } from '../support/servers/cluster.ts';
@@ -89,29 +90,31 @@ test.concurrent('SIGKILL of an instance: who is gone is reported once, who moved
   expect(messages).toBeLessThanOrEqual(mostMessages);
 });
 
-/**
- * One of two instances ends in order (SIGTERM). Its 60 clients come back on the other one by themselves, and nobody is
- * notified that anybody left or joined, neither within the grace nor after it.
- */
-test.concurrent('SIGTERM of an instance: nobody is reported as left or joined', async () => {
-  const redis = await startRedis();
-  ends.push(() => redis.stop());
-  const cluster = await Cluster.start({ instances: 2, redis: redis.url });
-  ends.push(() => cluster.stop());
-  const count = 60;
-  const notified: PresenceDifference[] = [];
-  const lists = Array.from({ length: count }, () => {
-    const hub = cluster.openHub();
-    hub.join(room, { onMessage: () => undefined });
-    return hub.presence(room, (_members, difference) => notified.push(difference));
+describeInFull('faults', 'an instance that leaves', () => {
+  /**
+   * One of two instances ends in order (SIGTERM). Its 60 clients come back on the other one by themselves, and nobody is
+   * notified that anybody left or joined, neither within the grace nor after it.
+   */
+  test.concurrent('SIGTERM of an instance: nobody is reported as left or joined', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const cluster = await Cluster.start({ instances: 2, redis: redis.url });
+    ends.push(() => cluster.stop());
+    const count = 60;
+    const notified: PresenceDifference[] = [];
+    const lists = Array.from({ length: count }, () => {
+      const hub = cluster.openHub();
+      hub.join(room, { onMessage: () => undefined });
+      return hub.presence(room, (_members, difference) => notified.push(difference));
+    });
+    const allSeeAll = () => lists.every(({ members }) => members.length === count);
+    await eventually('all to see all', allSeeAll);
+    notified.length = 0;
+    await cluster.remove(cluster.instances[0] as TestInstance, 'SIGTERM');
+    await delay(graceMs + 3_000);
+    expect(notified).toEqual([]);
+    expect(allSeeAll()).toBe(true);
   });
-  const allSeeAll = () => lists.every(({ members }) => members.length === count);
-  await eventually('all to see all', allSeeAll);
-  notified.length = 0;
-  await cluster.remove(cluster.instances[0] as TestInstance, 'SIGTERM');
-  await delay(graceMs + 3_000);
-  expect(notified).toEqual([]);
-  expect(allSeeAll()).toBe(true);
 });
 
 /** What the service makes of a client's own secret where nothing authenticates it. */

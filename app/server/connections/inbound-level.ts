@@ -52,16 +52,21 @@ export class InboundLevels<Connection extends object> {
 
   /** A packet of so many bytes came. */
   count(connection: Connection, bytes: number): void {
-    const level = this.#levels.get(connection) ?? { packets: 0, bytes: 0, bytesNow: 0 };
+    const level = this.#levels.get(connection) ?? this.#begin(connection);
     level.packets += 1;
     level.bytes += bytes;
     level.bytesNow += bytes;
-    this.#levels.set(connection, level);
     if (level.packets > this.#bounds.packets || level.bytes > this.#bounds.bytes) this.#end(connection);
   }
 
   close(): void {
     clearInterval(this.#timer);
+  }
+
+  #begin(connection: Connection): Level {
+    const level = { packets: 0, bytes: 0, bytesNow: 0 };
+    this.#levels.set(connection, level);
+    return level;
   }
 
   #sink(): void {

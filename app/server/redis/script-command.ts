@@ -73,7 +73,7 @@ class ScriptCommand {
     const keys = this.#keys;
     let text = `*${3 + keys.length + this.#values.length}\r\n${this.#head}${bulk(String(keys.length))}`;
     for (const key of keys) text += bulk(key);
-    for (const value of this.#values) text += bulk(typeof value === 'string' ? value : String(value));
+    for (const value of this.#values) text += typeof value === 'string' ? bulk(value) : digits(String(value));
     return text;
   }
 
@@ -90,6 +90,11 @@ class ScriptCommand {
 
 function bulk(text: string): string {
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+}
+
+/** The same of a number, whose characters are a byte each. */
+function digits(text: string): string {
+  return `$${text.length}\r\n${text}\r\n`;
 }
 
 function timeOut(command: ScriptCommand): void {

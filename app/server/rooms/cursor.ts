@@ -4,7 +4,14 @@ import { countFrame, type RoomCounters } from './counters.ts';
 import { follows, isEmpty, isSame, wasEmptyBy } from './log/epochs.ts';
 import type { Page, RoomLog } from './log/log.ts';
 import type { Position } from './log/position.ts';
-import { continuing, type LoggedMessage, messageHead, positionIn, RecentMessages } from './message.ts';
+import {
+  continuing,
+  type LoggedMessage,
+  messageHead,
+  positionIn,
+  type RecentMessage,
+  RecentMessages,
+} from './message.ts';
 import type { RoomBroker, RoomSubscriber } from './pubsub/broker.ts';
 
 export interface CursorContext {
@@ -105,7 +112,7 @@ export class RoomCursor implements RoomSubscriber {
       this.#deliver(message);
       return;
     }
-    this.#hold(message);
+    this.#hold({ position, text: Buffer.from(text) });
     this.#readAgain();
   }
 
@@ -128,7 +135,7 @@ export class RoomCursor implements RoomSubscriber {
   }
 
   /** What came after `since`, up to the position, which must be known; undefined where that is more than is kept. */
-  messagesBehind(since: Position): readonly LoggedMessage[] | undefined {
+  messagesBehind(since: Position): readonly RecentMessage[] | undefined {
     const cursor = this.#position as Position;
     if (isEmpty(cursor.epoch)) return wasEmptyBy(cursor, since) ? [] : undefined;
     if (this.#beganAt && wasEmptyBy(this.#beganAt, since)) {
@@ -183,7 +190,7 @@ export class RoomCursor implements RoomSubscriber {
   #deliver(received: LoggedMessage): void {
     const message = this.#continued(received);
     this.#position = message.position;
-    this.#recent.push(message);
+    this.#recent.push({ position: message.position, text: message.text.toString() });
     this.#listener.delivered(message);
   }
 

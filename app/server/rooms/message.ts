@@ -1,9 +1,15 @@
 import type { Position } from './log/position.ts';
 
-/** A message of a room's log: its JSON text in UTF-8, and where it stands. */
+/** A message of a room's log as it is passed on: its JSON text in UTF-8, and where it stands. */
 export interface LoggedMessage {
   readonly position: Position;
   readonly text: Buffer;
+}
+
+/** The same as it is kept. */
+export interface RecentMessage {
+  readonly position: Position;
+  readonly text: string;
 }
 
 /*
@@ -59,22 +65,22 @@ export function continuing(
 
 /** Kept for each room that has members: a client that comes back soon costs Redis nothing. */
 const mostMessages = 64;
-const mostBytes = 64_000;
+const mostCharacters = 64_000;
 /** Let go of together: taking one off the front moves all the others. */
 const blockMessages = 16;
 
 /**
  * The newest messages of a room, contiguous and of one epoch: their texts alone, since all else of a message that is kept
- * would be copied by the garbage collector until it is old.
+ * would be copied by the garbage collector until it is old. As strings: a Buffer of a message's size keeps 640 bytes.
  */
 export class RecentMessages {
   #epoch = '';
   /** Offset of the first one. */
   #first = 0;
-  #texts: Buffer[] = [];
-  #bytes = 0;
+  #texts: string[] = [];
+  #characters = 0;
 
-  push({ position, text }: LoggedMessage): void {
+  push({ position, text }: RecentMessage): void {
     const { epoch, offset } = position;
     if (epoch !== this.#epoch || offset !== this.#first + this.#texts.length) this.clear();
     if (this.#texts.length === 0) {
@@ -82,23 +88,23 @@ export class RecentMessages {
       this.#first = offset;
     }
     this.#texts.push(text);
-    this.#bytes += text.length;
+    this.#characters += text.length;
     if (this.#texts.length >= mostMessages + blockMessages) this.#drop(blockMessages);
-    while (this.#bytes > mostBytes && this.#texts.length > 0) this.#drop(1);
+    while (this.#characters > mostCharacters && this.#texts.length > 0) this.#drop(1);
   }
 
   #drop(count: number): void {
-    for (const text of this.#texts.splice(0, count)) this.#bytes -= text.length;
+    for (const text of this.#texts.splice(0, count)) this.#characters -= text.length;
     this.#first += count;
   }
 
   clear(): void {
     this.#texts = [];
-    this.#bytes = 0;
+    this.#characters = 0;
   }
 
   /** What came after `since`, up to `cursor`; undefined where that is more than is kept. */
-  between(since: Position, cursor: Position): readonly LoggedMessage[] | undefined {
+  between(since: Position, cursor: Position): readonly RecentMessage[] | undefined {
     if (since.epoch !== cursor.epoch || since.offset > cursor.offset) return undefined;
     if (since.offset === cursor.offset) return [];
     const next = this.#first + this.#texts.length;

@@ -72,7 +72,7 @@ export class RoomMethods<M extends Member> {
   readonly #options: RoomMethodsOptions<M>;
   readonly #operations = new MemberOperations();
   /** Rooms that a member is about to be in: they count as if it were. */
-  readonly #joining = new WeakMap<M, Set<string>>();
+  readonly #joining = new Map<M, Set<string>>();
 
   constructor(options: RoomMethodsOptions<M>) {
     this.#options = options;
@@ -111,7 +111,8 @@ export class RoomMethods<M extends Member> {
       const text = given
         ? bodyInRequest(given.text, given.start, limits.bodyBytes)
         : bodyOf(body, limits.bodyBytes);
-      if (!(await authorize(member, 'publish', room))) {
+      const grant = authorize(member, 'publish', room);
+      if (!(grant instanceof Promise ? await grant : grant)) {
         return refuse('forbidden', 'you may not publish in this room');
       }
       const outgoing = { room, id, age, subject: member.subject, text, newRoom: rates?.newRoom(member) };
@@ -162,6 +163,7 @@ export class RoomMethods<M extends Member> {
       return await this.#pageFor(member, request);
     } finally {
       joining.delete(room);
+      if (joining.size === 0) this.#joining.delete(member);
     }
   }
 

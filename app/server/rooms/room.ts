@@ -4,7 +4,7 @@ import { isNewcomer, isSame } from './log/epochs.ts';
 import { type Page, type ReadRequest, UnreadableError } from './log/log.ts';
 import type { Position } from './log/position.ts';
 import { deliverTo, type Member } from './member.ts';
-import type { LoggedMessage } from './message.ts';
+import type { LoggedMessage, RecentMessage } from './message.ts';
 
 export interface RoomContext<M extends Member> extends CursorContext {
   /** Another instance, or this one, broadcast something about the room that is not in its log. */
@@ -141,8 +141,8 @@ function isAhead(cursor: Position | undefined, head: Position): boolean {
   return cursor?.epoch === head.epoch && cursor.offset > head.offset;
 }
 
-function textsOf(messages: readonly LoggedMessage[]): string[] {
-  return messages.map(({ text }) => text.toString());
+function textsOf(messages: readonly RecentMessage[]): string[] {
+  return messages.map(({ text }) => text);
 }
 
 /** Waits for `promise`, so long at most. @throws what `late` makes when the time is up, and what `promise` rejects with */

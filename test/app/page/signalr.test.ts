@@ -92,44 +92,6 @@ test('a window is switched to SignalR and back, and stays the same user in the s
   await shows(page, '1 2 3 4 5 6 7');
 });
 
-test('a question that is asked over one protocol is read and answered in windows of both', async () => {
-  const [socketIO, signalR] = [await open('both'), await open('both', 'signalr')];
-  await ask(signalR, 'count to 30');
-  for (const page of [socketIO, signalR]) {
-    await page.getByText('count to 30').waitFor(patience);
-    await page.getByText('Answered').waitFor(patience);
-    expect(await page.getByTestId('answer').textContent()).toMatch(/^1 2 3 .* 28 29 30$/);
-  }
-  await ask(socketIO, 'count to 5000');
-  await shows(signalR, '1 2 3');
-  expect(await signalR.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
-  await socketIO.getByRole('button', { name: 'Cancel' }).click();
-  await signalR.getByText('Cancelled').waitFor(patience);
-
-  await ask(signalR, 'count to 5001');
-  await signalR.getByRole('button', { name: 'Cancel' }).click();
-  for (const page of [socketIO, signalR]) await page.getByText('Cancelled').nth(1).waitFor(patience);
-});
-
-test('an answer goes on over SignalR when the instance that serves the window is killed', async () => {
-  const [asking, reading] = [await open('killed'), await open('killed', 'signalr')];
-  while ((await instanceOf(reading)) === (await instanceOf(asking))) {
-    await reading.reload();
-    await connected(reading);
-  }
-  const first = await instanceOf(reading);
-  await ask(asking, 'count to 300');
-  await shows(reading, '1 2 3 4 5');
-  await killed(first);
-  for (const page of [asking, reading]) {
-    await page.getByText('Answered').waitFor(patience);
-    const upTo300 = Array.from({ length: 300 }, (_, index) => index + 1).join(' ');
-    expect(await page.getByTestId('answer').textContent()).toBe(upTo300);
-  }
-  await connected(reading);
-  expect(await instanceOf(reading)).not.toBe(first);
-});
-
 /** A window whose session the service gives as this token, until `unroute`. */
 async function openWith(token: string): Promise<Page> {
   const page = await browser.context.newPage();
@@ -140,7 +102,45 @@ async function openWith(token: string): Promise<Page> {
 
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
-describeInFull('page', 'what else goes wrong', () => {
+describeInFull('page', 'SignalR and what goes wrong', () => {
+  test('a question that is asked over one protocol is read and answered in windows of both', async () => {
+    const [socketIO, signalR] = [await open('both'), await open('both', 'signalr')];
+    await ask(signalR, 'count to 30');
+    for (const page of [socketIO, signalR]) {
+      await page.getByText('count to 30').waitFor(patience);
+      await page.getByText('Answered').waitFor(patience);
+      expect(await page.getByTestId('answer').textContent()).toMatch(/^1 2 3 .* 28 29 30$/);
+    }
+    await ask(socketIO, 'count to 5000');
+    await shows(signalR, '1 2 3');
+    expect(await signalR.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+    await socketIO.getByRole('button', { name: 'Cancel' }).click();
+    await signalR.getByText('Cancelled').waitFor(patience);
+
+    await ask(signalR, 'count to 5001');
+    await signalR.getByRole('button', { name: 'Cancel' }).click();
+    for (const page of [socketIO, signalR]) await page.getByText('Cancelled').nth(1).waitFor(patience);
+  });
+
+  test('an answer goes on over SignalR when the instance that serves the window is killed', async () => {
+    const [asking, reading] = [await open('killed'), await open('killed', 'signalr')];
+    while ((await instanceOf(reading)) === (await instanceOf(asking))) {
+      await reading.reload();
+      await connected(reading);
+    }
+    const first = await instanceOf(reading);
+    await ask(asking, 'count to 300');
+    await shows(reading, '1 2 3 4 5');
+    await killed(first);
+    for (const page of [asking, reading]) {
+      await page.getByText('Answered').waitFor(patience);
+      const upTo300 = Array.from({ length: 300 }, (_, index) => index + 1).join(' ');
+      expect(await page.getByTestId('answer').textContent()).toBe(upTo300);
+    }
+    await connected(reading);
+    expect(await instanceOf(reading)).not.toBe(first);
+  });
+
   test('an answer whose own instance is killed is told to be cut, and the next question is answered', async () => {
     const [asking, reading] = [await open('cut', 'signalr'), await open('cut')];
     await ask(asking, 'count to 5000');

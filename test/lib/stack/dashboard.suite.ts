@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { metricNamespace, metricService, serviceMetrics } from '../../../app/metric-names.ts';
 import { sidecarMetrics } from '../../../livekit/sidecar/names.ts';
 import { type Json, referenced, resourcesOf } from '../aws/synthesis.ts';
-import { altered, resourcesById, synthesize, templateOf, type VariantName, variants } from './templates.ts';
+import {
+  altered,
+  alteredHere,
+  describeAltered,
+  resourcesById,
+  synthesize,
+  templateOf,
+  variants,
+} from './templates.ts';
 
 interface Widget {
   readonly type: 'text' | 'metric' | 'alarm';
@@ -40,9 +48,6 @@ function metricsOf({ properties }: Widget): Shown[] {
 }
 
 const isText = ({ type }: Widget) => type === 'text';
-const bodies = (Object.keys(variants) as VariantName[]).map(
-  (name) => [name, widgetsOf(variants[name])] as const,
-);
 
 test('prod has one, and dev has one if it wants it', () => {
   templateOf(variants.prod).resourceCountIs('AWS::CloudWatch::Dashboard', 1);
@@ -50,15 +55,20 @@ test('prod has one, and dev has one if it wants it', () => {
   templateOf({ dashboard: true }).resourceCountIs('AWS::CloudWatch::Dashboard', 1);
 });
 
-describe.each(bodies)('%s', (variant, widgets) => {
-  const template = templateOf(variants[variant]);
-  const shown = widgets.flatMap(metricsOf);
+describeAltered((knobs, variant) => {
+  const template = templateOf(knobs);
+  let widgets: Widget[];
+  let shown: Shown[];
+  beforeAll(() => {
+    widgets = widgetsOf(knobs);
+    shown = widgets.flatMap(metricsOf);
+  });
 
   test('is read from top to bottom: alarms first, then a heading above each row of graphs', () => {
     expect(widgets.slice(0, 2).map(({ type }) => type)).toEqual(['text', 'alarm']);
     const headings = widgets.slice(2).filter(isText);
     const titles = headings.map(({ properties }) => /^## (.+)$/m.exec(properties.markdown)?.[1]);
-    const hasCalls = 'liveKitNodes' in variants[variant];
+    const hasCalls = 'liveKitNodes' in knobs;
     const hasRedis = variant !== 'no backplane';
     expect(titles).toEqual([
       'Who is connected',
@@ -116,7 +126,7 @@ describe.each(bodies)('%s', (variant, widgets) => {
   });
 
   test('shows metrics of the service and of the sidecars as they write them', () => {
-    const { stackName } = synthesize(variants[variant]).stack;
+    const { stackName } = synthesize(knobs).stack;
     const written: Record<string, readonly string[]> = { ...sidecarMetrics, [metricService]: serviceMetrics };
     const own = shown.filter(({ namespace }) => namespace === metricNamespace);
     expect(own.length).toBeGreaterThan(15);
@@ -132,7 +142,7 @@ describe.each(bodies)('%s', (variant, widgets) => {
 
   test('finds CloudFront’s metrics in us-east-1, wherever the stack is', () => {
     const global = shown.filter(({ namespace }) => namespace === 'AWS/CloudFront');
-    const types = Object.values(resourcesById(variants[variant])).map(({ Type }) => Type);
+    const types = Object.values(resourcesById(knobs)).map(({ Type }) => Type);
     expect(global.length > 0).toBe(types.includes('AWS::CloudFront::Distribution'));
     for (const { options, dimensions } of global) {
       expect(dimensions.Region).toBe('Global');
@@ -143,8 +153,8 @@ describe.each(bodies)('%s', (variant, widgets) => {
 
 test('names articles of the RUNBOOK that exist', () => {
   const headings = [...readFileSync('RUNBOOK.md', 'utf8').matchAll(/^### (.+)$/gm)].map(([, title]) => title);
-  const named = bodies.flatMap(([, widgets]) =>
-    widgets
+  const named = alteredHere.flatMap((name) =>
+    widgetsOf(variants[name])
       .filter(isText)
       .flatMap(({ properties }) => /\*\*RUNBOOK\.md:\*\* (.+)$/.exec(properties.markdown)?.[1] ?? [])
       .flatMap((list) => [...list.matchAll(/\*([^*]+)\*/g)].map(([, title]) => title)),

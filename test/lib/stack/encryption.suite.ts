@@ -1,6 +1,5 @@
-import type { KnobInput } from '../../../lib/config/config.ts';
 import { type Json, withoutHash } from '../aws/synthesis.ts';
-import { altered, customerKey, resourcesById, variants } from './templates.ts';
+import { altered, customerKey, describeAltered, resourcesById } from './templates.ts';
 
 /** The property by which each type of resource names the key that encrypts what it stores. */
 const keyProperties: Readonly<Record<string, (properties: Json) => unknown>> = {
@@ -24,7 +23,7 @@ const stored = (knobs: Json) =>
     return keyOf ? [{ id: withoutHash(id), key: keyOf(Properties) }] : [];
   });
 
-describe.each(Object.entries(variants))('%s', (_, knobs: KnobInput) => {
+describeAltered((knobs) => {
   const withKey = altered(knobs);
   const kmsKeyArn = customerKey(knobs);
 

@@ -5,6 +5,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { type KnobInput, parseConfig } from '../../../lib/config/config.ts';
 import { RealtimeStack } from '../../../lib/realtime-stack.ts';
+import { describeInFull, isFull } from '../../support/full-runs.ts';
 import { imageUri, type Json, newApp, warningsOf } from '../aws/synthesis.ts';
 
 const existingVpc = {
@@ -127,6 +128,20 @@ export const altered = (variant: KnobInput): KnobInput => ({
   kmsKeyArn: customerKey(variant),
   dashboard: true,
 });
+
+const alteredFirst: readonly VariantName[] = ['dev', 'own domain', 'existing Redis'];
+const alteredOthers = (Object.keys(variants) as VariantName[]).filter((name) => !alteredFirst.includes(name));
+
+/** The variants that this run alters. */
+export const alteredHere = isFull('stack') ? [...alteredFirst, ...alteredOthers] : alteredFirst;
+
+/** A suite on altered variants: `npm test` has three, because each takes a synthesis. What a suite needs of it waits for its tests. */
+export function describeAltered(suite: (knobs: KnobInput, name: VariantName) => void): void {
+  for (const name of alteredFirst) describe(name, () => suite(variants[name], name));
+  describeInFull('stack', 'other variants', () => {
+    for (const name of alteredOthers) describe(name, () => suite(variants[name], name));
+  });
+}
 
 /** A configuration as `cdk synth` handles it. */
 interface Synthesized {

@@ -132,22 +132,26 @@ export function withoutRedirects<T>(redis: Redis, send: () => T): T {
 
 type Command = Parameters<Redis['sendCommand']>[0];
 
-/** Commands that are followed already, wherever they are sent next. */
-const followed = new WeakSet<Command>();
+/** Marks a command that is followed already, wherever it is sent next. */
+const isFollowed = Symbol('is followed');
 
 /** ioredis settles a command by its `reject`, which its own cluster client overwrites as well. */
-function followRedirects(command: Command, redirect: Redirect, origin: Redis): void {
-  if (followed.has(command)) return;
-  followed.add(command);
+function followRedirects(
+  command: Command & { [isFollowed]?: true },
+  redirect: Redirect,
+  origin: Redis,
+): void {
+  if (command[isFollowed]) return;
+  command[isFollowed] = true;
   const settle = command.reject;
   const sentAt = performance.now();
   let hops = 0;
-  const sendTo = (connection: Redis) => {
-    hops += 1;
-    connection.sendCommand(command);
-  };
   command.reject = (error) => {
     const refuse = (other: Error) => settle.call(command, other);
+    const sendTo = (connection: Redis) => {
+      hops += 1;
+      connection.sendCommand(command);
+    };
     const isTaken = error.name === 'ReplyError' && redirect({ origin, hops, sentAt, sendTo, refuse }, error);
     if (!isTaken) refuse(error);
   };

@@ -3,7 +3,7 @@ import type { Position } from '../log/position.ts';
 
 /** What a room hears from the broker. */
 export interface RoomSubscriber {
-  /** @param text of the message, as JSON in UTF-8; it is the subscriber's to keep */
+  /** @param text of the message, as JSON in UTF-8; to be kept it must be copied */
   received(position: Position, text: Buffer): void;
   /**
    * A message that was appended on this instance, before the subscription brings it: to be served if nothing lies between,

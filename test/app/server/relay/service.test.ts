@@ -1,6 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { redisName } from '../../../../app/server/redis/keys.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { openCookielessProxy } from '../../../support/network/cookieless-proxy.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { onRedis } from '../../../support/redis/redis-client.ts';
@@ -90,34 +91,6 @@ test('clients that poll and upgrade join rooms behind a proxy without cookies, a
   expect(await series('realtime_relayed_total\\{kind="connection"\\}')).toBe(relayed);
 });
 
-test('what the end of a killed instance cut is counted by one that goes on: what it held, and what it relayed', async () => {
-  const { instances, redis, proxy, connect } = await cluster();
-  const clients = Array.from({ length: 6 }, () => connect(['polling', 'websocket']));
-  await eventually('all to be upgraded', () =>
-    clients.every((socket) => socket.connected && socket.io.engine.transport.name === 'websocket'),
-  );
-  const [victim, other] = instances as [(typeof instances)[0], (typeof instances)[0]];
-  const served = await sumOf([victim], 'realtime_connections\\{transport="websocket"\\}');
-  const relayed = await sumOf([victim], 'realtime_relayed\\{kind="connection"\\}');
-  expect(served + relayed).toBeGreaterThan(0);
-  await onRedis(redis.port, async (connection) => {
-    const said = new Promise<void>((resolve) => {
-      connection.on('smessage', (_channel, text) => {
-        const { instance, ...now } = JSON.parse(text);
-        if (instance === 'one' && now.connections === served && now.relayed === relayed) resolve();
-      });
-    });
-    await connection.ssubscribe(redisName('realtime', 'instances'));
-    await said;
-  });
-  await victim.kill('SIGKILL');
-  proxy.targets = [other.url];
-  const cut = (part: string) => sumOf([other], `realtime_sessions_cut_total\\{part="${part}"\\}`);
-  await eventually('its end to be counted', async () => (await sumOf([other], endsTotal)) === 1);
-  expect([await cut('served'), await cut('relayed')]).toEqual([served, relayed]);
-  await eventually('all to be back', () => clients.every((socket) => socket.connected));
-});
-
 test('an instance that leaves sends away what it relays, and everyone hears everyone again', async () => {
   const { instances, proxy, connect } = await cluster();
   const leaving = instances[1] as (typeof instances)[0];
@@ -140,6 +113,36 @@ test('an instance that leaves sends away what it relays, and everyone hears ever
   });
   await first.emitWithAck('publish', { room: 'lobby', body: 1 });
   await Promise.all(heard);
+});
+
+describeInFull('faults', 'an instance that is killed', () => {
+  test('what the end of a killed instance cut is counted by one that goes on: what it held, and what it relayed', async () => {
+    const { instances, redis, proxy, connect } = await cluster();
+    const clients = Array.from({ length: 6 }, () => connect(['polling', 'websocket']));
+    await eventually('all to be upgraded', () =>
+      clients.every((socket) => socket.connected && socket.io.engine.transport.name === 'websocket'),
+    );
+    const [victim, other] = instances as [(typeof instances)[0], (typeof instances)[0]];
+    const served = await sumOf([victim], 'realtime_connections\\{transport="websocket"\\}');
+    const relayed = await sumOf([victim], 'realtime_relayed\\{kind="connection"\\}');
+    expect(served + relayed).toBeGreaterThan(0);
+    await onRedis(redis.port, async (connection) => {
+      const said = new Promise<void>((resolve) => {
+        connection.on('smessage', (_channel, text) => {
+          const { instance, ...now } = JSON.parse(text);
+          if (instance === 'one' && now.connections === served && now.relayed === relayed) resolve();
+        });
+      });
+      await connection.ssubscribe(redisName('realtime', 'instances'));
+      await said;
+    });
+    await victim.kill('SIGKILL');
+    proxy.targets = [other.url];
+    const cut = (part: string) => sumOf([other], `realtime_sessions_cut_total\\{part="${part}"\\}`);
+    await eventually('its end to be counted', async () => (await sumOf([other], endsTotal)) === 1);
+    expect([await cut('served'), await cut('relayed')]).toEqual([served, relayed]);
+    await eventually('all to be back', () => clients.every((socket) => socket.connected));
+  });
 });
 
 describe('through a proxy and another instance', () => {

@@ -3,7 +3,7 @@ import { RecentMessages } from '../../../../app/server/rooms/message.ts';
 const at = (offset: number, epoch = 'e') => ({ epoch, offset });
 const message = (offset: number, { epoch = 'e', bytes = 10 } = {}) => ({
   position: at(offset, epoch),
-  text: Buffer.from(`${epoch}:${offset}`.padEnd(bytes)),
+  text: `${epoch}:${offset}`.padEnd(bytes),
 });
 
 function recentOf(...messages: ReturnType<typeof message>[]): RecentMessages {

@@ -59,7 +59,7 @@ export class Bucket {
   }
 
   /** Takes tokens out, whether they are there or not. */
-  take(tokens: number, now: number): void {
+  consume(tokens: number, now: number): void {
     this.#refill(now);
     this.#tokens -= tokens;
     this.#taken += tokens;

@@ -1,11 +1,41 @@
 import { performance } from 'node:perf_hooks';
-import type { RedisAccess } from '../redis/access.ts';
-import { type Bucket, Buckets, type RateRule } from './buckets.ts';
-import { type Sync, syncBy, syncEveryMs } from './sync.ts';
+import { availableRedis, type RedisAccess } from '../redis/access.ts';
+import { hashTag, redisName } from '../redis/keys.ts';
+import { NamedScript } from '../redis/script.ts';
+import { type Bucket, Buckets, type RateRule, type Synced, type Taken } from './buckets.ts';
+
+/** Undefined: Redis is away. */
+type Sync = (rule: RateRule, caller: string, taken: Taken) => Promise<Synced | undefined>;
+
+/** Milliseconds from one sync to the next. */
+const syncEveryMs = 1_000;
+
+const script = new NamedScript(
+  { keys: ['bucket'], args: ['taken', 'most', 'perSecond', 'every', 'overMs'] },
+  new URL('./scripts/sync.lua', import.meta.url),
+);
+
+/** Syncs through Redis; the commands of one round go out in one write. */
+export function syncBy(links: RedisAccess, deployment: string): Sync {
+  return async ({ name, burst, perSecond }, caller, taken) => {
+    const bucket = redisName(deployment, 'limit', hashTag(name, caller));
+    const redis = availableRedis(links, bucket);
+    if (!redis) return undefined;
+    const args = {
+      taken: taken.tokens,
+      most: burst,
+      perSecond,
+      every: syncEveryMs,
+      overMs: Math.ceil(taken.overMs),
+    };
+    const [thousandths, instances] = (await script.run(redis, { bucket }, args)) as [number, number];
+    return { tokens: thousandths / 1_000, instances };
+  };
+}
 
 export interface RateLimiterOptions {
   readonly rule: RateRule;
-  /** Tells Redis what was let through. @default this instance limits alone */
+  /** Syncs what was let through with the other instances. @default this instance limits alone */
   readonly sync?: Sync;
   /** Callers that are known at once. @default 20,000 */
   readonly callers?: number;
@@ -14,7 +44,7 @@ export interface RateLimiterOptions {
 /** Syncs of one round; what is over waits for the next. */
 const syncsAtOnce = 1_000;
 /** Who has taken less than this part of a bucket is not worth a command in Redis. */
-const worthTelling = 0.1;
+const worthSyncing = 0.1;
 
 /**
  * Limits how much each caller takes, across instances: each decides by itself, at once, and syncs with the others
@@ -43,14 +73,14 @@ export class RateLimiter {
     const now = performance.now();
     const bucket = this.#buckets.of(caller, now);
     const waitMs = bucket.wait(now);
-    if (waitMs === undefined) this.#take(caller, bucket, tokens, now);
+    if (waitMs === undefined) this.#consume(caller, bucket, tokens, now);
     return waitMs;
   }
 
   /** Takes what was used already, whether it is there or not. */
   charge(caller: string, tokens: number): void {
     const now = performance.now();
-    this.#take(caller, this.#buckets.of(caller, now), tokens, now);
+    this.#consume(caller, this.#buckets.of(caller, now), tokens, now);
   }
 
   /** @returns milliseconds after which it may go on; undefined: now. Nothing is taken */
@@ -70,15 +100,15 @@ export class RateLimiter {
     this.#buckets.dropFull(performance.now());
   }
 
-  #take(caller: string, bucket: Bucket, tokens: number, now: number): void {
-    bucket.take(tokens, now);
+  #consume(caller: string, bucket: Bucket, tokens: number, now: number): void {
+    bucket.consume(tokens, now);
     if (this.#sync && bucket.taken >= this.#least && this.#buckets.holds(caller, bucket)) {
       this.#due.set(caller, bucket);
     }
   }
 
   get #least(): number {
-    return Math.max(1, this.rule.burst * worthTelling);
+    return Math.max(1, this.rule.burst * worthSyncing);
   }
 
   async #syncOne(caller: string, bucket: Bucket): Promise<void> {

@@ -1,7 +1,6 @@
 import { openCache } from '../../../../app/server/cache/open-cache.ts';
 import { RedisDenyList } from '../../../../app/server/deny-list/redis-deny-list.ts';
-import { RateLimiter } from '../../../../app/server/limits/rate-limiter.ts';
-import { syncBy } from '../../../../app/server/limits/sync.ts';
+import { RateLimiter, syncBy } from '../../../../app/server/limits/rate-limiter.ts';
 import { renderAcl, serviceAcl } from '../../../../app/server/redis/acl.ts';
 import { openBackplane } from '../../../../app/server/redis/backplane.ts';
 import { silent } from '../../../support/redis/link.ts';

@@ -13,7 +13,7 @@ const nobody = () => undefined;
 function refer(buckets: Buckets, prefix: string, count: number, now: number): WeakRef<object>[] {
   return Array.from({ length: count }, (_, index) => {
     const bucket = buckets.of(`${prefix}-${index}`, now);
-    bucket.take(1, now);
+    bucket.consume(1, now);
     return new WeakRef(bucket);
   });
 }

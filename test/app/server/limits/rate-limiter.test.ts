@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RateLimiter } from '../../../../app/server/limits/rate-limiter.ts';
-import { syncBy } from '../../../../app/server/limits/sync.ts';
+import { RateLimiter, syncBy } from '../../../../app/server/limits/rate-limiter.ts';
 import type { RedisLink } from '../../../../app/server/redis/connection/link.ts';
 import { linksOver, linkTo } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';

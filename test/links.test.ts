@@ -5,13 +5,12 @@ const root = join(import.meta.dirname, '..');
 /** What is installed, built or kept by tools. */
 const foreign = new Set(['node_modules', 'dist', 'cdk.out', 'coverage', '.git', '.local']);
 
-function pagesIn(folder: string): string[] {
+function filesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => !foreign.has(name))
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return pagesIn(path);
-      return entry.name.endsWith('.md') ? [relative(root, path)] : [];
+      return entry.isDirectory() ? filesIn(path) : [relative(root, path)];
     });
 }
 
@@ -44,7 +43,8 @@ function leadsNowhere(page: string, link: string): boolean {
   return fragment !== undefined && target.endsWith('.md') && !fragmentsOf(target).has(fragment);
 }
 
-const pages = pagesIn(root);
+const files = filesIn(root);
+const pages = files.filter((path) => path.endsWith('.md'));
 
 test('the pages are found, and their links', () => {
   expect(pages).toEqual(
@@ -62,3 +62,14 @@ test.each(pages)('every file and folder that %s names by its whole path is there
   const paths = named.map(([, path]) => path as string);
   expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
+
+/** The CHANGELOG names what is gone. */
+test.each(pages.filter((page) => page !== 'CHANGELOG.md'))(
+  'every source that %s names in short is there',
+  (page) => {
+    const named = [...proseOf(page).matchAll(/`([\w./-]+\.(?:ts|tsx|mjs|lua))`/g)].map(
+      ([, path]) => path as string,
+    );
+    expect(named.filter((path) => !files.some((file) => `/${file}`.endsWith(`/${path}`)))).toEqual([]);
+  },
+);

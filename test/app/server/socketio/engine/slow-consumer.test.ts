@@ -5,6 +5,7 @@ import { createRoomCounters } from '../../../../../app/server/rooms/counters.ts'
 import { openMemoryStore } from '../../../../../app/server/rooms/store/store.ts';
 import { BatchingWebSocketServer } from '../../../../../app/server/socketio/engine/batching-websocket.ts';
 import { waitingBytes } from '../../../../../app/server/socketio/engine/slow-consumer.ts';
+import { describeInFull } from '../../../../support/full-runs.ts';
 import { type RoomsServer, startRoomsServer } from '../../../../support/servers/rooms-server.ts';
 import { eventually } from '../../../../support/wait.ts';
 import { RawSocket } from '../../hostile/raw.ts';
@@ -78,7 +79,10 @@ async function slowPolling(server: RoomsServer): Promise<Slow & { poll(): void }
 const join = (id: number, epoch: string) =>
   `2/chat,${id}["join",{"room":"full","since":{"epoch":"${epoch}","offset":0}}]`;
 
-describe.each(['direct', 'adapter'] as const)('fan-out %s', (fanout) => {
+describe('fan-out direct', () => suite('direct'));
+describeInFull('faults', 'fan-out adapter', () => suite('adapter'));
+
+function suite(fanout: 'direct' | 'adapter'): void {
   test.each([
     ['a WebSocket', slowWebSocket],
     ['polling', slowPolling],
@@ -116,7 +120,7 @@ describe.each(['direct', 'adapter'] as const)('fan-out %s', (fanout) => {
     }
     expect(counters.slowConsumers).toBe(0);
   });
-});
+}
 
 test('answers to pings, which WebSockets have of their own', async () => {
   const { server, counters } = await open('direct');

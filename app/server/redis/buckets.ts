@@ -45,7 +45,7 @@ export function bucketOf(hub: string, room: string): string {
   return bucketOfPath(roomPath(hub, room));
 }
 
-/** The same of a room whose path is known. */
+/** @param path as `roomPath` gives it */
 export function bucketOfPath(path: string): string {
   return bucketTags[hashOf(path) % bucketTags.length] as string;
 }

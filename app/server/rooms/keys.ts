@@ -15,10 +15,15 @@ export function roomKeys(deployment: string, hub: string, room: string): RoomKey
   const bucket = inBucket(deployment, bucketOfPath(path));
   // The room comes last, whatever characters it has: what stands before it says where it begins.
   return {
-    channel: `${bucket}:room:${path}`,
+    channel: channelIn(bucket, path),
     meta: `${bucket}:meta:${path}`,
     log: `${bucket}:log:${path}`,
     dataSince: `${bucket}:since`,
     id: (subject, id) => `${bucket}:id:${subject.length}:${subject}:${id.length}:${id}:${path}`,
   };
+}
+
+/** A room's channel. @param bucket how all names of its bucket begin @param path as `roomPath` gives it */
+export function channelIn(bucket: string, path: string): string {
+  return `${bucket}:room:${path}`;
 }

@@ -53,6 +53,14 @@ export class Bucket {
     return taken;
   }
 
+  /** As if this caller came for the first time. */
+  beginAnew(now: number): void {
+    this.#tokens = this.#rule.burst;
+    this.#at = this.#syncedAt = now;
+    this.#instances = 1;
+    this.#taken = 0;
+  }
+
   /** Redis is away: this instance limits alone, and what it lets through meanwhile is not held against anyone later. */
   alone(): void {
     this.#instances = 1;

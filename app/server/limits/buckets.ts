@@ -53,10 +53,16 @@ export class Buckets {
     return bucket;
   }
 
-  /** Drops those that are full again. */
+  /**
+   * Drops those that are full again. One that was used since the last look begins anew instead, which is the same for its
+   * caller: who goes on would be given another one each second, and the garbage collector would copy them all.
+   */
   dropFull(now: number): void {
     for (const [caller, bucket] of this.#buckets) {
-      if (bucket.isFull(now)) this.#drop(caller);
+      if (!bucket.isFull(now)) continue;
+      if (bucket.taken === 0) this.#buckets.delete(caller);
+      else bucket.beginAnew(now);
+      this.#onDropped(caller);
     }
     if (this.#buckets.size < this.#most) this.#hand = undefined;
   }

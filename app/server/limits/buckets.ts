@@ -73,6 +73,14 @@ export class Bucket {
     return taken;
   }
 
+  /** As if this caller came for the first time. */
+  beginAnew(now: number): void {
+    this.#tokens = this.#rule.burst;
+    this.#at = this.#syncedAt = now;
+    this.#instances = 1;
+    this.#taken = 0;
+  }
+
   /** Redis is away: this instance limits alone, and what it lets through meanwhile is not held against anyone later. */
   alone(): void {
     this.#instances = 1;
@@ -148,10 +156,16 @@ export class Buckets {
     return bucket;
   }
 
-  /** Drops those that are full again. */
+  /**
+   * Drops those that are full again. One that was used since the last look begins anew instead, which is the same for its
+   * caller: who goes on would be given another one each second, and the garbage collector would copy them all.
+   */
   dropFull(now: number): void {
     for (const [caller, bucket] of this.#buckets) {
-      if (bucket.isFull(now)) this.#drop(caller);
+      if (!bucket.isFull(now)) continue;
+      if (bucket.taken === 0) this.#buckets.delete(caller);
+      else bucket.beginAnew(now);
+      this.#onDropped(caller);
     }
     if (this.#buckets.size < this.#most) this.#hand = undefined;
   }

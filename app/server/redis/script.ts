@@ -35,7 +35,9 @@ export function keysInOrder<K extends string, A extends string, O extends string
   keys: ScriptKeys<K, O>,
 ): string[] {
   const last = optionalKey === undefined ? undefined : keys[optionalKey];
-  return [...names.map((name) => keys[name] as string), ...(last === undefined ? [] : [last])];
+  const inOrder = names.map((name) => keys[name] as string);
+  if (last !== undefined) inOrder.push(last);
+  return inOrder;
 }
 
 export function argsInOrder<A extends string>(
@@ -57,13 +59,11 @@ export class Script {
     this.#head = evalshaHead(createHash('sha1').update(this.#text).digest('hex'));
   }
 
-  async run(redis: Redis, keys: readonly string[], args: readonly ScriptValue[]): Promise<unknown> {
-    try {
-      return await sendScript(redis, this.#head, keys, args);
-    } catch (error) {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+  run(redis: Redis, keys: readonly string[], args: readonly ScriptValue[]): Promise<unknown> {
+    return sendScript(redis, this.#head, keys, args).catch((error: Error) => {
+      if (!error.message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(this.#text, keys.length, ...keys, ...args);
-    }
+    });
   }
 }
 
@@ -90,7 +90,8 @@ export class NamedScript<const K extends string, const A extends string, const O
     rest: readonly ScriptValue[] = [],
   ): Promise<unknown> {
     const values = argsInOrder(this.#parameters, args);
-    return this.#script.run(redis, keysInOrder(this.#parameters, keys), [...values, ...rest]);
+    const all = rest.length === 0 ? values : [...values, ...rest];
+    return this.#script.run(redis, keysInOrder(this.#parameters, keys), all);
   }
 }
 

@@ -116,7 +116,8 @@ export class RoomMethods<M extends Member> {
         return refuse('forbidden', 'you may not publish in this room');
       }
       const outgoing = { room, id, age, subject: member.subject, text, newRoom: rates?.newRoom(member) };
-      return { ok: true, ...(await this.append(outgoing, () => body)) };
+      const { epoch, offset } = await this.append(outgoing, () => body);
+      return { ok: true, epoch, offset };
     } catch (error) {
       throw inWords(error);
     }
@@ -129,7 +130,8 @@ export class RoomMethods<M extends Member> {
   ): Promise<Position> {
     const said = { id: id ?? randomUUID(), from: subject, at: Date.now() };
     const rest = messageRest(said.id, said.from, said.at, text);
-    const request = { room, subject, rest, newRoom, ...(id === undefined ? {} : { id, age }) };
+    // No spread, here and in replies: V8 makes tables of a kilobyte of what others are spread into.
+    const request = { room, subject, id, age, rest, newRoom };
     const { log, counters, writeThrough, onAppended } = this.#options;
     try {
       if (id !== undefined && age > log.idWindowMs * safePartOfWindow) {

@@ -6,7 +6,7 @@ export interface AppendRequest {
   /** Who sends it, authenticated: one sender's ids never meet another's. */
   readonly subject: string;
   /** The sender's own id of this message; without one a repeat is a new message. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Milliseconds since this id was first sent. @default 0 */
   readonly age?: number | undefined;
   /** The fields behind the position, as JSON text without the opening brace: `"id":…,"body":…}`. */

@@ -48,6 +48,15 @@ export interface RedisLogOptions {
   readonly acksOf?: (channel: string) => ReplicaAcks | undefined;
 }
 
+/** One of the scripts that write, to be run. */
+interface Write {
+  readonly channel: string;
+  readonly run: (redis: Redis) => Promise<unknown>;
+  readonly newRoom: NewRoom | undefined;
+  /** Called with where it stands, once. @default nobody is notified */
+  readonly onWritten?: (position: Position) => void;
+}
+
 /** This part of the window of ids is always left for the way to the server. */
 const leastPartOfWindow = 0.1;
 
@@ -88,38 +97,28 @@ export class RedisLog implements SharedRoomLog {
     return this.#options.retention.idWindowMs;
   }
 
-  async append({ room, subject, id, age = 0, rest, newRoom }: AppendRequest): Promise<Appended> {
+  append({ room, subject, id, age = 0, rest, newRoom }: AppendRequest): Promise<Appended> {
     const keys = this.#keys(room);
-    const { meta, log } = keys;
-    const args = this.#argumentsOf(room, keys, rest, newRoom, this.#appendBefore(age, keys.channel));
+    const { meta, log, channel } = keys;
+    const args = this.#argumentsOf(room, keys, rest, newRoom, this.#appendBefore(age, channel));
     const named = id === undefined ? undefined : keys.id(subject, id);
     const run = (redis: Redis) => append.run(redis, { meta, log, id: named }, args);
-    const appended = (await this.#write(keys.channel, run, newRoom)) as Appended;
-    if (!appended.repeated) this.#notifyOfAppend(room, appended, rest);
-    return appended;
+    const onWritten = (position: Position) => this.#notifyOfAppend(room, position, rest);
+    return this.#write({ channel, run, newRoom, onWritten }) as Promise<Appended>;
   }
 
-  #notifyOfAppend(room: string, { epoch, offset }: Position, rest: string): void {
-    const position = { epoch, offset };
-    this.#options.onAppend?.(room, position, `${messageHead(room)}${messagePosition(position)}${rest}`);
-  }
-
-  async appendIf(
+  appendIf(
     { room, beforeBody, newRoom }: ConditionalRequest,
     precondition: Precondition,
   ): Promise<Appended | Rejected> {
     const keys = this.#keys(room);
     const args = this.#argumentsOf(room, keys, beforeBody, newRoom);
-    const { meta, log } = keys;
+    const { meta, log, channel } = keys;
     const run = (redis: Redis) => precondition.script.run(redis, precondition, { meta, log }, args);
-    return this.#write(keys.channel, run, newRoom);
+    return this.#write({ channel, run, newRoom });
   }
 
-  async #write(
-    channel: string,
-    run: (redis: Redis) => Promise<unknown>,
-    newRoom: NewRoom | undefined,
-  ): Promise<Appended | Rejected> {
+  async #write({ channel, run, newRoom, onWritten }: Write): Promise<Appended | Rejected> {
     const { links, acksOf } = this.#options;
     try {
       const answer = (await run(assertAvailable(links, channel))) as AppendReply;
@@ -131,10 +130,16 @@ export class RedisLog implements SharedRoomLog {
       if (outcome === 2) newRoom?.made();
       if (links.isMovingAway?.(channel)) this.#pointToLog(channel);
       if (acksOf) await confirmed(acksOf(channel), replicationId ?? '', channel);
-      return { epoch, offset, repeated: outcome === 1 };
+      const repeated = outcome === 1;
+      if (!repeated) onWritten?.({ epoch, offset });
+      return { epoch, offset, repeated };
     } catch (error) {
       throw explainFailedAppend(error as Error);
     }
+  }
+
+  #notifyOfAppend(room: string, position: Position, rest: string): void {
+    this.#options.onAppend?.(room, position, `${messageHead(room)}${messagePosition(position)}${rest}`);
   }
 
   /** What was appended on the shard that gets a slot is heard by nobody yet: their subscriptions are where it comes from. */

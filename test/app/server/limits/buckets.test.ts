@@ -51,14 +51,14 @@ test('who goes on keeps its bucket, which is as good as a new one once it is ful
   const dropped: string[] = [];
   const buckets = new Buckets(rule, 20_000, (caller) => dropped.push(caller));
   const bucket = buckets.of('ann', 0);
-  bucket.take(9, 0);
+  bucket.consume(9, 0);
   bucket.synced({ tokens: 1, instances: 3 }, 0);
   buckets.dropFull(1_000);
   expect([bucket.isFull(1_000), dropped]).toEqual([false, []]);
-  bucket.take(1, 1_000);
+  bucket.consume(1, 1_000);
   buckets.dropFull(60_000);
   expect([buckets.of('ann', 60_000), dropped, bucket.taken]).toEqual([bucket, ['ann'], 0]);
   // Its part of the tokens is that of one instance again.
-  bucket.take(10, 60_000);
+  bucket.consume(10, 60_000);
   expect(bucket.tokens(65_000)).toBe(5);
 });

@@ -42,8 +42,8 @@ export class ProxyWatch {
   /** A client asks to be let in: by the proxies that are said to be there? */
   look(request: IncomingMessage): void {
     const hops = this.#options.trustedProxyHops;
-    const header = [request.headers['x-forwarded-for'] ?? []].flat().join(',');
-    const { length } = header.split(',').filter((address) => address.trim() !== '');
+    const header = String(request.headers['x-forwarded-for'] ?? '');
+    const length = countAddresses(header);
     if (hops === 0 && length > 0) this.#warn('untrusted', () => untrusted(request, header));
     if (length < hops) this.#warn('too few', () => tooFew(header, length, hops));
     if (hops === 0 || length <= hops) return;
@@ -58,6 +58,11 @@ export class ProxyWatch {
     this.#warnedAt.set(kind, now);
     this.#options.log.warn(message());
   }
+}
+
+function countAddresses(header: string): number {
+  if (header === '') return 0;
+  return header.split(',').filter((address) => address.trim() !== '').length;
 }
 
 function untrusted(request: IncomingMessage, header: string): string {

@@ -42,7 +42,7 @@ export function isSecure(request: IncomingMessage, hops: number): boolean {
 
 /** What limits count by: an IPv4 address, or the /64 of an IPv6 one, which is what one customer has. */
 export function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address;
+  if (!address.includes(':') || isIP(address) !== 6) return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
   const first = head === '' ? [] : head.split(':');
   const last = tail ? tail.split(':') : [];

@@ -9,6 +9,11 @@ interface EngineServer {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+/** Engine.IO takes a query that was read already, as it does from Connect. */
+interface EngineRequest extends IncomingMessage {
+  _query?: Readonly<Record<string, string>>;
+}
+
 /** What can become of a request: another instance answers it, or the engine here. */
 interface Ways {
   readonly forward: (instance: string) => Promise<boolean>;
@@ -44,10 +49,21 @@ export function relayEngine(engine: object, relay: Relay): void {
 }
 
 /** A preflight is of no session, whatever its URL says. */
-function sessionElsewhere(request: IncomingMessage, relay: Relay): string | undefined {
+function sessionElsewhere(request: EngineRequest, relay: Relay): string | undefined {
+  request._query = queryOf(request.url ?? '');
   if (request.method === 'OPTIONS') return undefined;
-  const id = new URLSearchParams(request.url?.split('?', 2)[1]).get('sid');
-  return id !== null && relay.isElsewhere(id, request) ? id : undefined;
+  const { sid } = request._query;
+  return sid !== undefined && relay.isElsewhere(sid, request) ? sid : undefined;
+}
+
+/** The last one of a name counts, as for Engine.IO, which would read the whole URL for it. */
+function queryOf(url: string): Readonly<Record<string, string>> {
+  const [address = ''] = url.split('#', 1);
+  const start = address.indexOf('?');
+  const query: Record<string, string> = Object.create(null);
+  if (start < 0) return query;
+  for (const [name, value] of new URLSearchParams(address.slice(start))) query[name] = value;
+  return query;
 }
 
 async function relayed(id: string, { ids }: Relay, forward: Ways['forward']): Promise<boolean> {

@@ -21,11 +21,15 @@ export function readRequest(
 ): HubRequest | undefined {
   const [asked = '', search = ''] = (request.url ?? '').split('?', 2);
   // With a slash at its end it is the same, as for ASP.NET: clients leave one that stands in their URL.
-  const path = asked.toLowerCase().replace(/\/$/, '');
+  const path = withoutSlash(asked.toLowerCase());
   const isNegotiation = path.endsWith(negotiate);
   const hubPath = isNegotiation ? path.slice(0, -negotiate.length) : path;
   const hub = hubs.get(hubPath);
   return hub && { request, path: hubPath, hub, query: inLowerCase(search), isNegotiation };
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 /** A browser can give no header to a WebSocket or an event stream. */

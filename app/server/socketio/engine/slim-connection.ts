@@ -55,9 +55,12 @@ export function slimConnection(socket: Socket): void {
     dropListeners(connection.transport);
   }
   const { headers, url } = connection.request as SlimRequest;
-  const { token: _, ...auth } = socket.handshake.auth;
-  const slim: Handshake = { ...socket.handshake, headers, url, query: none, auth };
-  (socket as { handshake: Handshake }).handshake = slim;
+  const { handshake } = socket;
+  const { token: _, ...auth } = handshake.auth;
+  handshake.headers = headers;
+  handshake.url = url;
+  handshake.query = none;
+  handshake.auth = auth;
 }
 
 /** Each keeps the request, and none is called again for a WebSocket that stands. */

@@ -21,16 +21,25 @@ local now = milliseconds()
 
 if redis.call('ZSCORE', fence, owner) then return 0 end
 
+-- Whoever compares what it has, keeps it: here a key is given its age as it is made.
+local function keep(...)
+  for _, key in ipairs({ ... }) do redis.call('PEXPIRE', key, ageMs) end
+end
+
 local current = redis.call('HMGET', state, 'epoch', 'replid', 'quiet')
 local epoch, quiet = current[1], tonumber(current[3] or 0)
 local replid = replicationId()
+local before = redis.call('HLEN', counts)
 if not epoch then
   -- Redis may have come back empty: who registers first is not all who are there.
   redis.call('SET', since, whole(now), 'NX', 'PX', sinceKeptMs)
   epoch, quiet = newEpoch, tonumber(redis.call('GET', since)) + tonumber(quietMs)
   if now >= quiet then quiet = 0 end
   redis.call('HSET', state, 'epoch', epoch, 'replid', replid, 'version', 0, 'quiet', whole(quiet))
-  if quiet > 0 then redis.call('ZADD', due, whole(quiet), place) end
+  if quiet > 0 then
+    redis.call('ZADD', due, whole(quiet), place)
+    keep(due)
+  end
 elseif current[2] ~= replid then
   -- A promoted or restored server may lack what was published: a new epoch makes every client ask.
   epoch = newEpoch
@@ -39,13 +48,16 @@ end
 
 local firstLeft = firstSubject + tonumber(came)
 local new = {}
+local isHere = false
 for i = firstSubject, firstLeft - 1 do
   local subject = ARGV[i]
-  local isKnown = redis.call('HEXISTS', counts, subject) == 1
-  if isKnown or redis.call('HLEN', counts) < tonumber(mostMembers) then
-    if redis.call('SADD', ownSubjects, subject) == 1 then redis.call('HINCRBY', counts, subject, 1) end
-    redis.call('ZREM', leaving, subject)
-    if not isKnown then new[#new + 1] = subject end
+  if before + #new < tonumber(mostMembers) or redis.call('HEXISTS', counts, subject) == 1 then
+    isHere = true
+    if redis.call('SADD', ownSubjects, subject) == 1 and redis.call('HINCRBY', counts, subject, 1) == 1
+      -- Whose leave is not published yet was never away.
+      and redis.call('ZREM', leaving, subject) == 0 then
+      new[#new + 1] = subject
+    end
   end
 end
 
@@ -56,17 +68,29 @@ for i = firstLeft, #ARGV do
   end
 end
 
-local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
-if first[1] then redis.call('ZADD', due, 'LT', first[2], place) end
+if firstLeft <= #ARGV then
+  local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')
+  if first[1] then
+    redis.call('ZADD', due, 'LT', first[2], place)
+    keep(leaving, due)
+  end
+end
 
-if redis.call('EXISTS', ownSubjects) == 1 then
-  if redis.call('SADD', ownRooms, place) == 1 then redis.call('ZADD', compared, whole(now), owner) end
+if isHere or redis.call('EXISTS', ownSubjects) == 1 then
+  if redis.call('SADD', ownRooms, place) == 1 then
+    redis.call('ZADD', compared, whole(now), owner)
+    keep(ownSubjects, ownRooms, compared)
+  end
 elseif redis.call('SREM', ownRooms, place) == 1 and redis.call('EXISTS', ownRooms) == 0 then
   redis.call('ZREM', compared, owner)
 end
-for _, key in ipairs({ counts, leaving, state, ownSubjects, ownRooms, due, compared }) do redis.call('PEXPIRE', key, ageMs) end
+
 -- Who came and left before that was published leaves nothing to publish.
-if redis.call('HLEN', counts) == 0 then redis.call('PEXPIRE', state, math.min(EMPTY_KEPT, tonumber(ageMs))) end
+if before + #new == 0 then
+  redis.call('PEXPIRE', state, math.min(EMPTY_KEPT, tonumber(ageMs)))
+elseif before == 0 or not current[1] then
+  keep(counts, state)
+end
 
 if #new > 0 and now >= quiet then
   local version = redis.call('HINCRBY', state, 'version', 1)

@@ -63,6 +63,26 @@ test.each([
   expect(() => verify(token)).toThrow(message);
 });
 
+const half = '\ud800';
+const odd = [undefined, null, '', 7, half, 'a\nb', 'x'.repeat(64), 'x'.repeat(129), {}, ['a'], true, false];
+
+test.each([
+  ...['sub', 'jti', 'name', 'guest'].flatMap((claim) => odd.map((value) => [claim, value] as const)),
+  ...[null, '1', {}, inAnHour + 0.5, -1].map((value) => ['exp', value] as const),
+])(
+  'with the claim %s as %j a token is taken as it is with more claims, or refused in the same words',
+  (claim, value) => {
+    const verdict = (more: object) => {
+      try {
+        return verify(signed(hs256, { sub: 'ada', exp: inAnHour, [claim]: value, ...more }));
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(verdict({})).toEqual(verdict({ nbf: 1 }));
+  },
+);
+
 test.each([
   ['HS384', 'sha384'],
   ['HS512', 'sha512'],

@@ -2,16 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Relay } from './relay.ts';
 
-/** As much of an Engine.IO server as is asked; `attach` calls its handlers by these names. */
-interface EngineServer {
-  generateId(request: IncomingMessage): string | Promise<string>;
-  handleRequest(request: IncomingMessage, response: ServerResponse): void;
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
-
 /** Engine.IO takes a query that was read already, as it does from Connect. */
 interface EngineRequest extends IncomingMessage {
   _query?: Readonly<Record<string, string>>;
+}
+
+/** As much of an Engine.IO server as is asked; `attach` calls its handlers by these names. */
+interface EngineServer {
+  generateId(request: EngineRequest): string | Promise<string>;
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 /** What can become of a request: another instance answers it, or the engine here. */
@@ -27,8 +27,10 @@ interface Ways {
  */
 export function relayEngine(engine: object, relay: Relay): void {
   const server = engine as EngineServer;
-  const [handleRequest, handleUpgrade] = [server.handleRequest, server.handleUpgrade];
-  server.generateId = () => relay.ids.create();
+  const { generateId, handleRequest, handleUpgrade } = server;
+  // Nothing more is asked of a session that began as a WebSocket: it is that connection.
+  server.generateId = (request) =>
+    request._query?.transport === 'websocket' ? generateId.call(server, request) : relay.ids.create();
   const serve = (request: IncomingMessage, stream: ServerResponse | Duplex, { forward, answer }: Ways) => {
     const id = sessionElsewhere(request, relay);
     if (id === undefined) return answer();

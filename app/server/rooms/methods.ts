@@ -179,19 +179,13 @@ export class RoomMethods<M extends Member> {
     const { authorize, rooms, counters } = this.#options;
     const grant = await authorize(member, 'join', room);
     if (!grant) throw new RpcError('forbidden', 'you may not join this room');
-    const visibleFrom = visibleBy(grant);
-    const page = await rooms
-      .join(member, {
-        room,
-        ...(since && { since }),
-        ...(acked && { acked }),
-        ...(visibleFrom.length > 0 && { visibleFrom }),
-      })
-      .catch((error: Error) => {
-        if (error instanceof RpcError) throw error;
-        const { cause } = error instanceof UnreadableError ? error : { cause: error };
-        throw new RpcError('unavailable', "the room can't be joined now: try again", { cause });
-      });
+    const asked = { room, since, acked, visibleFrom: visibleBy(grant) };
+    let page: Page | undefined;
+    try {
+      page = await rooms.join(member, asked);
+    } catch (error) {
+      throw explainFailedJoin(error as Error);
+    }
     if (!page) throw new RpcError('unavailable', 'the connection ended');
     countJoin(counters, page);
     return page;
@@ -206,6 +200,12 @@ function inWords(error: unknown): unknown {
   if (error instanceof UncertainError)
     return new RpcError('uncertain', error.message, { cause: error.cause });
   return error;
+}
+
+function explainFailedJoin(error: Error): RpcError {
+  if (error instanceof RpcError) return error;
+  const { cause } = error instanceof UnreadableError ? error : { cause: error };
+  return new RpcError('unavailable', "the room can't be joined now: try again", { cause });
 }
 
 async function writeOrDoubt(writeThrough: WriteThrough, message: Message): Promise<void> {

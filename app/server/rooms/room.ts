@@ -178,7 +178,7 @@ export class Room<M extends Member> implements RoomSubscriber {
     if (underWay) return underWay;
     const before = this.#cursor;
     const read = this.#context.log
-      .read({ room: this.name, ...request })
+      .read({ ...request, room: this.name })
       .then((page) => ({ page, before }))
       .finally(() => this.#reads.delete(key));
     this.#reads.set(key, read);

@@ -41,8 +41,9 @@ export class Rooms<M extends Member> {
    * @throws RpcError where the member may not be in one more room without messages, Error when the room can't be
    * opened or read now
    */
-  async join(member: M, { room: name, ...request }: ReadRequest): Promise<Page | undefined> {
+  async join(member: M, request: ReadRequest): Promise<Page | undefined> {
     if (!member.connected) return undefined;
+    const { room: name } = request;
     const open = this.#open(name);
     open.pending += 1;
     try {

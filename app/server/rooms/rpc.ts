@@ -74,7 +74,7 @@ export function createHandler<S extends z.ZodType, M extends Member>(
   options: HandlerOptions<S, M>,
 ): Handler<M> {
   const { schema, recognize, method, onFault, onRefusal } = options;
-  const attempt = async (member: M, request: unknown, text: RequestText | undefined): Promise<Reply> => {
+  const attempt = (member: M, request: unknown, text: RequestText | undefined): Promise<Reply> | Reply => {
     const recognized = recognize?.(request);
     if (recognized !== undefined) return method(member, recognized, text);
     const parsed = schema.safeParse(request);
@@ -92,15 +92,21 @@ export function createHandler<S extends z.ZodType, M extends Member>(
     report(fault, member, request);
     return refuse('internal', 'the service failed to do this; its log says why');
   };
+  const refusalOf = (fault: Error, member: M, request: unknown) => {
+    if (!(fault instanceof RpcError)) return failed(fault, member, request);
+    if (fault.cause instanceof Error) report(fault.cause, member, request);
+    return refuse(fault.code, fault.message);
+  };
   return {
     parameters: parametersOf(schema),
     failed,
     reply: async (member, request, text) => {
-      const reply = await attempt(member, request, text).catch((fault: Error) => {
-        if (!(fault instanceof RpcError)) return failed(fault, member, request);
-        if (fault.cause instanceof Error) report(fault.cause, member, request);
-        return refuse(fault.code, fault.message);
-      });
+      let reply: Reply;
+      try {
+        reply = await attempt(member, request, text);
+      } catch (fault) {
+        reply = refusalOf(fault as Error, member, request);
+      }
       if (!(reply instanceof ReplyText || reply.ok)) onRefusal?.(reply.error.code);
       return reply;
     },

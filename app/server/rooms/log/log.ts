@@ -46,9 +46,9 @@ export interface VisibleFrom {
 export interface ReadRequest {
   readonly room: string;
   /** Read what came after it; without one nothing but the head is read. */
-  readonly since?: Position;
+  readonly since?: Position | undefined;
   /** The reader's highest acknowledged publish: is it still in the log's history? */
-  readonly acked?: Position;
+  readonly acked?: Position | undefined;
   /** What the reader may see; all of these hold. @default everything */
   readonly visibleFrom?: readonly VisibleFrom[];
 }

@@ -31,7 +31,7 @@ export class MemberOperations {
     }
     queue.asked += 1;
     const limited = () => runLimited(queue, act);
-    const turn = (queue.last.get(room) ?? Promise.resolve()).then(limited, limited);
+    const turn = queue.last.get(room)?.then(limited, limited) ?? limited();
     queue.last.set(room, turn);
     try {
       return await turn;

@@ -72,7 +72,7 @@ export class RoomMethods<M extends Member> {
   readonly #options: RoomMethodsOptions<M>;
   readonly #operations = new MemberOperations();
   /** Rooms that a member is about to be in: they count as if it were. */
-  readonly #joining = new WeakMap<M, Set<string>>();
+  readonly #joining = new Map<M, Set<string>>();
 
   constructor(options: RoomMethodsOptions<M>) {
     this.#options = options;
@@ -162,6 +162,7 @@ export class RoomMethods<M extends Member> {
       return await this.#pageFor(member, request);
     } finally {
       joining.delete(room);
+      if (joining.size === 0) this.#joining.delete(member);
     }
   }
 

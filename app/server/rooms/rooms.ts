@@ -24,9 +24,9 @@ export class Rooms<M extends Member> {
   readonly #membership: MembershipListener<M> | undefined;
   readonly #rates: UnusedRates<M> | undefined;
   /** Rooms without messages that a member was let into. */
-  readonly #unused = new WeakMap<M, Set<string>>();
+  readonly #unused = new Map<M, Set<string>>();
   readonly #rooms = new Map<string, OpenRoom<M>>();
-  readonly #joined = new WeakMap<M, Set<string>>();
+  readonly #joined = new Map<M, Set<string>>();
 
   constructor(context: RoomContext<M>, membership?: MembershipListener<M>, rates?: UnusedRates<M>) {
     this.#context = context;
@@ -60,7 +60,7 @@ export class Rooms<M extends Member> {
   }
 
   leave(member: M, name: string): void {
-    if (this.#joined.get(member)?.delete(name)) this.#membership?.left(member, name);
+    if (deleteIn(this.#joined, member, name)) this.#membership?.left(member, name);
     this.#exitUnused(member, name);
     const open = this.#rooms.get(name);
     if (!open) return;
@@ -117,7 +117,7 @@ export class Rooms<M extends Member> {
   }
 
   #exitUnused(member: M, name: string): void {
-    if (this.#unused.get(member)?.delete(name)) this.#rates?.leaveUnused(member, name);
+    if (deleteIn(this.#unused, member, name)) this.#rates?.leaveUnused(member, name);
   }
 
   has(member: M, name: string): boolean {
@@ -150,6 +150,14 @@ interface OpenRoom<M extends Member> {
   /** Members that are joining. */
   pending: number;
   closing?: NodeJS.Timeout | undefined;
+}
+
+/** Nothing is kept of a member that is in no room. @returns whether the name was there */
+function deleteIn<M>(namesOf: Map<M, Set<string>>, member: M, name: string): boolean {
+  const names = namesOf.get(member);
+  if (!names?.delete(name)) return false;
+  if (names.size === 0) namesOf.delete(member);
+  return true;
 }
 
 /** Nobody has published to it. */

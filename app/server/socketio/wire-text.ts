@@ -41,7 +41,20 @@ function decodeAndKeep(this: Decoder, text: string): DecodedPacket {
 /** The text that an event's first argument, an object, came in; undefined where none was kept. */
 export function requestTextOf(argument: unknown): RequestText | undefined {
   const text = (argument as { readonly [wireText]?: string } | null | undefined)?.[wireText];
-  return text === undefined ? undefined : { text, start: firstArgumentIn(text) };
+  return text === undefined ? undefined : new WireText(text);
+}
+
+/** Where the request begins is looked for when it is asked: most requests have nothing that is read from their text. */
+class WireText implements RequestText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get start(): number {
+    return firstArgumentIn(this.text);
+  }
 }
 
 /** Where the request begins in `2/chat,7["publish",{"body":…}]`. */

@@ -21,7 +21,7 @@ interface Queue {
  * as one member's work may hold up the others'.
  */
 export class MemberOperations {
-  readonly #queues = new WeakMap<Member, Queue>();
+  readonly #queues = new Map<Member, Queue>();
 
   /** @throws RpcError `rate_limited`, and what `act` throws */
   async run<T>(member: Member, room: string, act: () => Promise<T>): Promise<T> {

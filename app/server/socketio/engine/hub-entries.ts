@@ -14,7 +14,7 @@ const mostEntries = 20;
 export class HubEntries {
   readonly #limit: ConnectionLimit;
   /** Who a connection is in each hub. */
-  readonly #entries = new WeakMap<Connection, Map<Socket, string>>();
+  readonly #entries = new Map<Connection, Map<Socket, string>>();
   readonly #onLeave: (this: Socket) => void;
   readonly #onClose: (this: Connection) => void;
 

@@ -22,11 +22,14 @@ export interface EngineInternals {
   };
 }
 
+const connectionKey = Symbol('connection');
+
 interface WebSocketInternals {
   readonly _socket: TcpSocket | null;
   readonly readyState: number;
   terminate(): void;
   on(event: 'ping' | 'pong', listener: (this: WebSocketInternals) => void): unknown;
+  [connectionKey]?: Connection;
 }
 
 const webSocketOpen = 1;
@@ -61,16 +64,14 @@ export function endAtOnce(connection: Connection): void {
  */
 export const controlFrame = 'control frame';
 
-const connections = new WeakMap<WebSocketInternals, Connection>();
-
 /** From now on this connection tells of control frames. To be called again does no harm. */
 export function watchControlFrames(connection: Connection): void {
   const { name, socket } = internalsOf(connection).transport;
   if (name === 'polling' && !connection.listeners('upgrade').includes(onUpgrade)) {
     connection.on('upgrade', onUpgrade);
   }
-  if (!socket || connections.has(socket)) return;
-  connections.set(socket, connection);
+  if (!socket || socket[connectionKey]) return;
+  socket[connectionKey] = connection;
   socket.on('ping', onControlFrame);
   socket.on('pong', onControlFrame);
 }
@@ -81,5 +82,5 @@ function onUpgrade(this: Connection): void {
 }
 
 function onControlFrame(this: WebSocketInternals): void {
-  connections.get(this)?.emit(controlFrame);
+  this[connectionKey]?.emit(controlFrame);
 }

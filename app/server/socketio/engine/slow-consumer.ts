@@ -31,7 +31,16 @@ class Outbox {
   }
 }
 
-const outboxes = new WeakMap<Connection, Outbox>();
+// On the connection itself: to look it up by the connection would cost more than what is done with it.
+const outboxKey = Symbol('outbox');
+
+interface BoundConnection {
+  [outboxKey]?: Outbox;
+}
+
+function outboxOf(connection: Connection): Outbox | undefined {
+  return (connection as BoundConnection)[outboxKey];
+}
 
 /**
  * Counts all that waits for a client, whatever it is and whoever sends it: messages, replies, presence, events,
@@ -42,12 +51,12 @@ const outboxes = new WeakMap<Connection, Outbox>();
  * @param onSlow called once when it is ended; a second one for the same connection is not
  */
 export function boundOutbox(connection: Connection, mostBytes: number, onSlow?: () => void): void {
-  const known = outboxes.get(connection);
+  const known = outboxOf(connection);
   if (known) {
     known.onSlow ??= onSlow;
     return;
   }
-  outboxes.set(connection, new Outbox(mostBytes, onSlow));
+  (connection as BoundConnection)[outboxKey] = new Outbox(mostBytes, onSlow);
   connection.on('packetCreate', onPacketCreate);
   watchControlFrames(connection);
   connection.on(controlFrame, onControlFrame);
@@ -57,7 +66,7 @@ export function boundOutbox(connection: Connection, mostBytes: number, onSlow?: 
 
 /** Whether more may be written past Engine.IO; where not, the connection is ended. @param waiting in its TCP socket */
 export function mayWrite(connection: Connection, waiting: number): boolean {
-  const outbox = outboxes.get(connection);
+  const outbox = outboxOf(connection);
   if (!outbox || waiting <= outbox.mostBytes) return true;
   disconnectSlowConsumer(connection, outbox);
   return false;
@@ -66,13 +75,13 @@ export function mayWrite(connection: Connection, waiting: number): boolean {
 /** Bytes that wait for a client, as far as they are counted. */
 export function waitingBytes(connection: Connection): number {
   const engine = internalsOf(connection);
-  const outbox = outboxes.get(connection);
+  const outbox = outboxOf(connection);
   return (outbox ? bufferedIn(engine, outbox) + outbox.polledBytes : 0) + bytesInTcp(engine);
 }
 
 // One function for all connections each: a closure would stand in the memory of every one.
 function onPacketCreate(this: Connection, { data }: CreatedPacket): void {
-  const outbox = outboxes.get(this) as Outbox;
+  const outbox = outboxOf(this) as Outbox;
   const engine = internalsOf(this);
   const buffered = bufferedIn(engine, outbox);
   outbox.buffered = buffered + packetOverhead + (data === undefined ? 0 : Buffer.byteLength(data));
@@ -94,7 +103,7 @@ function bytesInTcp({ transport }: EngineInternals): number {
 }
 
 function onFlush(this: Connection): void {
-  const outbox = outboxes.get(this) as Outbox;
+  const outbox = outboxOf(this) as Outbox;
   const { name, res } = internalsOf(this).transport;
   if (name !== 'polling' || !res) return;
   const bytes = outbox.buffered;

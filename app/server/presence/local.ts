@@ -1,5 +1,6 @@
 /** What of one room is known on this instance. */
 export interface LocalRoom {
+  readonly name: string;
   /** Subject -> its sockets here. */
   readonly sockets: Map<string, number>;
   /** Subjects that came or left since they were registered; which of both is looked up at that time. */
@@ -16,14 +17,14 @@ export interface LocalRoom {
 export class LocalPresence {
   readonly #rooms = new Map<string, LocalRoom>();
   /** Those that may have something to register: in a storm all of them would be looked at over and over. */
-  readonly #changed = new Map<string, LocalRoom>();
+  readonly #changed = new Set<LocalRoom>();
 
   /** @returns whether it is the subject's first socket there */
   enter(name: string, subject: string): boolean {
     const room = this.#rooms.get(name) ?? this.#open(name);
     const sockets = room.sockets.get(subject) ?? 0;
     room.sockets.set(subject, sockets + 1);
-    if (sockets === 0) this.#change(name, room, subject);
+    if (sockets === 0) this.#change(room, subject);
     return sockets === 0;
   }
 
@@ -34,7 +35,7 @@ export class LocalPresence {
     if (!room || !sockets) return false;
     if (sockets > 1) room.sockets.set(subject, sockets - 1);
     else room.sockets.delete(subject);
-    if (sockets === 1) this.#change(name, room, subject);
+    if (sockets === 1) this.#change(room, subject);
     return sockets === 1;
   }
 
@@ -47,15 +48,16 @@ export class LocalPresence {
   }
 
   /** Rooms with something to register; those whose last try failed not before their time. */
-  unregistered(now = Number.POSITIVE_INFINITY): [name: string, room: LocalRoom][] {
-    for (const [name, { unregistered }] of this.#changed)
-      if (unregistered.size === 0) this.#changed.delete(name);
-    return [...this.#changed].filter(([, { retryAt }]) => retryAt <= now);
+  unregistered(now = Number.POSITIVE_INFINITY): LocalRoom[] {
+    for (const room of this.#changed) if (room.unregistered.size === 0) this.#changed.delete(room);
+    return [...this.#changed].filter(({ retryAt }) => retryAt <= now);
   }
 
-  /** Rooms that were last verified before that time. */
-  unverified(before: number): [name: string, room: LocalRoom][] {
-    return [...this.#rooms].filter(([, { verifiedAt }]) => verifiedAt < before);
+  /** Rooms that were last verified before that time. Asked each second, of all of them: nothing is made of the others. */
+  unverified(before: number): LocalRoom[] {
+    const unverified: LocalRoom[] = [];
+    for (const room of this.#rooms.values()) if (room.verifiedAt < before) unverified.push(room);
+    return unverified;
   }
 
   /** These rooms are to be verified, and registered without a wait. */
@@ -63,24 +65,26 @@ export class LocalPresence {
     for (const [name, room] of this.#rooms) if (mayLack(name)) room.verifiedAt = room.retryAt = 0;
   }
 
-  forgetWhenEmpty(name: string): void {
+  forgetWhenEmpty({ name }: LocalRoom): void {
     const room = this.#rooms.get(name);
     if (room && room.sockets.size + room.unregistered.size === 0) this.#rooms.delete(name);
   }
 
-  /** What is registered of this subject may not be what is so. */
-  mark(name: string, room: LocalRoom, subject: string): void {
+  /** What is registered of this subject may not be what is so. One that was forgotten meanwhile says nothing of it. */
+  mark(room: LocalRoom, subject: string): void {
+    if (this.#rooms.get(room.name) !== room) return;
     room.unregistered.add(subject);
-    this.#changed.set(name, room);
+    this.#changed.add(room);
   }
 
-  #change(name: string, room: LocalRoom, subject: string): void {
+  #change(room: LocalRoom, subject: string): void {
     room.changes += 1;
-    this.mark(name, room, subject);
+    this.mark(room, subject);
   }
 
   #open(name: string): LocalRoom {
     const room: LocalRoom = {
+      name,
       sockets: new Map(),
       unregistered: new Set(),
       changes: 0,

@@ -55,7 +55,7 @@ export class Registrar {
       await this.#register(local.unregistered(Date.now()));
       this.#timer = undefined;
       const left = local.unregistered();
-      if (left.some(([, { retryAt }]) => retryAt <= Date.now())) this.soon();
+      if (left.some(({ retryAt }) => retryAt <= Date.now())) this.soon();
       else if (left.length > 0) this.soon(retryMs);
     }, afterMs);
   }
@@ -78,9 +78,7 @@ export class Registrar {
     if (this.#verifying) return;
     this.#verifying = true;
     const doubted = this.#options.local.unverified(Date.now() - verifyEveryMs);
-    const { fault } = await settleInPortions(doubted, roomsAtOnce, ([name, room]) =>
-      this.#verify(name, room),
-    );
+    const { fault } = await settleInPortions(doubted, roomsAtOnce, (room) => this.#verify(room));
     if (fault) this.#failed(fault as Error);
     this.#verifying = false;
   }
@@ -99,20 +97,20 @@ export class Registrar {
   }
 
   /** @returns whether all went through */
-  async #register(changed: readonly [name: string, room: LocalRoom][]): Promise<boolean> {
+  async #register(changed: readonly LocalRoom[]): Promise<boolean> {
     this.#registering = this.#registerAll(changed);
     return this.#registering;
   }
 
-  async #registerAll(changed: readonly [name: string, room: LocalRoom][]): Promise<boolean> {
-    const { answers, fault } = await settleInPortions(changed, roomsAtOnce, ([name, room]) =>
-      this.#registerRoom(name, room),
+  async #registerAll(changed: readonly LocalRoom[]): Promise<boolean> {
+    const { answers, fault } = await settleInPortions(changed, roomsAtOnce, (room) =>
+      this.#registerRoom(room),
     );
     if (fault) this.#failed(fault as Error);
     return !fault && answers.every(Boolean);
   }
 
-  async #registerRoom(name: string, room: LocalRoom): Promise<boolean> {
+  async #registerRoom(room: LocalRoom): Promise<boolean> {
     const { shared, local, leases } = this.#options;
     const subjects = [...room.unregistered].slice(0, mostAtOnce);
     const isHere = (subject: string) => room.sockets.has(subject);
@@ -121,15 +119,15 @@ export class Registrar {
     try {
       const joined = subjects.filter(isHere);
       const left = subjects.filter((subject) => !isHere(subject));
-      isWritten = leases.isHeld && (await shared.change(name, { owner: leases.owner, joined, left }));
+      isWritten = leases.isHeld && (await shared.change(room.name, { owner: leases.owner, joined, left }));
     } finally {
       if (!isWritten) {
         // It may be written without our knowing: saying it twice does no harm.
-        for (const subject of subjects) local.mark(name, room, subject);
+        for (const subject of subjects) local.mark(room, subject);
         room.retryAt = Date.now() + retryMs;
       }
     }
-    local.forgetWhenEmpty(name);
+    local.forgetWhenEmpty(room);
     return isWritten;
   }
 
@@ -141,12 +139,12 @@ export class Registrar {
     this.#options.log.warn(loggedReason(error), 'presence is not up to date; it is tried again every second');
   }
 
-  async #verify(name: string, room: LocalRoom): Promise<void> {
+  async #verify(room: LocalRoom): Promise<void> {
     const { shared, local, leases } = this.#options;
     const [startedAt, doubts] = [Date.now(), this.#doubts];
-    const registered = new Set(await shared.registered(name, leases.owner));
-    for (const subject of registered) if (!room.sockets.has(subject)) local.mark(name, room, subject);
-    for (const subject of room.sockets.keys()) if (!registered.has(subject)) local.mark(name, room, subject);
+    const registered = new Set(await shared.registered(room.name, leases.owner));
+    for (const subject of registered) if (!room.sockets.has(subject)) local.mark(room, subject);
+    for (const subject of room.sockets.keys()) if (!registered.has(subject)) local.mark(room, subject);
     if (doubts === this.#doubts) room.verifiedAt = startedAt;
     if (room.unregistered.size > 0) this.soon();
   }

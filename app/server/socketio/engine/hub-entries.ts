@@ -46,7 +46,7 @@ export class HubEntries {
     this.#limit.add(subject, conn);
     if (entries) entries.set(socket, subject);
     else {
-      this.#entries.set(conn, new Map([[socket, subject]]));
+      this.#entries.set(conn, new Map<Socket, string>().set(socket, subject));
       conn.once('close', this.#onClose);
     }
     socket.once('disconnect', this.#onLeave);

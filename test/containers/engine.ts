@@ -9,9 +9,15 @@ import type { ImageSource } from './template.ts';
 
 const run = promisify(execFile);
 
+const isAskedFor = process.env.CONTAINERS === 'run';
+
+/** No other run looks for an engine: that takes each file half a second of a processor. */
+const answers = (command: string, ...words: readonly string[]) =>
+  isAskedFor && spawnSync(command, words).status === 0;
+
 /** Docker, podman, or what stands in for one of them: the first that answers. */
 const engine = [process.env.CONTAINER_ENGINE, 'docker', 'podman'].find(
-  (command) => command !== undefined && spawnSync(command, ['info']).status === 0,
+  (command) => command !== undefined && answers(command, 'info'),
 );
 
 const moto = process.env.MOTO_SERVER ?? 'moto_server';
@@ -27,7 +33,7 @@ export function describeWithContainers(title: string, suite: () => void): void {
 }
 
 function lackOfEngine(): string | undefined {
-  if (process.env.CONTAINERS !== 'run') return '`npm run test:containers` runs them';
+  if (!isAskedFor) return '`npm run test:containers` runs them';
   return engine
     ? undefined
     : 'no container engine: install Docker or podman, or name one in CONTAINER_ENGINE';
@@ -44,7 +50,7 @@ function lack(): string | undefined {
 /** What runs a file of Compose: named by `CONTAINER_COMPOSE`, with its options, or the engine's own, or podman's. */
 const compose = [process.env.CONTAINER_COMPOSE, `${engine} compose`, 'podman-compose']
   .map((command) => command?.split(' ') ?? [])
-  .find(([command, ...words]) => command && spawnSync(command, [...words, 'version']).status === 0);
+  .find(([command, ...words]) => command && answers(command, ...words, 'version'));
 
 /** A suite that runs containers of its own, and needs no stand-in for AWS. */
 export function describeWithEngine(title: string, suite: () => void): void {

@@ -2,6 +2,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import type { Socket as TcpSocket } from 'node:net';
 import type { Socket } from 'socket.io-client';
 import { Scene } from '../support/clients/scene.ts';
+import { describeInFull } from '../support/full-runs.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import type { TestInstance } from '../support/servers/service.ts';
 import { stoppedAfterwards } from '../support/stopping.ts';
@@ -13,51 +14,53 @@ const publishers = 3;
 const messages = 240;
 const body = 'x'.repeat(62_000);
 
-/**
- * Four clients stop reading while 15 MB are published in their room. The instance ends their connections, so it buffers
- * no more than its bound for each. The six others get all 241 messages once and in order. The four come back by
- * themselves: what each of them delivers and what it reports as lost are the 241 messages together.
- */
-test('clients that stop reading: they alone are dropped, and what they miss is reported', async () => {
-  const redis = await keep(startRedis());
-  const scene = await keep(Scene.open({ redis: redis.url, instances: 1, rooms: 1, members: 6 }));
-  const { cluster, audience } = scene;
-  const [instance] = cluster.instances as [TestInstance];
-  const fast = [...audience.members];
-  // Straight to the instance: a forwarder would read for them.
-  const slow = await Promise.all(
-    Array.from({ length: 4 }, () => audience.join(cluster.openHub(instance.url), 'room 1')),
-  );
-  const senders = Array.from({ length: publishers }, () => cluster.connect(instance));
-  await eventually('the publishers to connect', () => senders.every(({ connected }) => connected));
+describeInFull('faults', 'slow readers', () => {
+  /**
+   * Four clients stop reading while 15 MB are published in their room. The instance ends their connections, so it buffers
+   * no more than its bound for each. The six others get all 241 messages once and in order. The four come back by
+   * themselves: what each of them delivers and what it reports as lost are the 241 messages together.
+   */
+  test('clients that stop reading: they alone are dropped, and what they miss is reported', async () => {
+    const redis = await keep(startRedis());
+    const scene = await keep(Scene.open({ redis: redis.url, instances: 1, rooms: 1, members: 6 }));
+    const { cluster, audience } = scene;
+    const [instance] = cluster.instances as [TestInstance];
+    const fast = [...audience.members];
+    // Straight to the instance: a forwarder would read for them.
+    const slow = await Promise.all(
+      Array.from({ length: 4 }, () => audience.join(cluster.openHub(instance.url), 'room 1')),
+    );
+    const senders = Array.from({ length: publishers }, () => cluster.connect(instance));
+    await eventually('the publishers to connect', () => senders.every(({ connected }) => connected));
 
-  const connections = connectionsOf(instance);
-  const wires = slow.map(({ hub }) => wireOf(hub.socket));
-  for (const wire of wires) wire.pause();
-  for (let n = 0; n < messages; n += 1) {
-    const sender = senders[n % publishers] as Socket;
-    expect(await sender.emitWithAck('publish', { room: 'room 1', body })).toMatchObject({ ok: true });
-  }
-  if (connections) {
-    await eventually('their connections to be ended', () => connectionsOf(instance) === connections - 4);
-  }
-  for (const wire of wires) wire.resume();
+    const connections = connectionsOf(instance);
+    const wires = slow.map(({ hub }) => wireOf(hub.socket));
+    for (const wire of wires) wire.pause();
+    for (let n = 0; n < messages; n += 1) {
+      const sender = senders[n % publishers] as Socket;
+      expect(await sender.emitWithAck('publish', { room: 'room 1', body })).toMatchObject({ ok: true });
+    }
+    if (connections) {
+      await eventually('their connections to be ended', () => connectionsOf(instance) === connections - 4);
+    }
+    for (const wire of wires) wire.resume();
 
-  const report = await scene.finish(redis.port);
-  expect(report.client).toMatchObject({
-    lostUnsaid: 0,
-    goneUnsaid: 0,
-    duplicated: 0,
-    outOfOrder: 0,
-    notified: 4,
+    const report = await scene.finish(redis.port);
+    expect(report.client).toMatchObject({
+      lostUnsaid: 0,
+      goneUnsaid: 0,
+      duplicated: 0,
+      outOfOrder: 0,
+      notified: 4,
+    });
+    const all = Array.from({ length: messages + 1 }, (_, index) => index + 1);
+    for (const { receiver } of fast) expect(receiver.messages.map(({ offset }) => offset)).toEqual(all);
+    for (const { receiver } of slow) {
+      const [lost] = receiver.losses;
+      expect(lost?.messages).toBeGreaterThan(0);
+      expect(receiver.messages.length + (lost?.messages as number)).toBe(messages + 1);
+    }
   });
-  const all = Array.from({ length: messages + 1 }, (_, index) => index + 1);
-  for (const { receiver } of fast) expect(receiver.messages.map(({ offset }) => offset)).toEqual(all);
-  for (const { receiver } of slow) {
-    const [lost] = receiver.losses;
-    expect(lost?.messages).toBeGreaterThan(0);
-    expect(receiver.messages.length + (lost?.messages as number)).toBe(messages + 1);
-  }
 });
 
 /** The TCP connection under a Socket.IO client. */

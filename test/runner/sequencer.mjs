@@ -11,6 +11,11 @@ const longest = [
   'app/server/signalr/service.test.ts',
   'lib/cdk-stack.test.ts',
   'lib/cdk-parts.test.ts',
+  'app/server/presence/presence.test.ts',
+  'faults/presence.test.ts',
+  'app/server/answers/answers.test.ts',
+  'faults/cluster/shards.test.ts',
+  'lib/local/redis/cluster.test.ts',
   'lib/verify/healthy.test.ts',
   'app/server/service.test.ts',
   'docs/moving.test.ts',
@@ -20,12 +25,10 @@ const longest = [
   'app/server/hostile/packets.test.ts',
   'app/build.test.ts',
   'app/page/page.test.ts',
-  'app/page/signalr.test.ts',
   'app/server/socketio/attach-rooms.test.ts',
   'lib/local/watch/watch.test.ts',
   'lib/local/topology.test.ts',
   'app/server/process/leaving.test.ts',
-  'app/server/presence/presence.test.ts',
 ].map((name) => join(tests, name));
 
 /**

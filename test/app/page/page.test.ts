@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Page, WebSocket } from 'playwright-core';
 import { signToken } from '../../../app/server/auth/hmac.ts';
 import { openBrowser } from '../../support/clients/browser.ts';
 import { describeInFull } from '../../support/full-runs.ts';
@@ -28,6 +28,9 @@ afterAll(async () => {
   await Promise.all((instances ?? []).map((instance) => instance.kill('SIGKILL')));
   await redis?.stop();
 });
+
+/** Waits for what takes a busy machine a while. */
+const patience = { timeout: 60_000 };
 
 async function open(instance: TestInstance, view = 'chat', room = 'test'): Promise<Page> {
   const page = await browser.context.newPage();
@@ -90,6 +93,37 @@ test('the map shows both instances, and the count of every message stays whole',
   await left.getByText('Every message once, in order.').waitFor();
   expect(await left.getByTestId('Lost unsaid').textContent()).toBe('0');
   expect(await left.getByText('Break things').count()).toBe(0);
+});
+
+test('a window is switched to SignalR and back, and stays the same user in the same room', async () => {
+  const page = await open(instances[0] as TestInstance, 'ai', 'switch');
+  const connected = () => page.getByText('Connected ·').waitFor(patience);
+  const answered = async (question: string, answer: string) => {
+    await page.getByLabel('Question').fill(question);
+    await page.keyboard.press('Enter');
+    await page.getByTestId('answer').filter({ hasText: answer }).waitFor(patience);
+  };
+  await answered('count to 3', '1 2 3');
+  const loaded: string[] = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  const isOf = (hub: string) => (socket: WebSocket) => new URL(socket.url()).pathname === hub;
+  const signalR = page.waitForEvent('websocket', { predicate: isOf('/llmhub'), ...patience });
+  await page.getByRole('radio', { name: 'SignalR' }).check();
+  await signalR;
+  await connected();
+  await answered('count to 5', '1 2 3 4 5');
+  expect(loaded.filter((path) => path.includes('over-signalr'))).toHaveLength(1);
+  expect(await page.getByText('(you)').count()).toBe(2);
+
+  await page.reload();
+  await connected();
+  expect(await page.getByRole('radio', { name: 'SignalR' }).isChecked()).toBe(true);
+  const socketIO = page.waitForEvent('websocket', { predicate: isOf('/socket.io/'), ...patience });
+  await page.getByRole('radio', { name: 'SignalR' }).press('ArrowLeft');
+  await socketIO;
+  await connected();
+  expect(await page.getByRole('radio', { name: 'Socket.IO' }).isChecked()).toBe(true);
+  await answered('count to 7', '1 2 3 4 5 6 7');
 });
 
 /** A window that still has this token, of a guest who was there before. */

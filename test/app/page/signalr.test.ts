@@ -1,4 +1,4 @@
-import type { Page, WebSocket } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { signToken } from '../../../app/server/auth/hmac.ts';
 import { openBrowser } from '../../support/clients/browser.ts';
 import { describeInFull } from '../../support/full-runs.ts';
@@ -63,34 +63,6 @@ async function killed(id: string): Promise<void> {
   const { url } = instances[index] as TestInstance;
   instances[index] = await startInstance(`${id}-again`, { ...environment, PORT: new URL(url).port });
 }
-
-test('a window is switched to SignalR and back, and stays the same user in the same room', async () => {
-  const page = await open('switch');
-  await ask(page, 'count to 3');
-  await shows(page, '1 2 3');
-  const loaded: string[] = [];
-  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
-  const isOf = (hub: string) => (socket: WebSocket) => new URL(socket.url()).pathname === hub;
-  const signalR = page.waitForEvent('websocket', { predicate: isOf('/llmhub'), ...patience });
-  await page.getByRole('radio', { name: 'SignalR' }).check();
-  await signalR;
-  await connected(page);
-  await ask(page, 'count to 5');
-  await shows(page, '1 2 3 4 5');
-  expect(loaded.filter((path) => path.includes('over-signalr'))).toHaveLength(1);
-  expect(await page.getByText('(you)').count()).toBe(2);
-
-  await page.reload();
-  await connected(page);
-  expect(await page.getByRole('radio', { name: 'SignalR' }).isChecked()).toBe(true);
-  const socketIO = page.waitForEvent('websocket', { predicate: isOf('/socket.io/'), ...patience });
-  await page.getByRole('radio', { name: 'SignalR' }).press('ArrowLeft');
-  await socketIO;
-  await connected(page);
-  expect(await page.getByRole('radio', { name: 'Socket.IO' }).isChecked()).toBe(true);
-  await ask(page, 'count to 7');
-  await shows(page, '1 2 3 4 5 6 7');
-});
 
 /** A window whose session the service gives as this token, until `unroute`. */
 async function openWith(token: string): Promise<Page> {

@@ -4,6 +4,7 @@ import { createHttp } from '../../../../app/server/http/create.ts';
 import { serveMessages } from '../../../../app/server/http/messages.ts';
 import { deepestBody } from '../../../../app/server/rooms/body/json-scan.ts';
 import { openStore } from '../../../../app/server/rooms/store/open-store.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { silent } from '../../../support/redis/link.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { type RoomsServer, startRoomsServer } from '../../../support/servers/rooms-server.ts';
@@ -120,12 +121,14 @@ const textOf = ({ body }: Pick<Message, 'body'>) => JSON.stringify(body);
 const packet = (id: number, body: string) => `42/chat,${id}["publish",{"room":"r","body":${body}}]`;
 const replyTo = (id: number) => (frame: string) => frame.startsWith(`43/chat,${id}[`);
 
-describe.each([
-  ['redis', 'direct'],
-  ['redis', 'adapter'],
-  ['memory', 'direct'],
-  ['memory', 'adapter'],
-] as const)('in %s, fan-out %s', (where, fanout) => {
+describe('in redis, fan-out direct', () => suite('redis', 'direct'));
+describe('in memory, fan-out adapter', () => suite('memory', 'adapter'));
+describeInFull('faults', 'the other pairs', () => {
+  describe('in redis, fan-out adapter', () => suite('redis', 'adapter'));
+  describe('in memory, fan-out direct', () => suite('memory', 'direct'));
+});
+
+function suite(where: 'redis' | 'memory', fanout: 'direct' | 'adapter'): void {
   test('what is accepted is heard and read back, and the rest refused, at each entry and over each transport', async () => {
     const { server, http } = await open(where, fanout);
     const listeners = [client(server, 'websocket'), client(server, 'polling')];
@@ -160,7 +163,7 @@ describe.each([
       expect(await readBack(client(server, transport), epoch)).toEqual(expected);
     }
   });
-});
+}
 
 test('numbers come and go as they were written, and so does all else, where no object is made of it', async () => {
   const { server, http } = await open('redis', 'direct');

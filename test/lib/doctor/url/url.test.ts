@@ -10,6 +10,7 @@ import { doctor } from '../../../../lib/doctor/doctor.ts';
 import { http2 } from '../../../../lib/doctor/url/checks/tls.ts';
 import { Probes } from '../../../../lib/doctor/url/probes.ts';
 import { freePort } from '../../../../lib/local/processes/ports.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { startRedis, type TestRedis } from '../../../support/redis/redis.ts';
 import { type SpreadingOptions, spreadingProxy } from '../../verify/checks/proxies.ts';
 import { startInProcess } from '../../verify/in-process-instance.ts';
@@ -97,20 +98,6 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
-  test('is tried past the proxy: what fails there, too, is the server itself', async () => {
-    const [one = '', two = ''] = await plainServers(2);
-    const proxy = await behindProxy([one, two]);
-    expect(await lookAt(proxy, ['--instance', one])).toMatchObject({
-      status: { polling: 'failed', 'one-instance': 'passed' },
-      conclusion: { name: 'polling' },
-    });
-    const [broken = ''] = await plainServers(1, { transports: ['polling'] });
-    const inFront = await behindProxy([broken]);
-    expect(await lookAt(inFront, ['--instance', broken])).toMatchObject({
-      conclusion: { name: 'one-instance', cause: expect.stringContaining('one instance fails by itself') },
-    });
-  });
-
   test('whose query a proxy drops loses every session, with one instance, too', async () => {
     const url = await behindProxy(await plainServers(1), { withoutQuery: /sid=/ });
     expect(await lookAt(url)).toMatchObject({
@@ -162,29 +149,6 @@ describe('a plain Socket.IO server', () => {
     });
   });
 
-  test('with the adapter of Redis has a backplane', async () => {
-    const server = await plainSocketServer();
-    const clients = [new Redis(withPassword()), new Redis(withPassword())] as const;
-    server.io.adapter(createAdapter(...clients));
-    closers.push(() => clients.forEach((client) => void client.disconnect()), server.close);
-    expect(await lookAt(server.url, [], { REDIS_URL: withPassword() })).toMatchObject({
-      code: 0,
-      found: { backplane: expect.stringContaining('1 of them subscribe to socket.io-request#/#') },
-    });
-  });
-
-  test('whose Redis has another password is named, and the password is not', async () => {
-    const [url = ''] = await plainServers(1);
-    const wrong = `127.0.0.1:${redis.port},password=wrong-password-of-someone`;
-    const looked = await lookAt(url, [], { ConnectionStrings__Redis: wrong });
-    expect(looked).toMatchObject({
-      code: 1,
-      conclusion: { name: 'redis', fix: expect.stringContaining('correct ConnectionStrings__Redis') },
-      found: { redis: expect.stringContaining('WRONGPASS') },
-    });
-    expect(JSON.stringify(looked)).not.toContain('wrong-password-of-someone');
-  });
-
   test('whose Redis asks for no password has the hole of python-socketio', async () => {
     const open = await startRedis();
     closers.push(open.stop);
@@ -234,6 +198,45 @@ describe('a plain Socket.IO server', () => {
       },
     });
   });
+
+  describeInFull('topology', 'in other ways', () => {
+    test('is tried past the proxy: what fails there, too, is the server itself', async () => {
+      const [one = '', two = ''] = await plainServers(2);
+      const proxy = await behindProxy([one, two]);
+      expect(await lookAt(proxy, ['--instance', one])).toMatchObject({
+        status: { polling: 'failed', 'one-instance': 'passed' },
+        conclusion: { name: 'polling' },
+      });
+      const [broken = ''] = await plainServers(1, { transports: ['polling'] });
+      const inFront = await behindProxy([broken]);
+      expect(await lookAt(inFront, ['--instance', broken])).toMatchObject({
+        conclusion: { name: 'one-instance', cause: expect.stringContaining('one instance fails by itself') },
+      });
+    });
+
+    test('with the adapter of Redis has a backplane', async () => {
+      const server = await plainSocketServer();
+      const clients = [new Redis(withPassword()), new Redis(withPassword())] as const;
+      server.io.adapter(createAdapter(...clients));
+      closers.push(() => clients.forEach((client) => void client.disconnect()), server.close);
+      expect(await lookAt(server.url, [], { REDIS_URL: withPassword() })).toMatchObject({
+        code: 0,
+        found: { backplane: expect.stringContaining('1 of them subscribe to socket.io-request#/#') },
+      });
+    });
+
+    test('whose Redis has another password is named, and the password is not', async () => {
+      const [url = ''] = await plainServers(1);
+      const wrong = `127.0.0.1:${redis.port},password=wrong-password-of-someone`;
+      const looked = await lookAt(url, [], { ConnectionStrings__Redis: wrong });
+      expect(looked).toMatchObject({
+        code: 1,
+        conclusion: { name: 'redis', fix: expect.stringContaining('correct ConnectionStrings__Redis') },
+        found: { redis: expect.stringContaining('WRONGPASS') },
+      });
+      expect(JSON.stringify(looked)).not.toContain('wrong-password-of-someone');
+    });
+  });
 });
 
 describe('a SignalR hub', () => {
@@ -250,15 +253,6 @@ describe('a SignalR hub', () => {
     });
   });
 
-  test('whose events a proxy holds back', async () => {
-    const url = await behindProxy(await instances(1), { buffers: 'responses' });
-    expect(await lookAt(url, signalR)).toMatchObject({
-      code: 1,
-      status: { negotiate: 'passed', 'hub-websocket': 'passed' },
-      conclusion: { name: 'event-stream', fix: expect.stringContaining('proxy_buffering off') },
-    });
-  });
-
   test('at a path that was not given is found where hubs usually are; at none, the path is asked for', async () => {
     const [url = ''] = await instances(1);
     const found = await lookAt(url, ['--plain', 'signalr', '--idle', '1']);
@@ -269,6 +263,17 @@ describe('a SignalR hub', () => {
     expect(await lookAt(`${url}/none`, ['--plain', 'signalr'])).toMatchObject({
       code: 1,
       conclusion: { name: 'server', cause: expect.stringContaining('nothing is served at this path') },
+    });
+  });
+
+  describeInFull('topology', 'in other ways', () => {
+    test('whose events a proxy holds back', async () => {
+      const url = await behindProxy(await instances(1), { buffers: 'responses' });
+      expect(await lookAt(url, signalR)).toMatchObject({
+        code: 1,
+        status: { negotiate: 'passed', 'hub-websocket': 'passed' },
+        conclusion: { name: 'event-stream', fix: expect.stringContaining('proxy_buffering off') },
+      });
     });
   });
 });
@@ -285,27 +290,29 @@ describe('this project’s service', () => {
     expect(looked.conclusion).toBeUndefined();
   });
 
-  test('of two instances without a Redis says that they need one', async () => {
-    const url = await behindProxy(await instances(2));
-    expect(await lookAt(url, ['--idle', '1'])).toMatchObject({
-      code: 1,
-      status: { polling: 'failed' },
-      conclusion: {
-        name: 'backplane',
-        cause: expect.stringContaining('without a backplane'),
-        fix: expect.stringContaining('REDIS_URL'),
-      },
+  describeInFull('topology', 'in other ways', () => {
+    test('of two instances without a Redis says that they need one', async () => {
+      const url = await behindProxy(await instances(2));
+      expect(await lookAt(url, ['--idle', '1'])).toMatchObject({
+        code: 1,
+        status: { polling: 'failed' },
+        conclusion: {
+          name: 'backplane',
+          cause: expect.stringContaining('without a backplane'),
+          fix: expect.stringContaining('REDIS_URL'),
+        },
+      });
     });
-  });
 
-  test('that never reached its Redis is told by the Redis itself', async () => {
-    const wrong = `redis://:wrong-password-of-someone@127.0.0.1:${redis.port}`;
-    const [url = ''] = await instances(1, wrong);
-    expect(await lookAt(url, [], { REDIS_URL: wrong })).toMatchObject({
-      code: 1,
-      status: { server: 'failed' },
-      found: { redis: expect.stringContaining('WRONGPASS') },
-      conclusion: { name: 'redis' },
+    test('that never reached its Redis is told by the Redis itself', async () => {
+      const wrong = `redis://:wrong-password-of-someone@127.0.0.1:${redis.port}`;
+      const [url = ''] = await instances(1, wrong);
+      expect(await lookAt(url, [], { REDIS_URL: wrong })).toMatchObject({
+        code: 1,
+        status: { server: 'failed' },
+        found: { redis: expect.stringContaining('WRONGPASS') },
+        conclusion: { name: 'redis' },
+      });
     });
   });
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openHub } from '../../../../app/client/hub.ts';
 import { ControlClient, type TopologyStatus } from '../../../../lib/local/control/client.ts';
 import type { TopologyState } from '../../../../lib/local/state.ts';
+import { describeInFull } from '../../../support/full-runs.ts';
 import { eventually } from '../../../support/wait.ts';
 import { ask } from '../fixtures/client.ts';
 import { LocalCommand } from '../fixtures/local-command.ts';
@@ -102,31 +103,33 @@ test('drained: its client comes back elsewhere before the instance ends; the pag
   expect((await local('POST', '/jobs/bots')).status).toBe(400);
 });
 
-test('a rolling restart replaces every instance, and one is always there', async () => {
-  const before = (await control.state()).processes
-    .filter(({ kind }) => kind === 'instance')
-    .map(({ id }) => id);
-  const failures: number[] = [];
-  let over = false;
-  const watching = (async () => {
-    while (!over) {
-      // Not the readiness: one that has just begun to drain says that it does.
-      const { status } = await ask(port);
-      if (status !== 200) failures.push(status);
-      await delay(20);
-    }
-  })();
-  const restarting = control.restart();
-  await eventually('it to be under way', () => command.output.includes('rolling restart'));
-  expect((await local('POST', '/restart')).status).toBe(409);
-  const { instances } = await restarting;
-  over = true;
-  await watching;
-  expect(failures).toEqual([]);
-  expect(instances.length).toBe(before.length);
-  const after = (await control.state()).processes
-    .filter(({ kind }) => kind === 'instance')
-    .map(({ id }) => id);
-  expect(after).toEqual(instances);
-  expect(before.filter((id) => after.includes(id))).toEqual([]);
+describeInFull('topology', 'a rolling restart', () => {
+  test('replaces every instance, and one is always there', async () => {
+    const before = (await control.state()).processes
+      .filter(({ kind }) => kind === 'instance')
+      .map(({ id }) => id);
+    const failures: number[] = [];
+    let over = false;
+    const watching = (async () => {
+      while (!over) {
+        // Not the readiness: one that has just begun to drain says that it does.
+        const { status } = await ask(port);
+        if (status !== 200) failures.push(status);
+        await delay(20);
+      }
+    })();
+    const restarting = control.restart();
+    await eventually('it to be under way', () => command.output.includes('rolling restart'));
+    expect((await local('POST', '/restart')).status).toBe(409);
+    const { instances } = await restarting;
+    over = true;
+    await watching;
+    expect(failures).toEqual([]);
+    expect(instances.length).toBe(before.length);
+    const after = (await control.state()).processes
+      .filter(({ kind }) => kind === 'instance')
+      .map(({ id }) => id);
+    expect(after).toEqual(instances);
+    expect(before.filter((id) => after.includes(id))).toEqual([]);
+  });
 });

@@ -35,11 +35,11 @@ export class RedisBroker implements RoomBroker {
 
   async subscribe(room: string, subscriber: RoomSubscriber): Promise<void> {
     const channel = this.#channelOf(room);
-    await this.#options.channels
-      .subscribe(channel, this.#listenFor(room, subscriber))
-      .catch((error: Error) => {
-        throw new UnreadableError('Redis does not answer', { cause: faultIn(error) });
-      });
+    try {
+      await this.#options.channels.subscribe(channel, this.#listenFor(room, subscriber));
+    } catch (error) {
+      throw new UnreadableError('Redis does not answer', { cause: faultIn(error as Error) });
+    }
     this.#subscribers.set(room, subscriber);
   }
 

@@ -19,13 +19,15 @@ export interface RedisBrokerOptions {
 /** Bytes: an epoch, an offset and their colons are shorter; and both as a message has them. */
 const [longestHead, longestPosition] = [64, 96];
 const closeBrace = 0x7d;
+/** A subscription that is behind by more is about to be made anew. */
+const mostUnheard = 100;
 
 /** What `append.lua` publishes, `epoch:offset:` and the message's text; and broadcasts. */
 export class RedisBroker implements RoomBroker {
   readonly #options: RedisBrokerOptions;
   readonly #subscribers = new Map<string, RoomSubscriber>();
-  /** Rooms that this instance has broadcast to, by what was appended here first behind that: it may not be heard yet. */
-  readonly #unheard = new Map<string, Position | undefined>();
+  /** By room, what was broadcast here and was not heard yet: messages that are appended behind it must wait for it. */
+  readonly #unheard = new Map<string, string[]>();
 
   constructor(options: RedisBrokerOptions) {
     this.#options = options;
@@ -34,7 +36,7 @@ export class RedisBroker implements RoomBroker {
   async subscribe(room: string, subscriber: RoomSubscriber): Promise<void> {
     const channel = this.#channelOf(room);
     try {
-      await this.#options.channels.subscribe(channel, listenFor(room, subscriber));
+      await this.#options.channels.subscribe(channel, this.#listenFor(room, subscriber));
     } catch (error) {
       throw new UnreadableError('Redis does not answer', { cause: faultIn(error as Error) });
     }
@@ -43,7 +45,7 @@ export class RedisBroker implements RoomBroker {
 
   async follow(room: string, subscriber: RoomSubscriber): Promise<void> {
     this.#subscribers.set(room, subscriber);
-    await this.#options.channels.follow(this.#channelOf(room), listenFor(room, subscriber));
+    await this.#options.channels.follow(this.#channelOf(room), this.#listenFor(room, subscriber));
   }
 
   unsubscribe(room: string): void {
@@ -53,10 +55,12 @@ export class RedisBroker implements RoomBroker {
   }
 
   broadcast(room: string, broadcast: Broadcast): void {
-    if (this.#subscribers.has(room)) this.#unheard.set(room, undefined);
-    this.#options
-      .publish(this.#channelOf(room), encodeBroadcast(broadcast))
-      .catch(() => this.#subscribers.get(room)?.receivedBroadcast(broadcast));
+    const payload = encodeBroadcast(broadcast);
+    this.#waitFor(room, payload);
+    this.#options.publish(this.#channelOf(room), payload).catch(() => {
+      this.#heard(room, payload);
+      this.#subscribers.get(room)?.receivedBroadcast(broadcast);
+    });
   }
 
   /**
@@ -65,38 +69,46 @@ export class RedisBroker implements RoomBroker {
    */
   appended(room: string, position: Position, message: string): void {
     const subscriber = this.#subscribers.get(room);
-    if (!subscriber || this.#isBehindBroadcast(room, position, subscriber)) return;
+    if (!subscriber || this.#unheard.has(room)) return;
     const serve = () => subscriber.appended(position, Buffer.from(message));
     process.nextTick(() => this.#options.channels.attempt(this.#channelOf(room), serve));
   }
 
-  /**
-   * What this instance broadcasts and then publishes arrives in that order, such as the end of a membership and what is not
-   * for that member any more. The subscription keeps it: once that has brought the first message behind the broadcast,
-   * it has brought the broadcast.
-   */
-  #isBehindBroadcast(room: string, position: Position, subscriber: RoomSubscriber): boolean {
-    if (!this.#unheard.has(room)) return false;
-    const first = this.#unheard.get(room) ?? position;
-    if (first.epoch !== position.epoch || subscriber.isServed(first)) return !this.#unheard.delete(room);
-    this.#unheard.set(room, first);
-    return true;
+  #waitFor(room: string, payload: string): void {
+    if (!this.#subscribers.has(room)) return;
+    const waiting = this.#unheard.get(room) ?? [];
+    this.#unheard.set(room, waiting);
+    waiting.push(payload);
+    if (waiting.length > mostUnheard) waiting.shift();
+  }
+
+  /** What was sent before it is heard before it, or never. */
+  #heard(room: string, payload: string): void {
+    const waiting = this.#unheard.get(room);
+    const index = waiting?.indexOf(payload) ?? -1;
+    if (!waiting || index < 0) return;
+    waiting.splice(0, index + 1);
+    if (waiting.length === 0) this.#unheard.delete(room);
+  }
+
+  #listenFor(room: string, subscriber: RoomSubscriber): ChannelListener {
+    const start = Buffer.from(messageHead(room)).toString('latin1');
+    return {
+      resubscribed: () => {
+        this.#unheard.delete(room);
+        subscriber.resubscribed();
+      },
+      received: (payload) => {
+        if (!isBroadcast(payload)) return receive(payload, start, subscriber);
+        if (this.#unheard.has(room)) this.#heard(room, payload.toString());
+        subscriber.receivedBroadcast(parseBroadcast(payload));
+      },
+    };
   }
 
   #channelOf(room: string): string {
     return roomKeys(this.#options.deployment, this.#options.hub, room).channel;
   }
-}
-
-function listenFor(room: string, subscriber: RoomSubscriber): ChannelListener {
-  const start = Buffer.from(messageHead(room)).toString('latin1');
-  return {
-    resubscribed: () => subscriber.resubscribed(),
-    received: (payload) => {
-      if (isBroadcast(payload)) return subscriber.receivedBroadcast(parseBroadcast(payload));
-      receive(payload, start, subscriber);
-    },
-  };
 }
 
 /**

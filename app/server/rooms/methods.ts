@@ -111,8 +111,7 @@ export class RoomMethods<M extends Member> {
       const text = given
         ? bodyInRequest(given.text, given.start, limits.bodyBytes)
         : bodyOf(body, limits.bodyBytes);
-      const grant = authorize(member, 'publish', room);
-      if (!(grant instanceof Promise ? await grant : grant)) {
+      if (!(await authorize(member, 'publish', room))) {
         return refuse('forbidden', 'you may not publish in this room');
       }
       const outgoing = { room, id, age, subject: member.subject, text, newRoom: rates?.newRoom(member) };

@@ -56,7 +56,7 @@ export function mountSignalR(http: Server, options: MountOptions): MountedSignal
   };
   const identityOf = (token: string | undefined) => {
     const identity = authenticate ? authenticate(token) : anonymousIdentity(token);
-    return identity instanceof Promise ? identity.then(admitted) : admitted(identity);
+    return identity && 'then' in identity ? identity.then(admitted) : admitted(identity);
   };
   const server = new SignalRServer({
     ...options,

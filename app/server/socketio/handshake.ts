@@ -34,7 +34,7 @@ export function authenticateHandshakes(
     };
     try {
       const identity = authenticate ? authenticate(socket.handshake.auth.token) : anonymous(socket);
-      if (identity instanceof Promise) identity.then(pass).catch(fail);
+      if ('then' in identity) identity.then(pass).then(undefined, fail);
       else pass(identity);
     } catch (error) {
       fail(error as Error);

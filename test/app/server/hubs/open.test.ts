@@ -116,18 +116,6 @@ test("the hub's authorize and its limits are held to, and leaving makes room", a
   expect(await ask(ann, 'join', { room: 'c' })).toMatchObject({ ok: true });
 });
 
-test('an authorize that replies with a query of a database is waited for, as with a promise', async () => {
-  /** As query builders have it: it can be waited for, and is no promise. */
-  class Query {
-    // biome-ignore lint/suspicious/noThenProperty: that is what it is tried with
-    then: Promise<undefined>['then'] = (...listeners) => Promise.resolve(undefined).then(...listeners);
-  }
-  await open(defineHub({ name: 'closed', authorize: () => new Query() as unknown as Promise<undefined> }));
-  const ann = await server.connect('closed');
-  expect(await ask(ann, 'join', { room: 'a' })).toMatchObject({ error: { code: 'forbidden' } });
-  expect(await ask(ann, 'publish', { room: 'a', body: 1 })).toMatchObject({ error: { code: 'forbidden' } });
-});
-
 const ported = defineHub({
   name: 'ported',
   namespace: '/v1/app',

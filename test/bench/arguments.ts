@@ -37,7 +37,7 @@ export const usage = `npm run bench -- [options]
   --only <measures>      of ${measureNames.join(',')}  (default: all)
   --variants <variants>  of ${variants.map(({ name }) => name).join(',')}  (default: all)
   --before <commit>      also measures the service of that commit, as the variant before
-  --node-options <flags> flags of Node for this project's instances of now: with --before HEAD what they change
+  --node-options <flags> flags of Node for this project's instances of now in place of the image's: with --before HEAD what they change
   --rounds <n>           each variant takes its turn so many times; medians are reported  (default: 3)
   --quick                one round, less load: shows that it works, not how well
   --profile              also profiles connect and the deliveries: self time by layer
@@ -74,8 +74,8 @@ export function readArguments(args: readonly string[]): BenchArguments {
   return {
     measures: choose('--only', values.only, measureNames),
     variants: chooseVariants(values.variants, values.before === undefined ? [] : [before]).map((variant) =>
-      variant.name === 'ours'
-        ? { ...variant, nodeOptions: values['node-options']?.split(' ') ?? [] }
+      variant.name === 'ours' && values['node-options'] !== undefined
+        ? { ...variant, nodeOptions: values['node-options'].split(' ').filter(Boolean) }
         : variant,
     ),
     before: values.before,

@@ -3,7 +3,7 @@ import type { Instance, InstanceOptions } from './instance.ts';
 import { type BenchRedis, startBenchRedis } from './redis.ts';
 import { startCentrifugo } from './servers/centrifugo.ts';
 import type { Collections, MemoryUse } from './servers/report.ts';
-import type { Variant } from './variants.ts';
+import { imageOptions, type Variant } from './variants.ts';
 
 /** The instances of one variant over a Redis of their own. */
 export interface Stage {
@@ -83,7 +83,7 @@ async function startInstance(variant: Variant, options: InstanceOptions): Promis
   const { redisUrl, name, nodeOptions } = options;
   const child = new Child(variant.entry, { REDIS_URL: redisUrl, INSTANCE: name }, [
     ...nodeOptions,
-    ...(variant.nodeOptions ?? []),
+    ...(variant.nodeOptions ?? imageOptions),
   ]);
   return {
     pid: child.pid,

@@ -1,4 +1,6 @@
-import { entryBefore } from './build.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { entryBefore, repository } from './build.ts';
 import type { DialectName } from './load/dialects.ts';
 import { hasCentrifugo } from './servers/centrifugo.ts';
 
@@ -9,7 +11,7 @@ export interface Variant {
   /** The server's entry, under this folder; undefined: a program on the PATH. */
   readonly entry: string | undefined;
   readonly dialect: DialectName;
-  /** Flags of Node. @default none */
+  /** Flags of Node. @default those of the service's image, for the peers, too */
   readonly nodeOptions?: readonly string[];
 }
 
@@ -23,6 +25,9 @@ export type VariantName =
   | 'ours'
   | 'socketio'
   | 'signalr';
+
+/** Flags of Node in the service's image. */
+export const imageOptions = nodeOptionsOf(readFileSync(join(repository, 'app/Dockerfile'), 'utf8'));
 
 const centrifugo: Variant = {
   name: 'centrifugo',
@@ -46,3 +51,7 @@ export const variants: readonly Variant[] = [
   ...(hasCentrifugo() ? [centrifugo] : []),
   { name: 'ours', title: 'Realtime Stack', entry: 'servers/ours', dialect: 'hub' },
 ];
+
+function nodeOptionsOf(dockerfile: string): readonly string[] {
+  return /\bNODE_OPTIONS=(\S+)/.exec(dockerfile)?.slice(1) ?? [];
+}

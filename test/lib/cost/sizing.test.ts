@@ -53,10 +53,8 @@ test('what one node does not carry needs shards, three at least, each with CPU a
   expect(cache({ connections: 10_000_000 })?.what).toBe('cache.r7g.large');
 });
 
-test('a publish costs a shard more than a single node', () => {
+test('three shards carry more than twice as much as a single node', () => {
   const ratio = capacity.shardPublishCpuSeconds / capacity.publishCpuSeconds;
-  expect(ratio).toBeGreaterThan(1);
-  // Three of them carry about twice as much.
   expect(3 / ratio).toBeGreaterThan(2);
 });
 

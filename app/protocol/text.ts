@@ -17,8 +17,8 @@ export const namePattern = /^[^\p{Cc}\p{Cs}]+$/u;
 export const nameRule = 'must be well-formed Unicode without control characters';
 
 /** Whether this may be the name of a room, a message, a subject or an epoch. */
-export function isName(text: string, longest: number): boolean {
-  return text.length <= longest && namePattern.test(text);
+export function isName(value: unknown, longest: number): value is string {
+  return typeof value === 'string' && value.length <= longest && namePattern.test(value);
 }
 
 export const wellFormedRule = 'must be well-formed Unicode: half of a surrogate pair is none';

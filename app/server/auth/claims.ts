@@ -43,16 +43,12 @@ function plainClaims(payload: unknown): Claims | undefined {
   if (!isObject(payload)) return undefined;
   const { sub, exp, jti, name, guest, nbf, iss, aud, rooms } = payload as Readonly<Record<string, unknown>>;
   if (nbf !== undefined || iss !== undefined || aud !== undefined || rooms !== undefined) return undefined;
-  if (!isText(sub, longestSubject) || reservedSubjects.includes(sub)) return undefined;
+  if (!isName(sub, longestSubject) || reservedSubjects.includes(sub)) return undefined;
   if (typeof exp !== 'number' || !Number.isFinite(exp)) return undefined;
-  if (jti !== undefined && !isText(jti, longestTokenId)) return undefined;
-  if (name !== undefined && !isText(name, longestName)) return undefined;
+  if (jti !== undefined && !isName(jti, longestTokenId)) return undefined;
+  if (name !== undefined && !isName(name, longestName)) return undefined;
   if (guest !== undefined && typeof guest !== 'boolean') return undefined;
   return { sub, exp, jti, name, guest };
-}
-
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && isName(value, longest);
 }
 
 export interface ClaimRules {

@@ -11,7 +11,7 @@ import type { Position } from './log/position.ts';
 export function plainJoin(request: unknown): z.infer<typeof joinRequest> | undefined {
   if (!isObject(request)) return undefined;
   const { room, since, acked } = request;
-  if (!isText(room, longestRoom)) return undefined;
+  if (!isName(room, longestRoom)) return undefined;
   const positions = { since: plainPosition(since), acked: plainPosition(acked) };
   if (positions.since === null || positions.acked === null) return undefined;
   return {
@@ -24,8 +24,8 @@ export function plainJoin(request: unknown): z.infer<typeof joinRequest> | undef
 export function plainPublish(request: unknown): z.infer<typeof publishRequest> | undefined {
   if (!isObject(request)) return undefined;
   const { room, id, age, body } = request;
-  if (body === undefined || !isText(room, longestRoom)) return undefined;
-  if (id !== undefined && !isText(id, longestId)) return undefined;
+  if (body === undefined || !isName(room, longestRoom)) return undefined;
+  if (id !== undefined && !isName(id, longestId)) return undefined;
   if (age !== undefined && !(typeof age === 'number' && Number.isFinite(age) && age >= 0)) return undefined;
   return { room, id, age, body };
 }
@@ -36,12 +36,8 @@ function plainPosition(value: unknown): Position | undefined | null {
   if (!isObject(value)) return null;
   const { epoch, offset } = value;
   const isPosition =
-    isText(epoch, longestId) && typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0;
+    isName(epoch, longestId) && typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0;
   return isPosition ? { epoch, offset } : null;
-}
-
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && isName(value, longest);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

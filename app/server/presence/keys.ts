@@ -34,10 +34,7 @@ export function presenceKeys(deployment: string, hub: string, room: string): Pre
     state: `${prefix}state:${place}`,
     of: (owner) => `${prefix}of:${owner}:${place}`,
     channel: channelIn(inOwnBucket, place),
-    due: `${prefix}due`,
-    since: `${prefix}since`,
-    compared: `${prefix}compared`,
-    placesOf: (owner) => `${prefix}places:${owner}`,
+    ...namesOfBucket(prefix),
   };
 }
 
@@ -54,7 +51,10 @@ export interface BucketPresenceKeys {
 }
 
 export function bucketPresenceKeys(deployment: string, bucket: string): BucketPresenceKeys {
-  const prefix = `${inBucket(deployment, bucket)}:presence:`;
+  return namesOfBucket(`${inBucket(deployment, bucket)}:presence:`);
+}
+
+function namesOfBucket(prefix: string): BucketPresenceKeys {
   return {
     due: `${prefix}due`,
     since: `${prefix}since`,

@@ -96,23 +96,24 @@ export class RoomCursor implements RoomSubscriber {
     return cursor?.epoch === epoch && offset <= cursor.offset;
   }
 
-  appended(position: Position, text: Buffer): void {
+  appended(position: Position, text: string): void {
     const cursor = this.#position;
     if (!cursor || this.#catchingUp || !continues(cursor, position)) return;
-    countFrame(this.#context.counters, text);
-    this.#deliver({ position, text });
+    const bytes = Buffer.from(text);
+    countFrame(this.#context.counters, bytes);
+    this.#deliver({ position, text, bytes });
   }
 
-  received(position: Position, text: Buffer): void {
+  received(position: Position, bytes: Buffer): void {
     if (this.isServed(position)) return;
     const cursor = this.#position;
-    countFrame(this.#context.counters, text);
-    const message = { position, text };
+    countFrame(this.#context.counters, bytes);
+    const message = { position, text: bytes.toString(), bytes };
     if (cursor && !this.#catchingUp && continues(cursor, position)) {
       this.#deliver(message);
       return;
     }
-    this.#hold({ position, text: Buffer.from(text) });
+    this.#hold({ ...message, bytes: Buffer.from(bytes) });
     this.#readAgain();
   }
 
@@ -184,13 +185,13 @@ export class RoomCursor implements RoomSubscriber {
   }
 
   #logged(text: string): LoggedMessage {
-    return { position: positionIn(text, messageHead(this.#room).length), text: Buffer.from(text) };
+    return { position: positionIn(text, messageHead(this.#room).length), text, bytes: Buffer.from(text) };
   }
 
   #deliver(received: LoggedMessage): void {
     const message = this.#continued(received);
     this.#position = message.position;
-    this.#recent.push({ position: message.position, text: message.text.toString() });
+    this.#recent.push(message);
     this.#listener.delivered(message);
   }
 
@@ -205,13 +206,13 @@ export class RoomCursor implements RoomSubscriber {
     this.#beganAt = undefined;
     if (!isEmpty(cursor.epoch) || !follows(cursor, position)) return message;
     this.#beganAt = cursor;
-    const said = continuing(text.toString(), messageHead(this.#room).length, position, cursor);
-    return { position, text: Buffer.from(said) };
+    const said = continuing(text, messageHead(this.#room).length, position, cursor);
+    return { position, text: said, bytes: Buffer.from(said) };
   }
 
   #hold(message: LoggedMessage): void {
     this.#held.push(message);
-    this.#heldBytes += message.text.length;
+    this.#heldBytes += message.bytes.length;
     if (this.#heldBytes <= mostHeldBytes) return;
     this.#dropHeld();
     this.#again = true;

@@ -1,15 +1,15 @@
 import type { Position } from './log/position.ts';
 
-/** A message of a room's log as it is passed on: its JSON text in UTF-8, and where it stands. */
-export interface LoggedMessage {
-  readonly position: Position;
-  readonly text: Buffer;
-}
-
-/** The same as it is kept. */
+/** A message of a room's log as it is kept: its JSON text, and where it stands. */
 export interface RecentMessage {
   readonly position: Position;
   readonly text: string;
+}
+
+/** The same as it is passed on. */
+export interface LoggedMessage extends RecentMessage {
+  /** The text in UTF-8. */
+  readonly bytes: Buffer;
 }
 
 /*

@@ -51,10 +51,10 @@ export class Room<M extends Member> implements CursorListener {
     this.#cursor.close();
   }
 
-  delivered({ text }: LoggedMessage): void {
+  delivered({ bytes }: LoggedMessage): void {
     if (this.members.size === 0) return;
     this.#context.counters.deliveries += this.members.size;
-    deliverTo(this.members, (format) => format.message(text));
+    deliverTo(this.members, (format) => format.message(bytes));
   }
 
   /** Members are notified that what they have may not be what the log has. */

@@ -3,13 +3,13 @@ import type { Position } from '../log/position.ts';
 
 /** What a room hears from the broker. */
 export interface RoomSubscriber {
-  /** @param text of the message, as JSON in UTF-8; to be kept it must be copied */
-  received(position: Position, text: Buffer): void;
+  /** @param bytes of the message's JSON text in UTF-8; to be kept they must be copied */
+  received(position: Position, bytes: Buffer): void;
   /**
    * A message that was appended on this instance, before the subscription brings it: to be served if nothing lies between,
    * and to be left for that otherwise.
    */
-  appended(position: Position, text: Buffer): void;
+  appended(position: Position, text: string): void;
   /** What stands there was served already. */
   isServed(position: Position): boolean;
   receivedBroadcast(broadcast: Broadcast): void;

@@ -70,7 +70,7 @@ export class RedisBroker implements RoomBroker {
   appended(room: string, position: Position, message: string): void {
     const subscriber = this.#subscribers.get(room);
     if (!subscriber || this.#unheard.has(room)) return;
-    const serve = () => subscriber.appended(position, Buffer.from(message));
+    const serve = () => subscriber.appended(position, message);
     process.nextTick(() => this.#options.channels.attempt(this.#channelOf(room), serve));
   }
 

@@ -81,6 +81,7 @@ function suite(open: () => Promise<Stage>) {
     await presence.change('r', joined('a', 'ann', 'bob', 'cid', 'dan'));
     const leftAt = Date.now();
     await presence.change('r', left('a', 'ann'));
+    expect(await members(presence)).toEqual(['ann', 'bob', 'cid', 'dan']);
     await beatUntilTold(stage, 2);
     expect(Date.now() - leftAt).toBeGreaterThanOrEqual(graceMs);
     expect(changes[1]).toEqual({ ...changes[0], version: 2, joined: [], left: ['ann'] });

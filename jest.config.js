@@ -7,9 +7,9 @@ export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: { '^.+\\.(tsx?|mjs|js)$': '@swc/jest' },
-  // ES modules alone, which jest on Node 20 can't require.
   // zod loads fifty languages, in each test file again. Nothing here asks for any but English.
   moduleNameMapper: { '^../locales/index.cjs$': '<rootDir>/node_modules/zod/v4/locales/en.cjs' },
+  // ES modules alone, which jest on Node 20 can't require.
   transformIgnorePatterns: ['/node_modules/(?!(httpxy|jose)/)'],
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   setupFiles: ['<rootDir>/test/setup.ts'],

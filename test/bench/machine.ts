@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
+import { basename } from 'node:path';
 import { redisBinary } from '../support/redis/redis.ts';
 
 /** When and where the bench runs: no figure has a meaning without it. */
@@ -27,7 +28,7 @@ export function readMachine(): Machine {
     gigabytes,
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
-    redis: `${redisBinary.replace('-server', '')} ${version}`,
+    redis: `${basename(redisBinary, '-server')} ${version}`,
     load: loadavg()[0] as number,
   };
 }

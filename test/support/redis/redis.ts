@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { freePort } from '../../../lib/local/processes/ports.ts';
+import { findRedis } from '../../../lib/local/programs.mjs';
 import { eventually } from '../wait.ts';
 
 /** A real Redis server of a test's own. */
@@ -16,7 +17,7 @@ export interface TestRedis {
 }
 
 /** The server that the set-up found or installed. */
-export const redisBinary = ['valkey-server', 'redis-server'].find(isOnPath) ?? missing();
+export const redisBinary = findRedis() ?? missing();
 
 /**
  * @param options passed as they are, for example `['--requirepass', 'x']`
@@ -62,10 +63,6 @@ export async function startRedis(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function isOnPath(binary: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, binary)));
 }
 
 function missing(): never {

@@ -87,10 +87,6 @@ export class LocalInstance {
     return this.#backplane.status === 'joined';
   }
 
-  get rooms(): AttachedRooms {
-    return this.#rooms;
-  }
-
   /** Calls back at each change of it. */
   onJoined(listener: (isJoined: boolean) => void): void {
     this.#backplane.on('status', () => listener(this.isJoined));

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { slotCount } from '../../../app/server/redis/buckets.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
+export const allSlots = 16_384;
 /** Nodes that run find each other in a second. */
 export const joinMs = 30_000;
 export const retryMs = 25;
@@ -24,8 +24,8 @@ export async function formCluster(nodes: readonly ClusterNode[], shardCount: num
     await node.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   }
   for (const [index, primary] of primaries.entries()) {
-    const first = Math.floor((index * slotCount) / shardCount);
-    const last = Math.floor(((index + 1) * slotCount) / shardCount) - 1;
+    const first = Math.floor((index * allSlots) / shardCount);
+    const last = Math.floor(((index + 1) * allSlots) / shardCount) - 1;
     await primary.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
   }
   await Promise.all(nodes.map((node, index) => introduce(node, nodes.slice(index + 1))));

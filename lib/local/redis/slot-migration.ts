@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { slotCount } from '../../../app/server/redis/buckets.ts';
 import { countSlots, type RedisCluster } from './cluster.ts';
 import type { ClusterNode, SlotRange } from './cluster-node.ts';
+import { allSlots } from './form-cluster.ts';
 
 export interface Move {
   /** Numbers of shards, from 1. */
@@ -214,5 +214,5 @@ export async function lastMigration(source: ClusterNode): Promise<Record<string,
 /** The slot of a hash tag or key, as CLUSTER KEYSLOT says. */
 export async function slotOf(cluster: RedisCluster, key: string): Promise<number> {
   const slot = await (await ownerOf(cluster, 1)).call<number>('CLUSTER', 'KEYSLOT', key);
-  return slot % slotCount;
+  return slot % allSlots;
 }

@@ -11,6 +11,7 @@ import type { Template } from './bill.ts';
 const templateOnly = {
   // `cdk synth` prints the warnings.
   '@aws-cdk/core:annotationsInValidationReport': false,
+  '@aws-cdk/core:enableAdditionalMetadataCollection': false,
   'aws:cdk:disable-asset-staging': true,
   'aws:cdk:disable-creation-stack-traces': true,
   'aws:cdk:disable-stack-trace': true,
@@ -34,6 +35,7 @@ export function synthesize(knobs: Readonly<Record<string, string>>): Synthesized
   try {
     const app = new App({
       analyticsReporting: false,
+      treeMetadata: false,
       outdir,
       context: { ...context, ...templateOnly },
     });

@@ -1,10 +1,19 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { skipSuite } from '../support/skipping.ts';
 
 // The CDK would capture a stack trace for each token, which jest then maps to the sources.
 process.env.CDK_DISABLE_STACK_TRACE = '1';
 
 const tests = join(import.meta.dirname, '..');
+
+/**
+ * Of these suites, `npm run check` has those that look at the variants of the stack. The others synthesize further stacks,
+ * of which some are shown to a stand-in for AWS: two thirds of the CPU of all.
+ */
+const isInCheck = (name: string) =>
+  name.startsWith('stack/') &&
+  !['stack/changes', 'stack/knobs', 'stack/rotation', 'stack/transitions'].includes(name);
 
 /**
  * Runs suites that need the CDK in the test file that calls this. Loading it takes seconds, and each configuration is
@@ -16,10 +25,17 @@ const tests = join(import.meta.dirname, '..');
 export function runSuites(part: 'whole stack' | 'rest'): void {
   for (const folder of ['lib', 'examples'])
     for (const path of suitesIn(folder))
-      if (isAboutWholeStack(path) === (part === 'whole stack'))
-        describe(path.replace('.suite.ts', ''), () => {
-          require(join(tests, folder, path));
-        });
+      if (isAboutWholeStack(path) === (part === 'whole stack')) runSuite(folder, path);
+}
+
+function runSuite(folder: string, path: string): void {
+  const name = path.replace('.suite.ts', '');
+  if (process.env.CHECK === 'run' && !isInCheck(name))
+    skipSuite(name, '`npm test` has these suites of the CDK', () => test('all of it', () => undefined));
+  else
+    describe(name, () => {
+      require(join(tests, folder, path));
+    });
 }
 
 const suitesIn = (folder: string) =>

@@ -1,6 +1,7 @@
 /**
  * `npm test`: lint, types and all tests; or, with arguments of jest's, those tests alone.
- * `npm run check`: lint, types and the tests that start no process.
+ * `npm run check`: lint, types and the tests that start no process, without those of them that take most
+ * (test/lib/cdk-suites.ts).
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ const args = isCheck
   ? ['--filter', join(import.meta.dirname, 'without-processes.cjs'), ...others]
   : process.argv.slice(2);
 
+if (isCheck) process.env.CHECK = 'run';
 // As jest's own command does, and the CDK looks at it.
 process.env.NODE_ENV ??= 'test';
 if (first === undefined || isCheck) void endUnlessClean(['lint', 'typecheck']);

@@ -66,7 +66,7 @@ const deploying =
   };
 
 describe('livekit-tasks', () => {
-  const result = async (change: Change) => (await lookAt(change))['livekit-tasks'] ?? '';
+  const result = async (change: Change) => (await lookAt(change, 'livekit-tasks'))['livekit-tasks'] ?? '';
 
   test('a node that runs alone: who looks finds it, why, and where the log is', async () => {
     const [found, cause, fix] = (await result(written({ LiveNodes: 1 }))).split(' | ');
@@ -242,7 +242,8 @@ describe('livekit-tasks', () => {
 });
 
 describe('livekit-deployments', () => {
-  const result = async (change: Change) => (await lookAt(change))['livekit-deployments'] ?? '';
+  const result = async (change: Change) =>
+    (await lookAt(change, 'livekit-deployments'))['livekit-deployments'] ?? '';
 
   test('a deployment that waits for calls says since when, and for how many', async () => {
     const text = await result(all(deploying(12), written({ Protected: 1 }, 2, 1)));

@@ -4,9 +4,15 @@ import { readStack } from '../../../../lib/verify/stack/deployed-stack.ts';
 import { openAccount } from './account.ts';
 import { type Answers, now, wellAnswers } from './recorded.ts';
 
-/** Each check's proof, or what it found, of a stack that is well but for a change. */
+/**
+ * Each check's proof, or what it found, of a stack that is well but for a change.
+ *
+ * @param only the one check that looks
+ * @default - all of them look
+ */
 export async function lookAt(
   change: (answers: Answers) => void = () => undefined,
+  only?: string,
 ): Promise<Record<string, string>> {
   const answers = wellAnswers();
   change(answers);
@@ -15,7 +21,7 @@ export async function lookAt(
   try {
     const stack = await readStack('realtime-prod', clients);
     const results: Record<string, string> = {};
-    for (const check of stackChecks)
+    for (const check of stackChecks.filter(({ name }) => only === undefined || name === only))
       results[check.name] = await check.run(stack, clients).then(
         ({ proved, notProved = [] }) => [`✓ ${proved}`, ...notProved].join(' | not proved: '),
         (error: Error) => {

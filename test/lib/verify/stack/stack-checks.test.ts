@@ -90,7 +90,7 @@ test.each<[string, (answers: Answers) => void, string]>([
     '1 of 5 tasks were started before 2026-11-20T10:00:00.000Z: new',
   ],
 ])('%s says what is wrong, why, and what to do', async (name, change, found) => {
-  const result = (await lookAt(change))[name];
+  const result = (await lookAt(change, name))[name];
   expect(result).toContain(`✗ `);
   expect(result).toContain(found);
   expect(result?.split(' | ')).toHaveLength(3);

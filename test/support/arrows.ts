@@ -29,7 +29,7 @@ export function arrowsOf(file: string): Arrow[] {
 /** Sources, without what is built or installed. */
 export const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.tsx?$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
+    .filter((path) => /\.(tsx?|mjs)$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
     .map((path) => join(folder, path));
 
 /** A table in CONTRIBUTING: a folder, or a file, and what it may import. */
@@ -61,17 +61,16 @@ export class FolderMap {
   /** What a place imports and its row does not allow. */
   outside(place: string, arrows: readonly Arrow[]): Arrow[] {
     const allowed = this.#allowed.get(place) ?? [];
-    return this.#from(place, arrows).filter(({ to }) => {
-      const target = this.placeOf(to);
-      return target !== place && !allowed.some((pattern) => fits(target, pattern));
-    });
+    return this.#from(place, arrows).filter(
+      ({ to }) => this.placeOf(to) !== place && !allowed.some((pattern) => this.#fits(to, pattern)),
+    );
   }
 
   /** What a row allows and its place does not import. */
   unused(place: string, arrows: readonly Arrow[]): string[] {
-    const used = this.#from(place, arrows).map(({ to }) => this.placeOf(to));
+    const used = this.#from(place, arrows);
     return (this.#allowed.get(place) ?? []).filter(
-      (pattern) => !used.some((target) => fits(target, pattern)),
+      (pattern) => !used.some(({ to }) => this.#fits(to, pattern)),
     );
   }
 
@@ -91,15 +90,18 @@ export class FolderMap {
     return this.places.filter((place) => reachable(place).has(place));
   }
 
+  /** A row allows places of the table, all below one (`place/*`), or what has no row: a file, or all of a folder. */
+  #fits(file: string, pattern: string): boolean {
+    if (pattern.endsWith('/*')) return this.placeOf(file).startsWith(pattern.slice(0, -1));
+    return this.placeOf(file) === pattern || (!this.#allowed.has(pattern) && isWithin(file, pattern));
+  }
+
   #from(place: string, arrows: readonly Arrow[]): Arrow[] {
     return arrows.filter(({ from, isPackage }) => !isPackage && this.placeOf(from) === place);
   }
 }
 
 const isWithin = (place: string, folder: string) => place === folder || place.startsWith(`${folder}/`);
-
-const fits = (place: string, pattern: string) =>
-  pattern.endsWith('/*') ? place.startsWith(pattern.slice(0, -1)) : place === pattern;
 
 /** The tests that hold a map, whatever it is of. @param arrows of all files in its places */
 export function testMap(map: FolderMap, arrows: readonly Arrow[]): void {

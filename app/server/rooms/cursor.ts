@@ -98,7 +98,10 @@ export class RoomCursor implements RoomSubscriber {
 
   appended(position: Position, text: string): void {
     const cursor = this.#position;
-    if (!cursor || this.#catchingUp || !continues(cursor, position)) return;
+    if (!cursor || this.#catchingUp) return;
+    // The sender may join with it at once, and must not be told from memory what was before that.
+    if (isOfAnotherEpoch(cursor, position)) return void this.catchUp();
+    if (!continues(cursor, position)) return;
     const bytes = Buffer.from(text);
     countFrame(this.#context.counters, bytes);
     this.#deliver({ position, text, bytes });
@@ -234,6 +237,11 @@ export class RoomCursor implements RoomSubscriber {
     }
     if (this.#again && !this.#catchingUp) void this.catchUp();
   }
+}
+
+/** What is served here is no longer how the log goes on: the room began anew, or a failover lost its end. */
+function isOfAnotherEpoch(cursor: Position, { epoch }: Position): boolean {
+  return !isEmpty(cursor.epoch) && epoch !== cursor.epoch;
 }
 
 /**

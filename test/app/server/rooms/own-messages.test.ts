@@ -1,9 +1,10 @@
 import type { Socket as TcpSocket } from 'node:net';
 import { pino } from 'pino';
+import { roomKeys } from '../../../../app/server/rooms/keys.ts';
 import { openStore } from '../../../../app/server/rooms/store/open-store.ts';
 import { TcpForwarder } from '../../../support/network/tcp-forwarder.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
-import { clientsNamed } from '../../../support/redis/redis-client.ts';
+import { clientsNamed, onRedis } from '../../../support/redis/redis-client.ts';
 import { startRoomsServer } from '../../../support/servers/rooms-server.ts';
 import { stoppedAfterwards } from '../../../support/stopping.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -40,8 +41,11 @@ async function enterRoom() {
   const [subscriber] = await clientsNamed(redis.port, ':subscriptions');
   wire.swallow('toClient', ({ localPort }) => localPort === subscriber?.port);
   const chunkWith = (text: string) => chunks.find((chunk) => chunk.includes(text));
-  return { rooms: server.rooms, raw, ask, isOk, chunkWith };
+  return { redis, rooms: server.rooms, raw, ask, isOk, chunkWith };
 }
+
+/** What an acknowledgement carries. */
+const replyIn = (frame: string) => JSON.parse(frame.slice(frame.indexOf('[')))[0];
 
 test('a sender hears its message with the acknowledgement, whatever its instance hears of Redis, and once', async () => {
   const { raw, ask, isOk, chunkWith } = await enterRoom();
@@ -68,4 +72,15 @@ test('a message does not overtake what its instance broadcast in the room before
   const last = { room: 'r', id: 'the last', body: 3 };
   await eventually('it to be published', () => isOk('publish', last));
   await raw.until((frame) => frame.includes('"body":3'));
+});
+
+test('who published into a room that began anew is told so by the next join, and not from before', async () => {
+  const { redis, ask, isOk } = await enterRoom();
+  const { epoch, offset } = replyIn(await ask('join', { room: 'r' }));
+  const { meta, log } = roomKeys('realtime', 'chat', 'r');
+  await onRedis(redis.port, (connection) => connection.del(meta, log));
+  expect(await isOk('publish', { room: 'r', body: 2 })).toBe(true);
+  const position = { epoch, offset };
+  const reply = replyIn(await ask('join', { room: 'r', since: position, acked: position }));
+  expect(reply).toMatchObject({ recovered: false, lost: { acked: true } });
 });

@@ -168,7 +168,8 @@ function entryText(main, lines) {
   return `import './${versionCheck}';
 
 try {
-  await import('${main}');
+  const { main } = await import('${main}');
+  main();
 } catch (error) {
   const { withSourceLines } = await import('${lines}');
   console.error(withSourceLines(String(error?.stack ?? error)));

@@ -9,7 +9,17 @@ import { RedisSettingError } from './redis/setting/setting.ts';
 import { type Service, startService } from './service.ts';
 import { EnvironmentError } from './variables.ts';
 
-async function main(): Promise<void> {
+/** The service as a process. Its entry calls it once all modules are loaded: of a build that does not load nothing is served. */
+export async function main(): Promise<void> {
+  try {
+    await serve();
+  } catch (error) {
+    console.error(explainBootFailure(error));
+    process.exit(1);
+  }
+}
+
+async function serve(): Promise<void> {
   keepShortLivedYoung();
   const environment = readEnvironment(process.env);
   const log = createLog(environment.logLevel, environment.instanceId);
@@ -62,8 +72,3 @@ function handleFaults(log: Pick<Logger, 'fatal'>, serves: () => boolean): void {
     process.exit(1);
   });
 }
-
-main().catch((error) => {
-  console.error(explainBootFailure(error));
-  process.exit(1);
-});

@@ -259,6 +259,30 @@ describeInFull('tools', 'a mistake of a hub’s author', () => {
     expect(stderr).toContain(`server/hubs/shipped/chat.ts:${source.split('\n').length}:7`);
   });
 
+  test('a service whose last line throws serves nobody, however long it takes to say so', () => {
+    const copy = join(folder, 'copy');
+    const main = join(copy, 'server/main.ts');
+    writeFileSync(
+      main,
+      `${readFileSync(join(app, 'server/main.ts'), 'utf8')}throw new Error('at the end');\n`,
+    );
+    cpSync(join(app, 'server/hubs/shipped/chat.ts'), join(copy, 'server/hubs/shipped/chat.ts'));
+    spawnSync(process.execPath, [join(copy, 'build/main.mjs'), 'server']);
+    const slowly = `
+      import net from 'node:net';
+      net.Server.prototype.listen = () => { console.error('it listens'); };
+      const { exit } = process;
+      process.exit = (code) => setTimeout(exit, 2_000, code);`;
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(slowly)}`, join(copy, 'dist/server/main.js')],
+      { encoding: 'utf8', env: { PATH: process.env.PATH, [names.auth]: 'none', [names.redisUrl]: 'none' } },
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^Error: at the end\n/);
+    expect(stderr).not.toContain('it listens');
+  });
+
   test('a package that is CommonJS is not imported lazily by itself: none of its names would be there', () => {
     const copy = join(folder, 'copy');
     const hub = join(copy, 'server/hubs/shipped/chat.ts');

@@ -142,6 +142,9 @@ describeWithLiveKit('calls of two instances are looked after', () => {
       join(await tokenFor('lobby', 'ada')),
       join(await tokenFor('garden', 'eve')),
     ]);
+    const joinsOfLobby = () =>
+      published.filter(({ room, body }) => room === 'lobby' && body.call === 'joined');
+    await eventually('the joins to be heard', () => joinsOfLobby().length === 2);
     const held = await tokenFor('lobby', 'eve');
     await instances[0].denials.bans.ban(ban('eve', 'lobby'), minute);
     await eventually('eve to be out', () => !isIn(eve));
@@ -152,8 +155,11 @@ describeWithLiveKit('calls of two instances are looked after', () => {
     await eventually('eve to be out again', () => !isIn(again));
     expect([isIn(ada), isIn(elsewhere)]).toEqual([true, true]);
     // Nobody hears that someone came who may not.
-    const joins = published.filter(({ room, body }) => room === 'lobby' && body.call === 'joined');
-    expect(joins.map(({ body }) => body.subject).sort()).toEqual(['ada', 'eve']);
+    expect(
+      joinsOfLobby()
+        .map(({ body }) => body.subject)
+        .sort(),
+    ).toEqual(['ada', 'eve']);
 
     await instances[1].denials.bans.lift(ban('eve', 'lobby'));
     await eventually('the lift to be known', () =>

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { arrowsOf, FolderMap, filesIn, testMap } from '../support/arrows.ts';
+import { arrowsOf, cyclicFiles, FolderMap, filesIn, testMap } from '../support/arrows.ts';
 
 const server = 'app/server/';
 const map = new FolderMap(/^app\/server\//, server);
@@ -17,6 +17,10 @@ test('the table has a row for every folder of the service and each file beside t
 });
 
 testMap(map, arrows);
+
+test('no two files import each other, directly or through others', () => {
+  expect(cyclicFiles(all)).toEqual([]);
+});
 
 test('no two folders within one import each other, directly or through others', () => {
   const folders = [...new Set(files.map((file) => dirname(file)))].filter(

@@ -1,4 +1,4 @@
-import { arrowsOf, FolderMap, filesIn, testMap } from '../support/arrows.ts';
+import { arrowsOf, cyclicFiles, FolderMap, filesIn, testMap } from '../support/arrows.ts';
 
 const map = new FolderMap(/^(lib|livekit)\//);
 const { places } = map;
@@ -11,6 +11,10 @@ test('the table has a row for every folder of lib and livekit, and no row withou
 });
 
 testMap(map, arrows);
+
+test('no two files import each other, directly or through others', () => {
+  expect(cyclicFiles(arrows)).toEqual([]);
+});
 
 test('what the AWS half takes from app and livekit needs no package', () => {
   const isAws = (file: string) => /^lib\/(aws|config|cost|realtime-stack)/.test(file);

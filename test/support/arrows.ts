@@ -103,6 +103,18 @@ export class FolderMap {
 
 const isWithin = (place: string, folder: string) => place === folder || place.startsWith(`${folder}/`);
 
+/** Files that import each other, directly or through others, types included. */
+export function cyclicFiles(arrows: readonly Arrow[]): string[] {
+  const imported = new Map<string, string[]>();
+  for (const { from, to, isPackage } of arrows)
+    if (!isPackage) imported.set(from, [...(imported.get(from) ?? []), to]);
+  const reachable = (file: string, seen = new Set<string>()): Set<string> => {
+    for (const to of imported.get(file) ?? []) if (!seen.has(to)) reachable(to, seen.add(to));
+    return seen;
+  };
+  return [...imported.keys()].filter((file) => reachable(file).has(file));
+}
+
 /** The tests that hold a map, whatever it is of. @param arrows of all files in its places */
 export function testMap(map: FolderMap, arrows: readonly Arrow[]): void {
   test.each(map.places)('%s imports only what its row allows', (place) => {

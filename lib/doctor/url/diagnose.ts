@@ -2,15 +2,7 @@ import { type Output, paint } from '../../verify/report.ts';
 import { orAborted } from '../../verify/wait.ts';
 import { duration } from '../../verify/wording.ts';
 import { linesOf, notChecked, totalsOf, writeRow } from '../finding.ts';
-import {
-  type Check,
-  type CheckName,
-  checkNames,
-  type Endpoint,
-  type Fault,
-  type NamedFinding,
-  type Subject,
-} from './check.ts';
+import { type Check, type CheckName, checkNames, type Fault, type NamedFinding } from './check.ts';
 import { backplane, broadcastReaches } from './checks/backplane.ts';
 import { eventsStream } from './checks/event-stream.ts';
 import { IdleWatch } from './checks/idle-timeout.ts';
@@ -21,6 +13,7 @@ import { sessionsHold, sessionsHoldWithoutCookies } from './checks/sessions.ts';
 import { http2, transportSecurity } from './checks/tls.ts';
 import { sessionUpgrades, webSocketOpens } from './checks/web-socket.ts';
 import { Probes } from './probes.ts';
+import type { Endpoint, Subject } from './subject.ts';
 import { type Question, survey } from './survey.ts';
 
 export interface Diagnosis {

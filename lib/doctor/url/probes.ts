@@ -1,9 +1,9 @@
 import { type Cookie, keptOnOwnSite } from '../../verify/checks/connecting/cookie-sessions.ts';
-import type { Endpoint, Subject } from './check.ts';
 import type { Opened } from './probe-socket.ts';
 import { openEngineSocket, trySession as tryPolling } from './protocols/engine-io.ts';
 import { cookieHeader, type Sessions, trySessions } from './protocols/session.ts';
 import { openHubSocket, trySession as tryNegotiation } from './protocols/signalr.ts';
+import type { Endpoint, Subject } from './subject.ts';
 
 /** What several checks look at. Each is made once. */
 export class Probes {

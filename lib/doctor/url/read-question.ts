@@ -2,7 +2,7 @@ import { environmentNames } from '../../../app/names.ts';
 import { RedisSettingError } from '../../../app/server/redis/setting/setting.ts';
 import { settingIn } from '../../../app/server/redis/setting/source.ts';
 import { CannotDiagnoseError } from '../finding.ts';
-import type { Broadcast, NamedRedis } from './check.ts';
+import type { Broadcast, NamedRedis } from './subject.ts';
 import type { Question } from './survey.ts';
 
 /** The options that belong to `--url`, as they were typed. */

@@ -5,10 +5,11 @@ import { readinessIn } from '../../verify/target/readiness.ts';
 import { adviseOn, describeError, type HttpResponse, sendRequest } from '../../verify/target/request.ts';
 import { list } from '../../verify/wording.ts';
 import { passed } from '../finding.ts';
-import { type Endpoint, failed, type NamedFinding, type Protocol, type Subject } from './check.ts';
+import { failed, type NamedFinding } from './check.ts';
 import { closePolling, openPolling } from './protocols/engine-io.ts';
 import { patienceMs, RefusedError } from './protocols/session.ts';
 import { negotiate } from './protocols/signalr.ts';
+import type { Endpoint, Protocol, Subject } from './subject.ts';
 
 /** What is to be found out about. */
 export type Question = Omit<Subject, 'isOurs' | 'endpoints' | 'token'> & {

@@ -3,8 +3,7 @@ import { Backoff } from '../../../client/connection/backoff.ts';
 import { randomId } from '../../../client/connection/random-id.ts';
 import { openSignalRHub } from '../../../client/signalr.ts';
 import { currentSession, discardToken } from '../session/session.ts';
-import type { RoomsHub } from './protocol.ts';
-import type { HubWatcher, OpenHub } from './use-hub.ts';
+import type { HubWatcher, OpenHub, RoomsHub } from './use-hub.ts';
 
 /** Opens a hub of the service that served the page with Microsoft's client, as it is. */
 export const openOverSignalR: OpenHub<RoomsHub> = (name, watcher) => {

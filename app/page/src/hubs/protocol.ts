@@ -1,9 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { ClientHub } from '../../../client/hub.ts';
-import { type OpenHub, openOverSocketIO } from './use-hub.ts';
-
-/** What rooms need of a hub, whatever its protocol. */
-export type RoomsHub = Pick<ClientHub, 'join' | 'leave' | 'caller' | 'close'>;
+import { type OpenHub, openOverSocketIO, type RoomsHub } from './use-hub.ts';
 
 export type Protocol = 'socketio' | 'signalr';
 

@@ -10,6 +10,9 @@ export interface Hub<Client = ClientHub> {
   readonly instance: string | undefined;
 }
 
+/** What rooms need of a hub, whatever its protocol. */
+export type RoomsHub = Pick<ClientHub, 'join' | 'leave' | 'caller' | 'close'>;
+
 /** Opens a hub over one protocol, and says what a window shows of its connection. */
 export type OpenHub<Client extends Closable> = (name: string, watcher: HubWatcher) => Client;
 

@@ -2,11 +2,12 @@ import { probeHubs } from '../../../verify/target/hub-probe.ts';
 import { askReadiness } from '../../../verify/target/readiness.ts';
 import { count, list } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Finding, failed, type Subject } from '../check.ts';
+import { type Check, type Finding, failed } from '../check.ts';
 import type { ProbeSocket } from '../probe-socket.ts';
 import { connectPacket, eventPacket, isOpening, openEngineSocket } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';
 import { handshakeRecord, invocation, isInvocation, isWelcome, openHubSocket } from '../protocols/signalr.ts';
+import type { Subject } from '../subject.ts';
 import { foreignBackplane } from './redis.ts';
 
 /** What one instance sends, clients of the others get. */

@@ -3,9 +3,10 @@ import { request as requestSecure } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendRequest } from '../../../verify/target/request.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Endpoint, type Finding, failed } from '../check.ts';
+import { type Check, type Finding, failed } from '../check.ts';
 import { cookieHeader, patienceMs } from '../protocols/session.ts';
 import { authorization, handshakeRecord, negotiate } from '../protocols/signalr.ts';
+import type { Endpoint } from '../subject.ts';
 
 /** Behind a proxy without stickiness, so many tries bring a request to the instance that it belongs to. */
 const tries = 8;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Endpoint, type Finding, failed, type Subject } from '../check.ts';
+import { type Check, type Finding, failed } from '../check.ts';
 import type { ProbeSocket } from '../probe-socket.ts';
 import {
   connectPacket,
@@ -11,6 +11,7 @@ import {
 } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';
 import { handshakeRecord, isHeartbeat as isHubHeartbeat, openHubSocket } from '../protocols/signalr.ts';
+import type { Endpoint, Subject } from '../subject.ts';
 
 /** A connection on which nothing moves outlasts the time between two heartbeats. It watches beside the other checks. */
 export class IdleWatch {

@@ -1,7 +1,8 @@
 import { list } from '../../../verify/wording.ts';
 import { passed } from '../../finding.ts';
-import { type Check, type Endpoint, type Fault, failed, type Subject } from '../check.ts';
+import { type Check, type Fault, failed } from '../check.ts';
 import { Probes } from '../probes.ts';
+import type { Endpoint, Subject } from '../subject.ts';
 import { eventsStream } from './event-stream.ts';
 import { sessionsHold } from './sessions.ts';
 import { webSocketOpens } from './web-socket.ts';

@@ -2,11 +2,12 @@ import { type Cookie, keptAcrossSites } from '../../../verify/checks/connecting/
 import { type HttpResponse, sendRequest } from '../../../verify/target/request.ts';
 import { list } from '../../../verify/wording.ts';
 import { passed } from '../../finding.ts';
-import { type Check, type Endpoint, type Finding, failed, type Subject, warned } from '../check.ts';
+import { type Check, type Finding, failed, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
 import { closePolling, openEngineSocket, readHandshake } from '../protocols/engine-io.ts';
 import { patienceMs } from '../protocols/session.ts';
 import { authorization, openHubSocket } from '../protocols/signalr.ts';
+import type { Endpoint, Subject } from '../subject.ts';
 
 /** A page that nobody has: a server that lets it in lets in all. */
 const stranger = 'https://doctor.invalid';

@@ -3,8 +3,9 @@ import { explainConnectFailure } from '../../../../app/server/redis/setting/diag
 import { serviceVariables } from '../../../../app/server/service-variables.ts';
 import { list } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Finding, failed, type NamedRedis, type Subject, warned } from '../check.ts';
+import { type Check, type Finding, failed, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
+import type { NamedRedis, Subject } from '../subject.ts';
 
 const timeoutMs = 4_000;
 

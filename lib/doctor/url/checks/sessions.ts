@@ -1,8 +1,9 @@
 import { count, list } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Endpoint, failed, type Subject, warned } from '../check.ts';
+import { type Check, failed, warned } from '../check.ts';
 import type { Probes } from '../probes.ts';
 import type { Sessions } from '../protocols/session.ts';
+import type { Endpoint, Subject } from '../subject.ts';
 
 const words = {
   socketio: { polling: 'polling session', unknown: '"Session ID unknown"' },

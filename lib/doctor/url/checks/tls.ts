@@ -3,8 +3,9 @@ import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { duration } from '../../../verify/wording.ts';
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Finding, failed, type Subject, warned } from '../check.ts';
+import { type Check, type Finding, failed, warned } from '../check.ts';
 import { patienceMs } from '../protocols/session.ts';
+import type { Subject } from '../subject.ts';
 
 const shortestValidityMs = 14 * 86_400_000;
 

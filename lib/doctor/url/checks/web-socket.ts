@@ -1,5 +1,5 @@
 import { notChecked, passed } from '../../finding.ts';
-import { type Check, type Endpoint, type Finding, failed, type Subject } from '../check.ts';
+import { type Check, type Finding, failed } from '../check.ts';
 import type { Refusal } from '../probe-socket.ts';
 import type { Probes } from '../probes.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from '../protocols/engine-io.ts';
 import { cookieHeader, patienceMs } from '../protocols/session.ts';
 import { handshakeRecord, isWelcome, openHubSocket } from '../protocols/signalr.ts';
+import type { Endpoint, Subject } from '../subject.ts';
 
 /** A client that begins with a WebSocket: with it, no stickiness is needed. */
 export function webSocketOpens(endpoint: Endpoint): Check {

@@ -1,7 +1,7 @@
 import { type Cookie, readCookie } from '../../../verify/checks/connecting/cookie-sessions.ts';
 import { type HttpResponse, sendRequest, sendWithinLimits } from '../../../verify/target/request.ts';
-import type { Subject } from '../check.ts';
 import { type Opened, openWebSocket } from '../probe-socket.ts';
+import type { Subject } from '../subject.ts';
 import { type Attempt, cookieHeader, patienceMs, RefusedError, type Relation } from './session.ts';
 
 /** Packets of Engine.IO 4, in its text form. */

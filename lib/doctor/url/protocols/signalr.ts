@@ -1,7 +1,7 @@
 import { readCookie } from '../../../verify/checks/connecting/cookie-sessions.ts';
 import { sendRequest, sendWithinLimits } from '../../../verify/target/request.ts';
-import type { Subject } from '../check.ts';
 import { type Opened, openWebSocket } from '../probe-socket.ts';
+import type { Subject } from '../subject.ts';
 import { type Attempt, patienceMs, RefusedError, type Relation } from './session.ts';
 
 const separator = '\u001e';

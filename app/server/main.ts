@@ -9,7 +9,10 @@ import { RedisSettingError } from './redis/setting/setting.ts';
 import { type Service, startService } from './service.ts';
 import { EnvironmentError } from './variables.ts';
 
-/** The service as a process. Its entry calls it once all modules are loaded: of a build that does not load nothing is served. */
+/**
+ * The service as a process. Its entry calls it once all modules are loaded: of a build that does not load nothing is
+ * served.
+ */
 export async function main(): Promise<void> {
   try {
     await serve();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { arrowsOf, cyclicFiles, FolderMap, filesIn, testMap } from '../support/arrows.ts';
+import { arrowsOf, cyclicFiles, FolderMap, filesIn, inCircles, testMap } from '../support/arrows.ts';
 
 const server = 'app/server/';
 const map = new FolderMap(/^app\/server\//, server);
@@ -31,12 +31,8 @@ test('no two folders within one import each other, directly or through others', 
       .filter(({ from, isPackage }) => !isPackage && dirname(from) === folder)
       .map(({ to }) => dirname(to))
       .filter((to) => to !== folder && folders.includes(to));
-  const reachable = (folder: string, seen = new Set<string>()): Set<string> => {
-    for (const to of next(folder)) if (!seen.has(to)) reachable(to, seen.add(to));
-    return seen;
-  };
   expect(folders.length).toBeGreaterThan(5);
-  expect(folders.filter((folder) => reachable(folder).has(folder))).toEqual([]);
+  expect(inCircles(folders, next)).toEqual([]);
 });
 
 test('only socketio knows Socket.IO and Engine.IO', () => {

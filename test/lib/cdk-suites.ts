@@ -8,8 +8,8 @@ process.env.CDK_DISABLE_STACK_TRACE = '1';
 const tests = join(import.meta.dirname, '..');
 
 /**
- * Of these suites, `npm run check` has those that look at the variants of the stack. The others synthesize further stacks,
- * of which some are shown to a stand-in for AWS: two thirds of the CPU of all.
+ * Of these suites, `npm run check` has those that look at the variants of the stack. The others synthesize further
+ * stacks, of which some are shown to a stand-in for AWS: two thirds of the CPU of all.
  */
 const isInCheck = (name: string) =>
   name.startsWith('stack/') &&

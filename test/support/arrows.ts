@@ -83,11 +83,7 @@ export class FolderMap {
           .filter((target) => !isWithin(target, place) && !isWithin(place, target)),
       ),
     ];
-    const reachable = (place: string, seen = new Set<string>()): Set<string> => {
-      for (const target of next(place)) if (!seen.has(target)) reachable(target, seen.add(target));
-      return seen;
-    };
-    return this.places.filter((place) => reachable(place).has(place));
+    return inCircles(this.places, next);
   }
 
   /** A row allows places of the table, all below one (`place/*`), or what has no row: a file, or all of a folder. */
@@ -103,16 +99,21 @@ export class FolderMap {
 
 const isWithin = (place: string, folder: string) => place === folder || place.startsWith(`${folder}/`);
 
+/** Those that lead back to themselves, directly or through others. */
+export function inCircles(names: readonly string[], next: (name: string) => readonly string[]): string[] {
+  const reachable = (name: string, seen = new Set<string>()): Set<string> => {
+    for (const target of next(name)) if (!seen.has(target)) reachable(target, seen.add(target));
+    return seen;
+  };
+  return names.filter((name) => reachable(name).has(name));
+}
+
 /** Files that import each other, directly or through others, types included. */
 export function cyclicFiles(arrows: readonly Arrow[]): string[] {
   const imported = new Map<string, string[]>();
   for (const { from, to, isPackage } of arrows)
     if (!isPackage) imported.set(from, [...(imported.get(from) ?? []), to]);
-  const reachable = (file: string, seen = new Set<string>()): Set<string> => {
-    for (const to of imported.get(file) ?? []) if (!seen.has(to)) reachable(to, seen.add(to));
-    return seen;
-  };
-  return [...imported.keys()].filter((file) => reachable(file).has(file));
+  return inCircles([...imported.keys()], (file) => imported.get(file) ?? []);
 }
 
 /** The tests that hold a map, whatever it is of. @param arrows of all files in its places */

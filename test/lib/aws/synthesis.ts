@@ -3,29 +3,19 @@ import { App, Stack } from 'aws-cdk-lib';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { ExistingNetwork } from '../../../lib/aws/network/existing-network.ts';
 import { ExistingRedis } from '../../../lib/aws/redis/existing-redis.ts';
+import { templateOnly } from '../../../lib/cost/synthesize.ts';
 
 const cdkJson = JSON.parse(readFileSync('cdk.json', 'utf8'));
 
 /** An image that exists, so that a template does not change with the service's source. */
 export const imageUri = '123456789012.dkr.ecr.us-east-1.amazonaws.com/realtime:1.2.3';
 
-/** What a synthesis does beside the template. It takes half of the time, and no test reads it. */
-const templateOnly = {
-  // Warnings are asserted, not printed.
-  '@aws-cdk/core:annotationsInValidationReport': false,
-  '@aws-cdk/core:enableAdditionalMetadataCollection': false,
-  'aws:cdk:disable-asset-staging': true,
-  'aws:cdk:disable-creation-stack-traces': true,
-  'aws:cdk:disable-logicalId-metadata': true,
-  'aws:cdk:disable-stack-trace': true,
-};
-
 /** An app as `cdk synth` creates it, with the feature flags of cdk.json. */
 export const newApp = () =>
   new App({
     analyticsReporting: false,
     treeMetadata: false,
-    context: { ...cdkJson.context, ...templateOnly },
+    context: { ...cdkJson.context, ...templateOnly, 'aws:cdk:disable-logicalId-metadata': true },
   });
 
 export const newStack = (region = 'us-east-1') => new Stack(newApp(), 'Test', { env: { region } });

@@ -5,8 +5,7 @@ import { Composer } from '../controls/composer.tsx';
 import { ConnectionStatus } from '../hubs/connection-status.tsx';
 import { useProtocol } from '../hubs/protocol.ts';
 import { ProtocolChoice } from '../hubs/protocol-choice.tsx';
-import type { RoomsHub } from '../hubs/use-hub.ts';
-import { useHubOver } from '../hubs/use-hub.ts';
+import { type RoomsHub, useHubOver } from '../hubs/use-hub.ts';
 import { useSession } from '../session/session.ts';
 import { AnswerCard } from './answer-card.tsx';
 

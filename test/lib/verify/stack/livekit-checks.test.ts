@@ -1,6 +1,6 @@
 import type { Deployment, Service } from '@aws-sdk/client-ecs';
 import { AwsError } from '../../../support/servers/aws.ts';
-import { lookAt } from './look-at.ts';
+import { lookWith } from './look-at.ts';
 import { type Answers, ago, task } from './recorded.ts';
 import { type EmfLine, sidecarLine } from './sidecar-line.ts';
 
@@ -66,7 +66,7 @@ const deploying =
   };
 
 describe('livekit-tasks', () => {
-  const result = async (change: Change) => (await lookAt(change, 'livekit-tasks'))['livekit-tasks'] ?? '';
+  const result = (change: Change) => lookWith('livekit-tasks', change);
 
   test('a node that runs alone: who looks finds it, why, and where the log is', async () => {
     const [found, cause, fix] = (await result(written({ LiveNodes: 1 }))).split(' | ');
@@ -242,8 +242,7 @@ describe('livekit-tasks', () => {
 });
 
 describe('livekit-deployments', () => {
-  const result = async (change: Change) =>
-    (await lookAt(change, 'livekit-deployments'))['livekit-deployments'] ?? '';
+  const result = (change: Change) => lookWith('livekit-deployments', change);
 
   test('a deployment that waits for calls says since when, and for how many', async () => {
     const text = await result(all(deploying(12), written({ Protected: 1 }, 2, 1)));

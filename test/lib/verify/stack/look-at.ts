@@ -37,3 +37,9 @@ export async function lookAt(
     await stop();
   }
 }
+
+/** The same of the one check that looks. */
+export async function lookWith(name: string, change: (answers: Answers) => void): Promise<string> {
+  const { [name]: result = '' } = await lookAt(change, name);
+  return result;
+}
